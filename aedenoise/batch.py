@@ -1,0 +1,19 @@
+"""The batch: what ``data`` makes and ``training`` and ``evaluation`` consume."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+
+class Batch(NamedTuple):
+    """One batch, as NumPy or device arrays.
+
+    Attributes:
+      image: uint8 ``[B, H, W, C]``.
+      index: int32 ``[B]``, each example's place in its split; noise is drawn by it.
+      mask: bool ``[B]``; False marks padding that must not count.
+    """
+
+    image: Any
+    index: Any
+    mask: Any

@@ -1,0 +1,57 @@
+"""The order of examples: which example stands at which place of a run.
+
+A pure function of (seed, epoch), so that a run resumes from its step alone. NumPy only.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+
+import numpy as np
+
+from aedenoise.batch import Batch
+
+
+@functools.lru_cache(maxsize=2)
+def epoch_order(examples: int, seed: int, epoch: int) -> np.ndarray:
+    """A permutation of ``range(examples)``, int32: each example once per epoch.
+
+    It sorts the raw words of a Philox generator keyed by (seed, epoch); unlike
+    ``Generator.permutation``, these words are promised to stay the same in later NumPy.
+    """
+    words = np.random.Philox(key=(epoch << 64) | seed).random_raw(examples)
+    order = np.argsort(words, kind="stable").astype(np.int32)
+    order.setflags(write=False)
+    return order
+
+
+class TrainBatches:
+    """Training batches by step, from a split held in memory."""
+
+    def __init__(self, images: np.ndarray, *, batch_size: int, seed: int) -> None:
+        self._images = images
+        self._batch_size = batch_size
+        self._seed = seed
+        self.steps_per_epoch = -(-len(images) // batch_size)
+
+    def __call__(self, step: int) -> Batch:
+        """The batch of ``step``; the last of an epoch is padded to the full size and masked."""
+        epoch, position = divmod(step, self.steps_per_epoch)
+        order = epoch_order(len(self._images), self._seed, epoch)
+        start = position * self._batch_size
+        return _padded(self._images, order[start : start + self._batch_size], self._batch_size)
+
+
+def eval_batches(images: np.ndarray, batch_size: int) -> Iterator[Batch]:
+    """Every image once, in the order of the split; the last batch padded and masked."""
+    everything = np.arange(len(images), dtype=np.int32)
+    for start in range(0, len(images), batch_size):
+        yield _padded(images, everything[start : start + batch_size], batch_size)
+
+
+def _padded(images: np.ndarray, index: np.ndarray, size: int) -> Batch:
+    # Padding repeats a real example, so that no value computed on it can be special.
+    padding = np.full(size - len(index), index[0], np.int32)
+    padded = np.concatenate([index, padding])
+    return Batch(images[padded], padded, np.arange(size) < len(index))

@@ -1,0 +1,251 @@
+"""An experiment as a value: frozen dataclasses that describe a run completely.
+
+An ``Experiment`` decides every number of a run; ``RunOptions`` says where and how it is carried
+out and changes no result beyond float32 rounding. Both are checked when they are made. Nothing
+heavy is imported here, so that a wrong flag is answered at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aedenoise.errors import CheckpointError, UsageError, nearest
+
+DECODERS = ("upsample", "bilinear", "transpose")
+DATASETS = ("mnist", "notmnist", "notmnist/open")
+NOISES = ("gaussian",)
+LOSSES = ("bce", "mse")
+SCHEDULES = ("cosine", "constant")
+PARALLEL = ("jit", "pmap")
+
+# `notmnist` alone always means the letters from open fonts; the record names them in full.
+_DATASET_ALIASES = {"notmnist": "notmnist/open"}
+
+
+def _check_known(what: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise UsageError(f"unknown {what} {value!r}; {nearest(value, known)}")
+
+
+def _check_positive(**values: int) -> None:
+    for name, value in values.items():
+        if value < 1:
+            raise UsageError(f"{name} must be at least 1, not {value}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """The network: two or more conv + pool stages, and a decoder that mirrors them.
+
+    Attributes:
+      decoder: one of ``DECODERS``.
+      encoder_features: channels of each encoder stage; each stage divides height and width
+        by ``stride``.
+      decoder_features: channels of each decoder stage; as many stages as the encoder has.
+      kernel_size: side of the decoder's kernels, in pixels.
+      stride: factor of each pool and of each upsampling.
+    """
+
+    decoder: str = "upsample"
+    encoder_features: tuple[int, ...] = (32, 32)
+    decoder_features: tuple[int, ...] = (32, 32)
+    kernel_size: int = 3
+    stride: int = 2
+
+    def __post_init__(self) -> None:
+        _check_known("decoder", self.decoder, DECODERS)
+        for name in ("encoder_features", "decoder_features"):
+            features = tuple(getattr(self, name))
+            object.__setattr__(self, name, features)
+            if not features or any(f < 1 for f in features):
+                raise UsageError(f"{name} must be positive widths such as 32,32, not {features}")
+        if len(self.encoder_features) != len(self.decoder_features):
+            raise UsageError(
+                f"encoder_features {self.encoder_features} and decoder_features "
+                f"{self.decoder_features} must have as many stages as each other"
+            )
+        if not 1 <= self.kernel_size <= 15:
+            raise UsageError(f"kernel_size must be from 1 to 15, not {self.kernel_size}")
+        if not 2 <= self.stride <= 8:
+            raise UsageError(f"stride must be from 2 to 8, not {self.stride}")
+
+    @property
+    def downsampling(self) -> int:
+        """Height and width of an image must be divisible by this."""
+        return int(self.stride ** len(self.encoder_features))
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """The dataset, and how many examples of each split are used (None: all)."""
+
+    dataset: str = "notmnist/open"
+    train_examples: int | None = None
+    test_examples: int | None = None
+
+    def __post_init__(self) -> None:
+        _check_known("dataset", self.dataset, DATASETS)
+        object.__setattr__(self, "dataset", _DATASET_ALIASES.get(self.dataset, self.dataset))
+        for name in ("train_examples", "test_examples"):
+            value = getattr(self, name)
+            if value is not None:
+                _check_positive(**{name: value})
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoiseConfig:
+    """The corruption. ``level`` is sigma in units of the [0, 1] range; ``clip`` to [0, 1]."""
+
+    kind: str = "gaussian"
+    level: float = 0.4
+    clip: bool = True
+
+    def __post_init__(self) -> None:
+        _check_known("noise", self.kind, NOISES)
+        if not 0.0 <= self.level <= 2.0:
+            hint = (
+                f"; for {self.level:g} of 255 use {self.level / 255:.4f}"
+                if 2.0 < self.level <= 255.0
+                else ""
+            )
+            raise UsageError(
+                "noise_level is the standard deviation in units of the [0, 1] range, "
+                f"from 0 to 2, not {self.level:g}{hint}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerConfig:
+    """Adam. The rate rises linearly over ``warmup`` (a share of all steps), then follows
+    ``schedule``: a cosine to zero, or constant."""
+
+    learning_rate: float = 3e-3
+    schedule: str = "cosine"
+    warmup: float = 0.05
+    b1: float = 0.9
+    b2: float = 0.98
+    eps: float = 1e-8
+
+    def __post_init__(self) -> None:
+        _check_known("schedule", self.schedule, SCHEDULES)
+        if not 0.0 < self.learning_rate <= 1e12:
+            raise UsageError(f"learning_rate must be above 0, not {self.learning_rate:g}")
+        if not 0.0 <= self.warmup < 1.0:
+            raise UsageError(f"warmup is a share of all steps in [0, 1), not {self.warmup:g}")
+        for name in ("b1", "b2"):
+            if not 0.0 <= getattr(self, name) < 1.0:
+                raise UsageError(f"{name} must be in [0, 1), not {getattr(self, name):g}")
+        if not self.eps > 0.0:
+            raise UsageError(f"eps must be above 0, not {self.eps:g}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """Everything that decides the numbers of a run."""
+
+    name: str = ""
+    model: ModelConfig = field(default_factory=ModelConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    noise: NoiseConfig = field(default_factory=NoiseConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    loss: str = "bce"
+    batch_size: int = 128
+    epochs: int = 5
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _check_known("loss", self.loss, LOSSES)
+        _check_positive(epochs=self.epochs, batch_size=self.batch_size)
+        if not 0 <= self.seed < 2**32:
+            raise UsageError(f"seed must be from 0 to 2**32 - 1, not {self.seed}")
+
+    @property
+    def label(self) -> str:
+        """A name for folders and titles: the experiment's own, or ``decoder-dataset``."""
+        return self.name or f"{self.model.decoder}-{self.data.dataset.split('/')[0]}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """Where and how an experiment is carried out. None of it belongs to the experiment.
+
+    Attributes:
+      workdir: folder of the run.
+      data_dir: folder of prepared datasets (None: TFDS's own default).
+      parallel: ``jit`` (with ``NamedSharding``) or ``pmap``.
+      steps_per_call: training steps in one call of the device (0: 1 on CPU, 16 elsewhere).
+      log_every: steps between two lines of ``metrics.jsonl``.
+      save_every: steps between two checkpoints (the end of each epoch always saves).
+      eval_every: epochs between two evaluations (the last epoch always evaluates).
+      overwrite: start anew in a workdir that holds a run.
+    """
+
+    workdir: Path
+    data_dir: str | None = None
+    parallel: str = "jit"
+    steps_per_call: int = 0
+    log_every: int = 20
+    save_every: int = 200
+    eval_every: int = 1
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        _check_known("parallel", self.parallel, PARALLEL)
+        _check_positive(
+            log_every=self.log_every, save_every=self.save_every, eval_every=self.eval_every
+        )
+        if self.steps_per_call < 0:
+            raise UsageError(f"steps_per_call must be 0 (automatic) or more: {self.steps_per_call}")
+
+
+_PARTS: dict[str, type[Any]] = {
+    "model": ModelConfig,
+    "data": DataConfig,
+    "noise": NoiseConfig,
+    "optimizer": OptimizerConfig,
+}
+
+
+def to_dict(experiment: Experiment) -> dict[str, Any]:
+    """The experiment as plain values for JSON."""
+    return dataclasses.asdict(experiment)
+
+
+def from_dict(values: Mapping[str, Any]) -> Experiment:
+    """The inverse of ``to_dict``; raises ``CheckpointError`` on anything it did not write."""
+    try:
+        parts = {name: part(**values[name]) for name, part in _PARTS.items() if name in values}
+        return Experiment(**{**values, **parts})
+    except (TypeError, UsageError) as error:
+        raise CheckpointError(f"config.json is not an experiment of this version: {error}") from error
+
+
+def replace(experiment: Experiment, overrides: Mapping[str, Any]) -> Experiment:
+    """``experiment`` with some fields replaced; keys are dotted paths such as ``noise.level``."""
+    parts: dict[str, dict[str, Any]] = {}
+    for path, value in overrides.items():
+        part, _, leaf = path.rpartition(".")
+        parts.setdefault(part, {})[leaf] = value
+    own = parts.pop("", {})
+    for part, values in parts.items():
+        own[part] = dataclasses.replace(getattr(experiment, part), **values)
+    return dataclasses.replace(experiment, **own)
+
+
+def first_difference(old: Experiment, new: Experiment) -> str | None:
+    """``field (old value, now new value)`` of the first field in which two experiments differ.
+
+    The name is only a label and is not compared.
+    """
+
+    def walk(a: Any, b: Any, path: str) -> str | None:
+        if isinstance(a, dict):
+            found = (walk(a[k], b[k], f"{path}.{k}" if path else k) for k in a)
+            return next((difference for difference in found if difference), None)
+        return None if a == b else f"{path} ({a!r}, now {b!r})"
+
+    return walk({**to_dict(old), "name": ""}, {**to_dict(new), "name": ""}, "")

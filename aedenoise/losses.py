@@ -1,0 +1,52 @@
+"""Losses per example: ``(logits[B, H, W, C], target[B, H, W, C]) -> [B]``, means over pixels.
+
+Logits are unbounded; ``sigmoid`` of them is the image in [0, 1]. Targets are in [0, 1].
+The caller reduces over the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.scipy.special import xlogy
+
+Loss = Callable[[Array, Array], Array]
+
+
+def bce(logits: Array, target: Array) -> Array:
+    """Binary cross-entropy in nats per pixel, from logits, without overflow at any logit.
+
+    ``-t log(sigmoid(x)) - (1 - t) log(1 - sigmoid(x)) = max(x, 0) - t x + log1p(exp(-|x|))``.
+    """
+    _check_same_shape(logits, target)
+    pixel = jnp.maximum(logits, 0.0) - target * logits + jnp.log1p(jnp.exp(-jnp.abs(logits)))
+    return _pixel_mean(pixel)
+
+
+def mse(logits: Array, target: Array) -> Array:
+    """Mean squared error of ``sigmoid(logits)``, in squared units of the [0, 1] range."""
+    _check_same_shape(logits, target)
+    return _pixel_mean(jnp.square(jax.nn.sigmoid(logits) - target))
+
+
+def bce_floor(target: Array) -> Array:
+    """The least cross-entropy any prediction of ``target`` can have: its pixels' entropy.
+
+    It is zero only where every pixel is 0 or 1; grey pixels cost up to log 2 nats each.
+    """
+    return _pixel_mean(-xlogy(target, target) - xlogy(1.0 - target, 1.0 - target))
+
+
+LOSSES: dict[str, Loss] = {"bce": bce, "mse": mse}
+
+
+def _pixel_mean(values: Array) -> Array:
+    return jnp.mean(values, axis=tuple(range(1, values.ndim)))
+
+
+def _check_same_shape(a: Array, b: Array) -> None:
+    if a.shape != b.shape:
+        raise ValueError(f"shapes differ: {a.shape} and {b.shape}")

@@ -1,0 +1,253 @@
+"""The command line: flags in, an experiment out, then one mode runs.
+
+python -m aedenoise.main --decoder=upsample --dataset=notmnist
+
+The only module that knows flags. Nothing heavy is imported before they are known to be right.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from absl import app, flags
+
+from aedenoise.errors import UsageError, report
+from aedenoise.experiment import (
+    DATASETS,
+    DECODERS,
+    LOSSES,
+    NOISES,
+    PARALLEL,
+    SCHEDULES,
+    Experiment,
+    RunOptions,
+    first_difference,
+    replace,
+)
+
+FLAGS = flags.FLAGS
+MODES = ("train", "eval")
+
+
+@dataclass(frozen=True)
+class _Flag:
+    """A flag: its group in the help, its help, and the experiment's field that it overrides."""
+
+    group: str
+    name: str
+    help: str
+    field: str | None = None
+
+
+_FLAGS: list[_Flag] = []
+
+
+def _flag(group: str, kind: str, name: str, default: Any, text: str, field: str = "") -> None:
+    """Defines an absl flag. Flags that override a field default to None: not given."""
+    define = {
+        "bool": flags.DEFINE_bool,
+        "float": flags.DEFINE_float,
+        "integer": flags.DEFINE_integer,
+        "list": flags.DEFINE_list,
+        "string": flags.DEFINE_string,
+    }[kind]
+    define(name, default, text)
+    _FLAGS.append(_Flag(group, name, text, field or None))
+
+
+def _options(names: Sequence[str]) -> str:
+    return " | ".join(names)
+
+
+_EXPERIMENT, _RUN = "experiment", "run"
+_flag(_EXPERIMENT, "string", "experiment", None, "start from a named experiment; 'list' shows them")
+_flag(_EXPERIMENT, "string", "decoder", None, _options(DECODERS), "model.decoder")
+_flag(_EXPERIMENT, "string", "dataset", None, _options(DATASETS), "data.dataset")
+_flag(_EXPERIMENT, "string", "noise", None, _options(NOISES), "noise.kind")
+_flag(_EXPERIMENT, "float", "noise_level", None, "sigma, in units of the [0, 1] range", "noise.level")
+_flag(_EXPERIMENT, "bool", "noise_clip", None, "clip noisy images to [0, 1]", "noise.clip")
+_flag(_EXPERIMENT, "string", "loss", None, _options(LOSSES), "loss")
+_flag(_EXPERIMENT, "integer", "epochs", None, "passes over the training set", "epochs")
+_flag(_EXPERIMENT, "integer", "batch_size", None, "images per step, all devices", "batch_size")
+_flag(_EXPERIMENT, "float", "learning_rate", None, "peak rate of Adam", "optimizer.learning_rate")
+_flag(_EXPERIMENT, "string", "schedule", None, _options(SCHEDULES), "optimizer.schedule")
+_flag(_EXPERIMENT, "integer", "seed", None, "of parameters, noise and order", "seed")
+_flag(_EXPERIMENT, "list", "encoder_features", None, "widths, as 32,32", "model.encoder_features")
+_flag(_EXPERIMENT, "list", "decoder_features", None, "widths, as 32,32", "model.decoder_features")
+_flag(_EXPERIMENT, "integer", "kernel_size", None, "side of decoder kernels", "model.kernel_size")
+_flag(_EXPERIMENT, "integer", "stride", None, "factor of pools and upsampling", "model.stride")
+_flag(_EXPERIMENT, "integer", "train_examples", None, "use only so many", "data.train_examples")
+_flag(_EXPERIMENT, "integer", "test_examples", None, "use only so many", "data.test_examples")
+_flag(_RUN, "string", "mode", "train", "train | eval (restore a workdir and evaluate it)")
+_flag(_RUN, "string", "workdir", None, "the run's folder (default runs/<experiment or decoder-dataset>)")
+_flag(_RUN, "bool", "overwrite", False, "start anew in a workdir that holds a run")
+_flag(_RUN, "string", "data_dir", None, "prepared datasets (default TFDS_DATA_DIR, then TFDS's own)")
+_flag(_RUN, "string", "parallel", "jit", _options(PARALLEL))
+_flag(_RUN, "integer", "steps_per_call", 0, "steps in one call of the device; 0: automatic")
+_flag(_RUN, "integer", "log_every", 20, "steps between lines of metrics.jsonl")
+_flag(_RUN, "integer", "save_every", 200, "steps between checkpoints, beside epoch ends")
+_flag(_RUN, "integer", "eval_every", 1, "epochs between evaluations")
+_flag(_RUN, "bool", "debug", False, "show the traceback of an error")
+
+
+def help_text() -> str:
+    """All flags of the package on one screen, with the defaults that will be used."""
+    default = Experiment()
+    lines = ["python -m aedenoise.main [--flag=value ...]    (--helpfull also lists absl's flags)"]
+    for group, title in ((_EXPERIMENT, "The experiment:"), (_RUN, "The run:")):
+        lines.append(title)
+        for flag in (f for f in _FLAGS if f.group == group):
+            value = _field(default, flag.field) if flag.field else FLAGS[flag.name].default
+            shown = "" if value is None or value is False else f" [{_text(value)}]"
+            lines.append(f"  --{flag.name:<17}{flag.help}{shown}")
+    return "\n".join(lines)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs the mode that the parsed flags ask for; returns the exit code."""
+    try:
+        return _run(argv)
+    except (Exception, KeyboardInterrupt) as error:
+        return report(error, debug=FLAGS.debug)
+
+
+def _run(argv: Sequence[str]) -> int:
+    if len(argv) > 1:
+        raise UsageError(f"unexpected argument {argv[1]!r}; flags look like --decoder=transpose")
+    if FLAGS.mode not in MODES:
+        raise UsageError(f"unknown mode {FLAGS.mode!r}; known: {', '.join(MODES)}")
+    if FLAGS.experiment == "list":
+        _list_experiments()
+        return 0
+    return _evaluate() if FLAGS.mode == "eval" else _train()
+
+
+def _train() -> int:
+    experiment = Experiment()
+    if FLAGS.experiment is not None:
+        from aedenoise.named import find_experiment
+
+        experiment = find_experiment(FLAGS.experiment)
+    experiment = replace(experiment, _overrides())
+    options = _run_options(Path("runs") / experiment.label)
+
+    from aedenoise.workdir import Workdir
+
+    # Asked once more by `train`; asked here so that a refusal comes before JAX is imported.
+    Workdir(options.workdir).claim(experiment, overwrite=False) if not options.overwrite else None
+    _quiet_libraries()
+    from aedenoise.modes import train
+
+    train(experiment, options)
+    return 0
+
+
+def _evaluate() -> int:
+    if FLAGS.workdir is None:
+        raise UsageError("--mode=eval needs --workdir, the folder of a trained run")
+    from aedenoise.workdir import Workdir
+
+    workdir = Workdir(Path(FLAGS.workdir))
+    trained = workdir.read_experiment()
+    if not any(workdir.checkpoints.glob("[0-9]*")):
+        from aedenoise.errors import CheckpointError
+
+        raise CheckpointError(f"{workdir.path} has no checkpoint yet; train there first")
+    experiment = replace(trained, _overrides())
+    changed = first_difference(
+        trained, replace(experiment, {"noise": trained.noise, "data": trained.data})
+    )
+    if changed or FLAGS.experiment is not None:
+        raise UsageError(
+            "--mode=eval takes the experiment from the workdir; only noise and data can be "
+            f"changed, not {changed.split(' (')[0] if changed else 'the experiment'}"
+        )
+    _quiet_libraries()
+    from aedenoise.modes import evaluate_run
+
+    evaluate_run(experiment, _run_options(workdir.path))
+    return 0
+
+
+def _overrides() -> dict[str, Any]:
+    """The fields whose flags were given."""
+    given = {f.field: FLAGS[f.name].value for f in _FLAGS if f.field}
+    values = {field: value for field, value in given.items() if value is not None}
+    for field in ("model.encoder_features", "model.decoder_features"):
+        if field in values:
+            try:
+                values[field] = tuple(int(width) for width in values[field])
+            except ValueError:
+                name = field.split(".")[1]
+                raise UsageError(
+                    f"--{name} takes widths such as 32,32, not {','.join(values[field])}"
+                ) from None
+    return values
+
+
+def _run_options(default_workdir: Path) -> RunOptions:
+    return RunOptions(
+        workdir=Path(FLAGS.workdir).expanduser() if FLAGS.workdir else default_workdir,
+        data_dir=FLAGS.data_dir and os.path.expanduser(FLAGS.data_dir),
+        parallel=FLAGS.parallel,
+        steps_per_call=FLAGS.steps_per_call,
+        log_every=FLAGS.log_every,
+        save_every=FLAGS.save_every,
+        eval_every=FLAGS.eval_every,
+        overwrite=FLAGS.overwrite,
+    )
+
+
+def _list_experiments() -> None:
+    from aedenoise.named import named_experiments
+
+    for name, document in named_experiments().items():
+        print(f"{name:<26}{document.strip().splitlines()[0]}")
+
+
+def _quiet_libraries() -> None:
+    """Keeps libraries' chatter off the screen; warnings that matter are raised as errors."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from absl import logging
+
+    logging.set_verbosity(logging.ERROR)
+
+
+def _parse(argv: Sequence[str]) -> list[str]:
+    """Parses flags; help and errors are answered here, in our own form and exit codes."""
+    if any(argument in ("--help", "-help", "-h", "--helpshort", "-helpshort") for argument in argv):
+        print(help_text())
+        raise SystemExit(0)
+    if any(argument.startswith(("--jax_", "--nojax_")) for argument in argv):
+        import jax
+
+        jax.config.config_with_absl()
+    try:
+        return list(FLAGS(list(argv)))
+    except flags.Error as error:
+        raise SystemExit(report(UsageError(str(error)), debug=False)) from None
+
+
+def _field(experiment: Experiment, path: str) -> Any:
+    value: Any = experiment
+    for part in path.split("."):
+        value = getattr(value, part)
+    return value
+
+
+def _text(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def run() -> None:
+    """The console script ``aedenoise``."""
+    app.run(main, flags_parser=_parse)
+
+
+if __name__ == "__main__":
+    sys.exit(run())

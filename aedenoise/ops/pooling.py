@@ -1,0 +1,29 @@
+"""Max pooling over windows that do not overlap."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from jax import Array
+
+
+def max_pool(image: Array, window: int) -> Array:
+    """The maximum of each ``window x window`` block: ``[B, H, W, C] -> [B, H/w, W/w, C]``.
+
+    Values equal ``flax.linen.max_pool`` with equal window and strides. Written as maxima of
+    slices because the gradient of ``reduce_window`` (select-and-scatter) is slow on CPU and
+    has no deterministic form on GPU. At a tie the gradient is shared rather than given to the
+    first place.
+
+    Raises:
+      ValueError: if height or width is not divisible by ``window``.
+    """
+    batch, height, width, channels = image.shape
+    if height % window or width % window:
+        raise ValueError(f"{height} x {width} pixels cannot be cut into blocks of {window}")
+    blocks = image.reshape(batch, height // window, window, width // window, window, channels)
+    pooled = blocks[:, :, 0, :, 0]
+    for row in range(window):
+        for column in range(window):
+            if row or column:
+                pooled = jnp.maximum(pooled, blocks[:, :, row, :, column])
+    return pooled

@@ -1,0 +1,1 @@
+"""Reporting: console, metrics files, TensorBoard, figures. Shows results; computes none."""

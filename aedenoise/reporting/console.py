@@ -1,0 +1,83 @@
+"""What the user sees: plain lines on stdout, a progress bar on stderr where it is a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from types import TracebackType
+
+from tqdm import tqdm
+
+_ROWS = (
+    ("denoised", "denoised"),
+    ("noisy", "noisy input"),
+    ("mean_image", "mean training image"),
+    ("black", "black image"),
+)
+_COLUMNS = (
+    ("psnr", "PSNR dB", ".2f"),
+    ("psnr_of_mean_mse", "of mean MSE", ".2f"),
+    ("ssim", "SSIM", ".4f"),
+    ("mse", "MSE", ".5f"),
+    ("bce", "BCE", ".4f"),
+    ("bce_above_floor", "above floor", ".4f"),
+)
+
+
+def say(line: str) -> None:
+    """Prints one line at once, also where stdout is a pipe."""
+    with tqdm.external_write_mode(file=sys.stdout):
+        print(line, flush=True)
+
+
+def results_table(results: Mapping[str, Mapping[str, float]]) -> str:
+    """The evaluation as a small table, the network above its yardsticks."""
+    lines = [f"{'':<20}" + "".join(f"{title:>13}" for _, title, _ in _COLUMNS)]
+    for key, title in _ROWS:
+        cells = (f"{results[key][column]:>13{form}}" for column, _, form in _COLUMNS)
+        lines.append(f"{title:<20}" + "".join(cells))
+    gain = results["denoised"]["psnr"] - results["noisy"]["psnr"]
+    lines.append(
+        f"{results['dataset']['count']:,.0f} test images; "
+        f"{gain:+.2f} dB over the noisy input; "
+        f"BCE floor {results['dataset']['bce_floor']:.4f}"
+    )
+    return "\n".join(lines)
+
+
+class Progress:
+    """A bar over training steps with loss, images per second and time left.
+
+    It is off when stderr is not a terminal; then one line per evaluation remains.
+    """
+
+    def __init__(self, total_steps: int, step: int) -> None:
+        self._bar = tqdm(
+            total=total_steps,
+            initial=step,
+            unit="step",
+            dynamic_ncols=True,
+            disable=not sys.stderr.isatty(),
+            bar_format="{desc}{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} "
+            "[{elapsed}<{remaining}{postfix}]",
+        )
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.close()
+
+    def stepped(self, step: int) -> None:
+        """Moves the bar to ``step``."""
+        self._bar.update(step - self._bar.n)
+
+    def logged(self, loss: float, images_per_second: float | None) -> None:
+        """Shows the newest loss and speed beside the bar."""
+        speed = f"{images_per_second:,.0f} images/s" if images_per_second else "compiling"
+        self._bar.set_postfix_str(f"loss {loss:.4f}, {speed}", refresh=False)

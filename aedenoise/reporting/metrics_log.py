@@ -1,0 +1,61 @@
+"""Metrics on disk: ``metrics.jsonl`` and TensorBoard events, from one place."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from tensorboardX import SummaryWriter
+
+from aedenoise.files import write_atomically
+
+
+class MetricsLog:
+    """Appends one JSON object per call to ``metrics.jsonl`` and the same to TensorBoard.
+
+    On opening, lines after ``step`` are cut off (a run that was killed has written past its
+    last checkpoint and will write them again), and so is a line half written.
+    """
+
+    def __init__(self, path: Path, tensorboard: Path, *, step: int) -> None:
+        if path.exists():
+            kept = [line for line in path.read_bytes().splitlines() if _step_of(line) <= step]
+            write_atomically(path, b"".join(line + b"\n" for line in kept))
+        self._file = path.open("a", encoding="utf-8")
+        # TensorBoard drops what earlier event files say of steps from purge_step on.
+        self._events = SummaryWriter(str(tensorboard), purge_step=step + 1, write_to_disk=True)
+
+    def __enter__(self) -> MetricsLog:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+        self._events.close()
+
+    def write(self, step: int, values: Mapping[str, float]) -> None:
+        """Writes ``values``, named like ``train/loss``, for ``step``."""
+        self._file.write(json.dumps({"step": step, **values}) + "\n")
+        self._file.flush()
+        for name, value in values.items():
+            self._events.add_scalar(name, value, step)
+        self._events.flush()
+
+    def write_image(self, step: int, name: str, image: np.ndarray) -> None:
+        """Shows ``image`` uint8 ``[H, W]`` or ``[H, W, 3]`` in TensorBoard."""
+        self._events.add_image(name, image, step, dataformats="HWC" if image.ndim == 3 else "HW")
+
+
+def _step_of(line: bytes) -> float:
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return math.inf

@@ -1,0 +1,1 @@
+"""Training on arrays: the pure step, how devices carry it out, the loop, checkpoints, signals."""

@@ -1,0 +1,216 @@
+"""The training loop: which steps run in which call, and what happens between calls."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import jax
+import numpy as np
+
+from aedenoise.batch import Batch
+from aedenoise.errors import DivergedError
+from aedenoise.training.parallel import Executor, TrainFn
+from aedenoise.training.task import TrainState
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where a run's steps fall. Every property is a function of the step alone, so a resumed
+    run makes the same calls as an unbroken one.
+
+    Attributes:
+      steps_per_epoch: steps in an epoch, a last partial batch included.
+      epochs: epochs in the run.
+      steps_per_call: steps carried out in one call of the device, where the epoch has room.
+      log_every, save_every: steps between two logs and two checkpoints.
+      eval_every: epochs between two evaluations.
+    """
+
+    steps_per_epoch: int
+    epochs: int
+    steps_per_call: int
+    log_every: int
+    save_every: int
+    eval_every: int
+
+    @property
+    def total_steps(self) -> int:
+        return self.steps_per_epoch * self.epochs
+
+    def call_size(self, step: int) -> int:
+        """Steps in the call that starts at ``step``: a full call, or one step at a time in
+        what an epoch leaves over, so that only two programs are ever compiled."""
+        position = step % self.steps_per_epoch
+        aligned = position % self.steps_per_call == 0
+        fits = position + self.steps_per_call <= self.steps_per_epoch
+        return self.steps_per_call if aligned and fits else 1
+
+    def ends_epoch(self, step: int) -> bool:
+        return step % self.steps_per_epoch == 0
+
+    def should_log(self, before: int, after: int) -> bool:
+        return before // self.log_every < after // self.log_every or self.ends_epoch(after)
+
+    def should_save(self, before: int, after: int) -> bool:
+        return before // self.save_every < after // self.save_every or self.ends_epoch(after)
+
+    def should_evaluate(self, step: int) -> bool:
+        epoch, rest = divmod(step, self.steps_per_epoch)
+        return rest == 0 and (epoch % self.eval_every == 0 or epoch == self.epochs)
+
+
+class Observer(Protocol):
+    """What the loop tells the outside; the loop itself writes nothing."""
+
+    def stepped(self, step: int) -> None:
+        """``step`` updates have been handed to the devices."""
+        ...
+
+    def logged(self, step: int, values: dict[str, float]) -> None:
+        """Means since the last call, fetched from the devices."""
+        ...
+
+    def evaluate(self, step: int, state: TrainState) -> None:
+        """An evaluation is due."""
+        ...
+
+    def save(self, step: int, state: TrainState, clock: Clock) -> None:
+        """A checkpoint is due; every value logged so far was finite."""
+        ...
+
+    def stop_requested(self) -> bool:
+        """Whether to save and stop now."""
+        ...
+
+
+@dataclass
+class Clock:
+    """Time spent in a run, over all its sessions.
+
+    Attributes:
+      seconds: all of it, compilation, evaluation and saving included.
+      steady_seconds, steady_images: training alone, from the first call that compiled nothing.
+    """
+
+    seconds: float = 0.0
+    steady_seconds: float = 0.0
+    steady_images: float = 0.0
+
+    @property
+    def images_per_second(self) -> float | None:
+        """Training images per second, or None before anything steady was timed."""
+        return self.steady_images / self.steady_seconds if self.steady_seconds > 0 else None
+
+
+@dataclass
+class _Interval:
+    """What has happened on the devices since the host last waited for them."""
+
+    compiled: bool = False
+    started: float = field(default_factory=time.perf_counter)
+    pending: list[dict[str, Any]] = field(default_factory=list)
+
+
+def train(
+    state: TrainState,
+    *,
+    step_fn: TrainFn,
+    executor: Executor,
+    key: Any,
+    batch_at: Callable[[int], Batch],
+    plan: Plan,
+    observer: Observer,
+    clock: Clock,
+) -> tuple[TrainState, bool]:
+    """Trains from ``state.step`` to the end of ``plan``, or until a stop is requested.
+
+    Args:
+      state: a replicated state; it is used up.
+      step_fn: the pure step ``(state, key, batch, axis_name=)``.
+      executor: how devices carry it out.
+      key: the run's noise key.
+      batch_at: the host's batch of a step, of one fixed size.
+      plan: where the steps fall.
+      observer: is told of everything.
+      clock: is advanced.
+
+    Returns:
+      The last state, and whether the run is complete.
+
+    Raises:
+      DivergedError: if a fetched value is not finite; nothing is saved from then on.
+    """
+    calls = {
+        1: executor.train(step_fn, several=False),
+        plan.steps_per_call: executor.train(step_fn, several=plan.steps_per_call > 1),
+    }
+    compiled: set[int] = set()
+    session_start = time.perf_counter() - clock.seconds
+    step = int(state.step)
+    interval = _Interval()
+
+    while step < plan.total_steps:
+        size = plan.call_size(step)
+        batch = batch_at(step) if size == 1 else _stack([batch_at(step + i) for i in range(size)])
+        state, metrics = calls[size](state, key, batch)
+        interval.pending.append(metrics)
+        interval.compiled |= size not in compiled
+        compiled.add(size)
+        before, step = step, step + size
+        observer.stepped(step)
+
+        stop = observer.stop_requested()
+        log = plan.should_log(before, step)
+        save = plan.should_save(before, step) or stop
+        if log or save:
+            values, images = _fetch(interval.pending, last=step)
+            now = time.perf_counter()
+            clock.seconds = now - session_start
+            if not interval.compiled:
+                clock.steady_seconds += now - interval.started
+                clock.steady_images += images
+            observer.logged(step, values)
+            if plan.should_evaluate(step):
+                observer.evaluate(step, state)
+            if save:
+                clock.seconds = time.perf_counter() - session_start
+                observer.save(step, state, clock)
+            interval = _Interval()
+        if stop:
+            break
+    return state, step >= plan.total_steps
+
+
+def _stack(batches: list[Batch]) -> Batch:
+    stacked: Batch = jax.tree.map(lambda *leaves: np.stack(leaves), *batches)
+    return stacked
+
+
+def _fetch(pending: list[dict[str, Any]], *, last: int) -> tuple[dict[str, float], float]:
+    """Waits for the devices once; the interval's means, and how many images it trained on.
+
+    Raises:
+      DivergedError: naming the first step and value that is not finite.
+    """
+    fetched = jax.device_get(pending)
+    columns = {
+        name: np.concatenate([np.atleast_1d(call[name]) for call in fetched]).astype(np.float64)
+        for name in fetched[0]
+    }
+    first = last - len(columns["count"]) + 1
+    for position in range(len(columns["count"])):
+        for name, column in columns.items():
+            if not math.isfinite(column[position]):
+                raise DivergedError(
+                    f"{name} is {column[position]} at step {first + position}: training diverged; "
+                    "the last good checkpoint is kept; try a lower --learning_rate"
+                )
+    images = float(columns["count"].sum())
+    values = {"loss": float(columns["loss_sum"].sum() / images)}
+    for name in columns.keys() - {"loss_sum", "count"}:
+        values[name] = float(columns[name][-1])
+    return values, images

@@ -1,0 +1,30 @@
+"""Adam with a learning-rate schedule."""
+
+from __future__ import annotations
+
+import optax
+
+from aedenoise.experiment import OptimizerConfig
+
+
+def make_schedule(config: OptimizerConfig, total_steps: int) -> optax.Schedule:
+    """The learning rate as a function of the step: linear warm-up, then cosine or constant."""
+    warmup_steps = min(round(config.warmup * total_steps), total_steps - 1)
+    rest = total_steps - warmup_steps
+    after = (
+        optax.cosine_decay_schedule(config.learning_rate, rest)
+        if config.schedule == "cosine"
+        else optax.constant_schedule(config.learning_rate)
+    )
+    if warmup_steps == 0:
+        return after
+    # The ramp starts one step up: a first step at rate zero would be wasted.
+    ramp = optax.linear_schedule(
+        config.learning_rate / (warmup_steps + 1), config.learning_rate, warmup_steps
+    )
+    return optax.join_schedules([ramp, after], [warmup_steps])
+
+
+def make_optimizer(config: OptimizerConfig, schedule: optax.Schedule) -> optax.GradientTransformation:
+    """Adam (Kingma and Ba 2015) at the rate ``schedule`` gives for each step."""
+    return optax.adam(schedule, b1=config.b1, b2=config.b2, eps=config.eps)

@@ -1,0 +1,158 @@
+"""How devices carry out pure functions: the only home of jit, pmap, shardings and donation.
+
+Both executors run the same functions over all devices, split the batch evenly, donate the
+state and leave it replicated, so that one checkpoint serves either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+import jax
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from aedenoise.errors import UsageError
+
+AXIS = "data"
+Tree = TypeVar("Tree")
+# (state, key, batch, axis_name=) -> (state, metrics)
+TrainFn = Callable[..., tuple[Any, Any]]
+# (params, key, batch, axis_name=) -> metrics
+EvalFn = Callable[..., Any]
+
+
+class Executor(Protocol):
+    """Runs pure step functions over all devices."""
+
+    def replicate(self, tree: Tree) -> Tree:
+        """A copy of ``tree`` on every device."""
+        ...
+
+    def abstract(self, tree: Tree) -> Tree:
+        """Shapes, dtypes and shardings of a replicated ``tree``, to restore it into."""
+        ...
+
+    def train(self, step: TrainFn, *, several: bool) -> Callable[[Any, Any, Any], tuple[Any, Any]]:
+        """``(state, key, batch) -> (state, metrics)``; the state passed in is used up.
+
+        With ``several``, every leaf of the batch has a leading axis of steps, all run in one
+        call, and every metric gains that axis.
+        """
+        ...
+
+    def evaluate(self, step: EvalFn) -> Callable[[Any, Any, Any], Any]:
+        """``(params, key, batch) -> metrics``."""
+        ...
+
+
+def make_executor(parallel: str, batch_size: int | None = None) -> Executor:
+    """The executor called ``jit`` or ``pmap`` over all devices.
+
+    Raises:
+      UsageError: if ``batch_size`` is not divisible by the number of devices.
+    """
+    devices = jax.devices()
+    if batch_size is not None and batch_size % len(devices):
+        raise UsageError(
+            f"batch_size {batch_size} is not divisible by the {len(devices)} devices; "
+            f"use {_nearest_multiple(batch_size, len(devices))}"
+        )
+    return {"jit": JitExecutor, "pmap": PmapExecutor}[parallel](devices)
+
+
+def automatic_steps_per_call() -> int:
+    """1 on CPU, where convolutions inside a loop lose their fast path; 16 elsewhere, where
+    dispatch would dominate."""
+    return 1 if jax.default_backend() == "cpu" else 16
+
+
+class _MeshExecutor:
+    def __init__(self, devices: list[jax.Device]) -> None:
+        self._mesh = Mesh(np.array(devices), (AXIS,), axis_types=(AxisType.Auto,))
+        self._replicated = NamedSharding(self._mesh, P())
+
+    def replicate(self, tree: Tree) -> Tree:
+        replicated: Tree = jax.device_put(tree, self._replicated)
+        return replicated
+
+    def abstract(self, tree: Tree) -> Tree:
+        leaf = partial(jax.ShapeDtypeStruct, sharding=self._replicated)
+        shapes: Tree = jax.tree.map(lambda x: leaf(x.shape, x.dtype), tree)
+        return shapes
+
+
+class JitExecutor(_MeshExecutor):
+    """One program over the whole batch; the compiler splits it by ``NamedSharding``."""
+
+    def train(self, step: TrainFn, *, several: bool) -> Callable[[Any, Any, Any], tuple[Any, Any]]:
+        batch = NamedSharding(self._mesh, P(None, AXIS) if several else P(AXIS))
+        return jax.jit(
+            _scan(step) if several else step,
+            in_shardings=(self._replicated, self._replicated, batch),
+            out_shardings=(self._replicated, self._replicated),
+            donate_argnums=0,
+        )
+
+    def evaluate(self, step: EvalFn) -> Callable[[Any, Any, Any], Any]:
+        batch = NamedSharding(self._mesh, P(AXIS))
+        return jax.jit(
+            step,
+            in_shardings=(self._replicated, self._replicated, batch),
+            out_shardings=self._replicated,
+        )
+
+
+class PmapExecutor(_MeshExecutor):
+    """One program per device on its share of the batch, joined by explicit sums."""
+
+    def __init__(self, devices: list[jax.Device]) -> None:
+        super().__init__(devices)
+        self._devices = devices
+
+    def train(self, step: TrainFn, *, several: bool) -> Callable[[Any, Any, Any], tuple[Any, Any]]:
+        mapped_step = partial(step, axis_name=AXIS)
+        mapped = jax.pmap(
+            _scan(mapped_step) if several else mapped_step,
+            axis_name=AXIS,
+            in_axes=(None, None, 0),
+            out_axes=(None, None),
+            devices=self._devices,
+            donate_argnums=0,
+        )
+        return lambda state, key, batch: mapped(state, key, self._split(batch, int(several)))
+
+    def evaluate(self, step: EvalFn) -> Callable[[Any, Any, Any], Any]:
+        mapped = jax.pmap(
+            partial(step, axis_name=AXIS),
+            axis_name=AXIS,
+            in_axes=(None, None, 0),
+            out_axes=None,
+            devices=self._devices,
+        )
+        return lambda params, key, batch: mapped(params, key, self._split(batch, 0))
+
+    def _split(self, batch: Tree, axis: int) -> Tree:
+        """Cuts the batch axis in one piece per device and makes the pieces the first axis."""
+        pieces = len(self._devices)
+
+        def cut(x: Any) -> Any:
+            shape = (*x.shape[:axis], pieces, x.shape[axis] // pieces, *x.shape[axis + 1 :])
+            return np.moveaxis(np.reshape(x, shape), axis, 0)
+
+        cut_batch: Tree = jax.tree.map(cut, batch)
+        return cut_batch
+
+
+def _scan(step: TrainFn) -> TrainFn:
+    def run(state: Any, key: Any, batches: Any) -> tuple[Any, Any]:
+        return jax.lax.scan(lambda carry, batch: step(carry, key, batch), state, batches)
+
+    return run
+
+
+def _nearest_multiple(size: int, divisor: int) -> int:
+    return max(divisor, round(size / divisor) * divisor)

@@ -1,0 +1,61 @@
+"""The training step, pure: no transform, no device, no side effect.
+
+``parallel.py`` applies ``jit`` or ``pmap`` to it, shards the batch and donates the state.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+from aedenoise.batch import Batch
+from aedenoise.noise import corrupt_batch
+from aedenoise.training.task import Params, Task, TrainState
+
+def scale(image: Array) -> Array:
+    """uint8 pixels as float32 in [0, 1]."""
+    return image.astype(jnp.float32) / 255.0
+
+
+def train_step(
+    task: Task, state: TrainState, key: Array, batch: Batch, *, axis_name: str | None = None
+) -> tuple[TrainState, dict[str, Array]]:
+    """One update on one batch.
+
+    Args:
+      task: model, corruption, loss and optimizer.
+      state: the state; ``state.step`` selects this step's noise.
+      key: the run's noise key.
+      batch: this device's share of the batch.
+      axis_name: the mapped axis to sum over, under ``pmap``; None where the batch is whole.
+
+    Returns:
+      The next state, and scalars: ``loss_sum`` and ``count`` over the real examples of the
+      whole batch, ``learning_rate``, and the norms of gradient, parameters and update.
+    """
+    clean = scale(batch.image)
+    noisy = corrupt_batch(task.corrupt, key, state.step, batch.index, clean)
+    weight = batch.mask.astype(jnp.float32)
+
+    def loss_sum(params: Params) -> Array:
+        logits = task.model.apply({"params": params}, noisy)
+        return jnp.sum(task.loss(logits, clean) * weight)
+
+    total, gradient = jax.value_and_grad(loss_sum)(state.params)
+    count = jnp.sum(weight)
+    if axis_name is not None:
+        total, count, gradient = jax.lax.psum((total, count, gradient), axis_name)
+    gradient = jax.tree.map(lambda g: g / count, gradient)
+    update, opt_state = task.optimizer.update(gradient, state.opt_state, state.params)
+    params = optax.apply_updates(state.params, update)
+    metrics = {
+        "loss_sum": total,
+        "count": count,
+        "learning_rate": jnp.asarray(task.schedule(state.step), jnp.float32),
+        "gradient_norm": optax.global_norm(gradient),
+        "parameter_norm": optax.global_norm(params),
+        "update_norm": optax.global_norm(update),
+    }
+    return TrainState(state.step + 1, params, opt_state), metrics

@@ -1,0 +1,72 @@
+"""What is trained: the task as functions, and the state that training changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+from aedenoise.experiment import Experiment
+from aedenoise.losses import LOSSES, Loss
+from aedenoise.models import Autoencoder, build_autoencoder
+from aedenoise.noise import Corruption, corruption
+from aedenoise.training.optimizer import make_optimizer, make_schedule
+
+Params = Any
+
+
+@flax.struct.dataclass
+class TrainState:
+    """Everything that training changes. ``step`` (int32) counts the updates done."""
+
+    step: Array
+    params: Params
+    opt_state: optax.OptState
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is trained, as functions: fixed for a run, closed over by the transforms."""
+
+    model: Autoencoder
+    corrupt: Corruption
+    loss: Loss
+    optimizer: optax.GradientTransformation
+    schedule: optax.Schedule
+
+
+def create_state(task: Task, key: Array, image_shape: tuple[int, int, int]) -> TrainState:
+    """The state before the first step, for images of shape ``[H, W, C]``."""
+    params = task.model.init(key, jnp.zeros((1, *image_shape), jnp.float32))["params"]
+    return TrainState(jnp.int32(0), params, task.optimizer.init(params))
+
+
+def abstract_state(task: Task, image_shape: tuple[int, int, int]) -> TrainState:
+    """Shapes and dtypes of the state, without computing it."""
+    shapes: TrainState = jax.eval_shape(
+        lambda: create_state(task, jax.random.key(0), image_shape)
+    )
+    return shapes
+
+
+def make_task(experiment: Experiment, *, channels: int, total_steps: int) -> Task:
+    """The task that ``experiment`` describes, for images of ``channels`` channels."""
+    schedule = make_schedule(experiment.optimizer, total_steps)
+    return Task(
+        model=build_autoencoder(experiment.model, channels),
+        corrupt=corruption(experiment.noise),
+        loss=LOSSES[experiment.loss],
+        optimizer=make_optimizer(experiment.optimizer, schedule),
+        schedule=schedule,
+    )
+
+
+def run_keys(seed: int) -> tuple[Array, Array]:
+    """The keys of a run: one for the parameters, one for the training noise."""
+    init_key, noise_key = jax.random.split(jax.random.key(seed))
+    return init_key, noise_key

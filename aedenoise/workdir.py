@@ -1,0 +1,121 @@
+"""The workdir: what a run writes, where, and whether a run may go on in it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from aedenoise.errors import CheckpointError, StorageError
+from aedenoise.experiment import Experiment, first_difference, from_dict, to_dict
+from aedenoise.files import remove, write_atomically
+
+FORMAT = 1
+
+
+class Workdir:
+    """Paths of one run, and its JSON records."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config = path / "config.json"
+        self.checkpoints = path / "checkpoints"
+        self.metrics = path / "metrics.jsonl"
+        self.results = path / "results.json"
+        self.evaluation = path / "eval.json"
+        self.figures = path / "figures"
+        self.tensorboard = path / "tensorboard"
+
+    def claim(self, experiment: Experiment, *, overwrite: bool) -> None:
+        """Makes the workdir ready for training ``experiment``; nothing else is touched.
+
+        Raises:
+          CheckpointError: if it holds a run of another experiment, or checkpoints of an
+            unknown one, and ``overwrite`` is not set.
+          StorageError: if it cannot be made or written.
+        """
+        if overwrite:
+            self._clear()
+        elif self.config.is_file():
+            difference = first_difference(self.read_experiment(), experiment)
+            if difference:
+                raise CheckpointError(
+                    f"{self.path} holds a run of another experiment: {difference}; "
+                    "choose another --workdir, or start anew with --overwrite"
+                )
+        elif self.checkpoints.exists():
+            raise CheckpointError(
+                f"{self.path} has checkpoints but no config.json; "
+                "choose another --workdir, or start anew with --overwrite"
+            )
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            probe = self.path / ".writable"
+            probe.write_bytes(b"")
+            probe.unlink()
+        except OSError as error:
+            raise StorageError(f"cannot write to workdir {self.path}: {error.strerror}") from error
+
+    def read_config(self) -> dict[str, Any]:
+        """The content of ``config.json``.
+
+        Raises:
+          CheckpointError: if there is no run here, or the file cannot be read.
+        """
+        if not self.config.is_file():
+            what = "is empty or holds no run" if self.path.is_dir() else "does not exist"
+            raise CheckpointError(f"workdir {self.path} {what} (no config.json); train there first")
+        try:
+            config = json.loads(self.config.read_text(encoding="utf-8"))
+            version, _ = config["format"], config["experiment"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise CheckpointError(f"{self.config} is damaged ({type(error).__name__})") from error
+        if version != FORMAT:
+            raise CheckpointError(
+                f"{self.config} has format {version}, this version reads {FORMAT}"
+            )
+        checked: dict[str, Any] = config
+        return checked
+
+    def read_experiment(self) -> Experiment:
+        """The experiment that the run in this workdir carries out."""
+        return from_dict(self.read_config()["experiment"])
+
+    def write_config(self, experiment: Experiment, record: Mapping[str, Any]) -> None:
+        """Writes ``config.json``: the experiment, and what it ran on."""
+        write_json(self.config, {"format": FORMAT, "experiment": to_dict(experiment), **record})
+
+    def _clear(self) -> None:
+        """Removes what a run writes, and nothing else that may lie in the folder."""
+        # The configuration goes last: until then the folder is known as a run's.
+        for path in (
+            self.checkpoints,
+            self.metrics,
+            self.results,
+            self.evaluation,
+            self.figures,
+            self.tensorboard,
+            self.config,
+        ):
+            with contextlib.suppress(FileNotFoundError):
+                remove(path)
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Writes ``values`` as indented JSON, atomically."""
+    write_atomically(path, (json.dumps(values, indent=2) + "\n").encode())
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Reads what ``write_json`` wrote.
+
+    Raises:
+      CheckpointError: if the file is damaged.
+    """
+    try:
+        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CheckpointError(f"{path} is damaged; remove it and run again") from error
+    return values

@@ -1,0 +1,9 @@
+"""Named experiments: one file each, with the question, the command and the measured answer."""
+
+NAMES = (
+    "part2_notmnist_upsample",
+    "part3_mnist_transpose",
+    "keras_blog",
+    "keras_io",
+    "debug",
+)
