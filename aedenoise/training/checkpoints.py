@@ -45,6 +45,11 @@ class Checkpoints:
                 enable_async_checkpointing=False,
             ),
             item_names=("state", "meta"),
+            # Named, so that shapes and dtypes can be read before anything is restored.
+            item_handlers={
+                "state": ocp.StandardCheckpointHandler(),
+                "meta": ocp.JsonCheckpointHandler(),
+            },
         )
 
     def __enter__(self) -> Checkpoints:

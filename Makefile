@@ -1,0 +1,30 @@
+# make run: set up once, then train the default denoiser.  make test: set up once, then all checks.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+FLAGS ?= --decoder=upsample --dataset=notmnist
+
+.PHONY: run test check clean
+
+run: $(VENV)/.installed
+	$(BIN)/python -m aedenoise.main $(FLAGS)
+
+test: check
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	touch $@

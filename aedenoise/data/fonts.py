@@ -1,0 +1,141 @@
+"""What a font file says of itself: family, style, licence, and whether it has real letters.
+
+fontTools lives here. Nothing is drawn.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fontTools.ttLib import TTFont
+
+SUFFIXES = (".otf", ".ttf", ".woff2")
+# Words that tell style, width, weight or optical size apart, not families.
+_STYLE_WORDS = re.compile(
+    r"\b(adf|std|pro|otf|extra|ultra|semi|demi|thin|hairline|light|book|regular|roman|medium|bold|"
+    r"black|heavy|fat|italic|oblique|slanted|condensed|cond|cnd|narrow|extended|expanded|ext|"
+    r"caption|display|text|subhead|small|caps?|sc|swash|outline|poster|initials|alternates?|"
+    r"no ?\d+|\d+ ?pt|\d+)\b"
+)
+_SYMBOL_WORDS = re.compile(
+    r"symbol|dingbat|ornament|orns|icons?\b|awesome|flowers|bits\b|emoji|barcode|math|music", re.I
+)
+# In this order: a text that names several licences is filed under the first.
+_LICENCES = (
+    (r"open ?font licen[sc]e|\bofl\b", "OFL-1.1"),
+    (r"apache", "Apache-2.0"),
+    (r"gust font|\blppl\b|latex project public", "LPPL-1.3c"),
+    (r"affero|agpl", "AGPL-3.0-or-later"),
+    (r"gpl|general public licen[sc]e", "GPL-2.0-or-later"),
+    (r"cc0|creative commons zero|public domain", "CC0-1.0"),
+    (r"bitstream vera", "Bitstream-Vera"),
+    (r"ubuntu font", "Ubuntu-font-1.0"),
+    (r"permission is hereby granted, free of charge|\bmit\b|x11 licen[sc]e", "MIT"),
+)
+_PICTORIAL = 5  # PANOSE family kind
+
+
+class UnusableFont(ValueError):
+    """The font cannot serve as a source of letters; the text says why."""
+
+
+@dataclass(frozen=True)
+class Font:
+    """A usable font file.
+
+    Attributes:
+      path: the file.
+      family: family name without style words, in lower case: faces of one family are alike.
+      style: subfamily name.
+      weight, italic, width: what the OS/2 table says (100 to 900; flag; 1 to 9).
+      licence: SPDX identifier.
+      sha256: digest of the file.
+    """
+
+    path: Path
+    family: str
+    style: str
+    weight: int
+    italic: bool
+    width: int
+    licence: str
+    sha256: str
+
+
+def read_font(path: Path, letters: str, known: dict[str, dict[str, str]] | None = None) -> Font:
+    """Reads what is needed to use a font.
+
+    Args:
+      path: an OTF, TTF or WOFF2 file.
+      letters: the characters that the font must have.
+      known: facts by the name of the font's folder, where files do not state them:
+        ``licence``, ``family``, or ``refuse`` with the reason.
+
+    Raises:
+      UnusableFont: if the file is broken, lacks a letter, is a symbol font, or states no open
+        licence.
+    """
+    facts = (known or {}).get(path.parent.name, {})
+    if facts.get("refuse"):
+        raise UnusableFont(facts["refuse"])
+    try:
+        with TTFont(path, lazy=True, fontNumber=0) as font:
+            names: dict[int, str] = {i: _name(font, i) for i in (0, 1, 2, 13, 14, 16, 17)}
+            cmap: dict[int, str] = font.getBestCmap() or {}
+            order = font.getGlyphOrder()
+            os2: Any = font["OS/2"] if "OS/2" in font else None
+            weight = int(getattr(os2, "usWeightClass", 400))
+            width = int(getattr(os2, "usWidthClass", 5))
+            italic = bool(getattr(os2, "fsSelection", 0) & 1)
+            pictorial = os2 is not None and os2.panose.bFamilyType == _PICTORIAL
+    except Exception as error:  # a damaged font fails in any way; its file must not stop the rest
+        raise UnusableFont(f"cannot be read ({type(error).__name__})") from error
+    missing = [c for c in letters if cmap.get(ord(c), order[0]) == order[0]]
+    if missing:
+        raise UnusableFont(f"has no {missing[0]}")
+    full_name = names[16] or names[1] or path.stem
+    if pictorial or _SYMBOL_WORDS.search(full_name):
+        raise UnusableFont("is a symbol font")
+    licence = facts.get("licence") or _licence(names, path)
+    if not licence:
+        raise UnusableFont("states no open licence")
+    return Font(
+        path=path,
+        family=facts.get("family") or family_of(full_name),
+        style=names[17] or names[2] or "Regular",
+        weight=weight,
+        italic=italic,
+        width=width,
+        licence=licence,
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+    )
+
+
+def family_of(name: str) -> str:
+    """A family name without words for style, weight, width and optical size, in lower case."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z0-9])", " ", name).replace("-", " ").lower()
+    bare = " ".join(_STYLE_WORDS.sub(" ", spaced).split())
+    return bare or " ".join(spaced.split())
+
+
+def _name(font: Any, identifier: int) -> str:
+    return (font["name"].getDebugName(identifier) or "").strip()
+
+
+def _licence(names: dict[int, str], path: Path) -> str | None:
+    """From the name table (licence, its address, copyright), else the package's own record."""
+    for text in (names[13], names[14], names[0]):
+        for pattern, identifier in _LICENCES:
+            if re.search(pattern, text, re.I):
+                return identifier
+    record = path.parent.parent / "package.json"
+    if record.is_file():
+        stated = str(json.loads(record.read_text(encoding="utf-8")).get("license", ""))
+        if stated in {identifier for _, identifier in _LICENCES}:
+            return stated
+    return None

@@ -1,0 +1,18 @@
+"""Keras blog 2016: what does its denoiser, published without a number, reach?
+
+python -m aedenoise.main --experiment=keras_blog
+"""
+
+from aedenoise.experiment import DataConfig, Experiment, ModelConfig, NoiseConfig, OptimizerConfig
+
+# Chollet, "Building Autoencoders in Keras": Adam at its default rate, batch 128, 100 epochs.
+# Here the noise is fresh at every step; there it was drawn once.
+EXPERIMENT = Experiment(
+    name="keras_blog",
+    model=ModelConfig(decoder="upsample"),
+    data=DataConfig(dataset="mnist"),
+    noise=NoiseConfig(level=0.5),
+    optimizer=OptimizerConfig(learning_rate=1e-3, schedule="constant", warmup=0.0, b2=0.999),
+    batch_size=128,
+    epochs=100,
+)
