@@ -19,11 +19,10 @@ Loss = Callable[[Array, Array], Array]
 def bce(logits: Array, target: Array) -> Array:
     """Binary cross-entropy in nats per pixel, from logits, without overflow at any logit.
 
-    ``-t log(sigmoid(x)) - (1 - t) log(1 - sigmoid(x)) = max(x, 0) - t x + log1p(exp(-|x|))``.
+    ``-t log(sigmoid(x)) - (1 - t) log(1 - sigmoid(x)) = softplus(x) - t x``.
     """
     _check_same_shape(logits, target)
-    pixel = jnp.maximum(logits, 0.0) - target * logits + jnp.log1p(jnp.exp(-jnp.abs(logits)))
-    return _pixel_mean(pixel)
+    return _pixel_mean(jax.nn.softplus(logits) - target * logits)
 
 
 def mse(logits: Array, target: Array) -> Array:

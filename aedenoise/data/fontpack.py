@@ -54,6 +54,24 @@ class Pack:
         )
 
 
+def describe(images: np.ndarray) -> dict[str, float]:
+    """What was measured of the original notMNIST, of ``images`` uint8 ``[N, H, W]``.
+
+    Returns:
+      ``mean`` and ``std`` of the pixels in units of [0, 1]; the shares of pixels ``at_0`` and
+      ``at_255``; the shares of images whose ink (128 or more) touches each side.
+    """
+    ink = images >= 128
+    sides = {"top": ink[:, 0], "bottom": ink[:, -1], "left": ink[:, :, 0], "right": ink[:, :, -1]}
+    return {
+        "mean": float(images.mean() / 255),
+        "std": float(images.std() / 255),
+        "at_0": float(np.mean(images == 0)),
+        "at_255": float(np.mean(images == 255)),
+        **{f"touches_{side}": float(edge.any(axis=1).mean()) for side, edge in sides.items()},
+    }
+
+
 def build_pack(fonts: Sequence[tuple[Font, np.ndarray]], *, faces_per_family: int) -> Pack:
     """Selects faces, groups near copies, splits by group, and removes duplicate images.
 

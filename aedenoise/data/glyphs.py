@@ -133,7 +133,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _pack(arguments: argparse.Namespace) -> int:
-    from aedenoise.data.fontpack import build_pack, read_facts, write_pack
+    from aedenoise.data.fontpack import build_pack, describe, read_facts, write_pack
 
     if arguments.out.suffix != ".npz":
         raise UsageError(f"--out must end in .npz, not {arguments.out.name!r}")
@@ -150,6 +150,7 @@ def _pack(arguments: argparse.Namespace) -> int:
     pack = build_pack(usable, faces_per_family=arguments.faces)
     write_pack(pack, arguments.out, root=arguments.fonts_dir)
     print(f"{len(usable)} fonts usable, {len(skipped)} skipped; {pack.summary()}")
+    print(", ".join(f"{name} {value:.4f}" for name, value in describe(pack.image).items()))
     return 0
 
 

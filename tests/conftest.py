@@ -1,0 +1,57 @@
+"""The strict environment of the tests, set before JAX starts."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+# Four CPU devices always, so that anything that holds on one device alone shows itself.
+os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=4"
+os.environ["JAX_PLATFORMS"] = "cpu"
+
+import jax
+import pytest
+
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+ROOT = Path(__file__).resolve().parent.parent
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """One folder of prepared datasets for the whole session."""
+    return str(tmp_path_factory.mktemp("tfds"))
+
+
+@pytest.fixture(scope="session")
+def command(data_dir: str) -> Command:
+    """Runs ``python -m aedenoise.main`` with flags, as a user would, on one CPU device."""
+
+    def run(
+        *flags: str, devices: int = 1, cwd: Path = ROOT, timeout: int = 180
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "aedenoise.main", *flags],
+            cwd=cwd,
+            env=command_environment(data_dir, devices),
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+
+    return run
+
+
+def command_environment(data_dir: str, devices: int = 1) -> dict[str, str]:
+    """The environment of a command of its own: no strictness, its own devices and data."""
+    return {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "TFDS_DATA_DIR": data_dir,
+        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+    }

@@ -1,0 +1,123 @@
+"""One contract over every decoder, and the arrays they are made of."""
+
+from __future__ import annotations
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aedenoise.experiment import DECODERS, ModelConfig
+from aedenoise.models import Autoencoder, Encoder, TransposeDecoder, build_autoencoder, to_image
+from aedenoise.ops import max_pool, upsample
+from aedenoise.training.checkpoints import parameter_count
+
+KEY = jax.random.key(0)
+
+
+def make(decoder: str, shape: tuple[int, ...] = (2, 28, 28, 1), **options: object):
+    model = build_autoencoder(ModelConfig(decoder=decoder, **options), shape[-1])
+    image = jax.random.uniform(KEY, shape)
+    return model, model.init(KEY, image), image
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+class TestContract:
+    def test_parameters_at_reference_widths(self, decoder: str) -> None:
+        _, variables, _ = make(decoder)
+        assert parameter_count(variables) == 28_353
+        assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(variables))
+
+    @pytest.mark.parametrize("size", [(28, 28), (4, 4), (8, 20), (36, 12)])
+    def test_any_size_divisible_by_four(self, decoder: str, size: tuple[int, int]) -> None:
+        model, variables, image = make(decoder, (2, *size, 1))
+        logits = model.apply(variables, image)
+        assert logits.shape == image.shape
+        assert logits.dtype == jnp.float32
+
+    def test_other_sizes_are_refused(self, decoder: str) -> None:
+        model, variables, _ = make(decoder)
+        with pytest.raises(ValueError, match="cannot be cut into blocks"):
+            model.apply(variables, jnp.zeros((1, 30, 28, 1)))
+
+    def test_colour_and_other_widths(self, decoder: str) -> None:
+        options = {"encoder_features": (4, 6, 8), "decoder_features": (8, 6, 4), "kernel_size": 5}
+        model, variables, image = make(decoder, (1, 16, 24, 3), **options)
+        assert model.apply(variables, image).shape == image.shape
+
+    def test_stride_three(self, decoder: str) -> None:
+        model, variables, image = make(decoder, (1, 18, 27, 1), stride=3)
+        assert model.apply(variables, image).shape == image.shape
+
+    def test_gradients_are_finite_and_reach_every_parameter(self, decoder: str) -> None:
+        model, variables, image = make(decoder)
+        gradient = jax.grad(lambda v: jnp.sum(jnp.square(to_image(model.apply(v, image)) - image)))(
+            variables
+        )
+        for path, leaf in jax.tree_util.tree_leaves_with_path(gradient):
+            assert bool(jnp.all(jnp.isfinite(leaf))), path
+            assert bool(jnp.any(leaf != 0.0)), path
+
+    def test_jit_and_batch_size_change_nothing(self, decoder: str) -> None:
+        model, variables, image = make(decoder)
+        whole = model.apply(variables, image)
+        np.testing.assert_allclose(jax.jit(model.apply)(variables, image), whole, atol=1e-5)
+        np.testing.assert_allclose(model.apply(variables, image[1:]), whole[1:], atol=1e-5)
+
+    def test_image_is_in_range(self, decoder: str) -> None:
+        model, variables, image = make(decoder)
+        output = to_image(100.0 * model.apply(variables, image))
+        assert 0.0 <= float(output.min()) <= float(output.max()) <= 1.0
+
+    def test_encode_then_decode_is_the_whole(self, decoder: str) -> None:
+        model, variables, image = make(decoder)
+        code = model.apply(variables, image, method="encode")
+        assert code.shape == (2, 7, 7, 32)
+        logits = model.apply(variables, code, method="decode")
+        np.testing.assert_array_equal(logits, model.apply(variables, image))
+
+
+def test_parts_that_do_not_mirror_each_other_are_refused() -> None:
+    model = Autoencoder(Encoder((4, 4)), TransposeDecoder((4,)))
+    with pytest.raises(ValueError, match="do not mirror"):
+        model.init(KEY, jnp.zeros((1, 8, 8, 1)))
+
+
+def test_nearest_makes_nine_pixels_of_one() -> None:
+    image = jnp.arange(9.0).reshape(1, 3, 3, 1)
+    enlarged = upsample(image, 3, "nearest")[0, :, :, 0]
+    np.testing.assert_array_equal(enlarged, np.kron(image[0, :, :, 0], np.ones((3, 3))))
+
+
+def test_bilinear_of_two_pixels() -> None:
+    enlarged = upsample(jnp.array([0.0, 4.0]).reshape(1, 1, 2, 1), 2, "bilinear")
+    np.testing.assert_allclose(enlarged[0, :, :, 0], [[0.0, 1.0, 3.0, 4.0]] * 2)
+
+
+def test_transposed_convolution_spreads_each_pixel_over_its_kernel() -> None:
+    layer = nn.ConvTranspose(1, (3, 3), (2, 2), use_bias=False)
+    kernel = jnp.arange(1.0, 10.0).reshape(3, 3, 1, 1)
+    image = jnp.array([[1.0, 0.0], [0.0, 10.0]]).reshape(1, 2, 2, 1)
+    # Written out by hand: pixel (i, j) adds its kernel at (2i, 2j), cut to 4 x 4. Flax reads
+    # the kernel as a correlation over the spread-out input, so that it lands turned around.
+    turned = np.arange(9, 0, -1).reshape(3, 3)
+    expected = np.zeros((5, 5))
+    expected[0:3, 0:3] += turned
+    expected[2:5, 2:5] += 10 * turned
+    output = layer.apply({"params": {"kernel": kernel}}, image)[0, :, :, 0]
+    np.testing.assert_allclose(output, expected[:4, :4])
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(2, 4), st.integers(1, 4), st.integers(1, 4), st.integers(1, 5))
+def test_max_pool_equals_flax(window: int, rows: int, columns: int, channels: int) -> None:
+    image = jax.random.normal(KEY, (2, rows * window, columns * window, channels))
+    def ours(x): return max_pool(x, window)
+    def theirs(x): return nn.max_pool(x, (window, window), (window, window))
+    np.testing.assert_array_equal(ours(image), theirs(image))
+    weights = jax.random.normal(jax.random.key(1), ours(image).shape)
+    gradients = [jax.grad(lambda x, pool=pool: jnp.sum(pool(x) * weights))(image) for pool in (ours, theirs)]
+    np.testing.assert_array_equal(*gradients)
