@@ -221,7 +221,9 @@ def from_dict(values: Mapping[str, Any]) -> Experiment:
         parts = {name: part(**values[name]) for name, part in _PARTS.items() if name in values}
         return Experiment(**{**values, **parts})
     except (TypeError, UsageError) as error:
-        raise CheckpointError(f"config.json is not an experiment of this version: {error}") from error
+        raise CheckpointError(
+            f"config.json is not an experiment of this version: {error}"
+        ) from error
 
 
 def replace(experiment: Experiment, overrides: Mapping[str, Any]) -> Experiment:

@@ -22,11 +22,11 @@ def write_atomically(path: Path, content: bytes) -> None:
         # mkstemp makes the file private; give it the mode an ordinary file would have.
         umask = os.umask(0)
         os.umask(umask)
-        os.chmod(name, 0o666 & ~umask)
-        os.replace(name, path)
+        Path(name).chmod(0o666 & ~umask)
+        Path(name).replace(path)
     except BaseException:
         with suppress(OSError):
-            os.unlink(name)
+            Path(name).unlink()
         raise
 
 

@@ -8,15 +8,14 @@ The only module that knows flags. Nothing heavy is imported before they are know
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from absl import app, flags
 
-from aedenoise.errors import UsageError, report
+from aedenoise.errors import CheckpointError, UsageError, nearest, report
 from aedenoise.experiment import (
     DATASETS,
     DECODERS,
@@ -49,13 +48,7 @@ _FLAGS: list[_Flag] = []
 
 def _flag(group: str, kind: str, name: str, default: Any, text: str, field: str = "") -> None:
     """Defines an absl flag. Flags that override a field default to None: not given."""
-    define = {
-        "bool": flags.DEFINE_bool,
-        "float": flags.DEFINE_float,
-        "integer": flags.DEFINE_integer,
-        "list": flags.DEFINE_list,
-        "string": flags.DEFINE_string,
-    }[kind]
+    define: Callable[..., Any] = getattr(flags, f"DEFINE_{kind}")
     define(name, default, text)
     _FLAGS.append(_Flag(group, name, text, field or None))
 
@@ -69,7 +62,9 @@ _flag(_EXPERIMENT, "string", "experiment", None, "start from a named experiment;
 _flag(_EXPERIMENT, "string", "decoder", None, _options(DECODERS), "model.decoder")
 _flag(_EXPERIMENT, "string", "dataset", None, _options(DATASETS), "data.dataset")
 _flag(_EXPERIMENT, "string", "noise", None, _options(NOISES), "noise.kind")
-_flag(_EXPERIMENT, "float", "noise_level", None, "sigma, in units of the [0, 1] range", "noise.level")
+_flag(
+    _EXPERIMENT, "float", "noise_level", None, "sigma, in units of the [0, 1] range", "noise.level"
+)
 _flag(_EXPERIMENT, "bool", "noise_clip", None, "clip noisy images to [0, 1]", "noise.clip")
 _flag(_EXPERIMENT, "string", "loss", None, _options(LOSSES), "loss")
 _flag(_EXPERIMENT, "integer", "epochs", None, "passes over the training set", "epochs")
@@ -84,9 +79,17 @@ _flag(_EXPERIMENT, "integer", "stride", None, "factor of pools and upsampling", 
 _flag(_EXPERIMENT, "integer", "train_examples", None, "use only so many", "data.train_examples")
 _flag(_EXPERIMENT, "integer", "test_examples", None, "use only so many", "data.test_examples")
 _flag(_RUN, "string", "mode", "train", "train | eval (restore a workdir and evaluate it)")
-_flag(_RUN, "string", "workdir", None, "the run's folder (default runs/<experiment or decoder-dataset>)")
+_flag(
+    _RUN,
+    "string",
+    "workdir",
+    None,
+    "the run's folder (default runs/<experiment or decoder-dataset>)",
+)
 _flag(_RUN, "bool", "overwrite", False, "start anew in a workdir that holds a run")
-_flag(_RUN, "string", "data_dir", None, "prepared datasets (default TFDS_DATA_DIR, then TFDS's own)")
+_flag(
+    _RUN, "string", "data_dir", None, "prepared datasets (default TFDS_DATA_DIR, then TFDS's own)"
+)
 _flag(_RUN, "string", "parallel", "jit", _options(PARALLEL))
 _flag(_RUN, "integer", "steps_per_call", 0, "steps in one call of the device; 0: automatic")
 _flag(_RUN, "integer", "log_every", 20, "steps between lines of metrics.jsonl")
@@ -120,7 +123,7 @@ def _run(argv: Sequence[str]) -> int:
     if len(argv) > 1:
         raise UsageError(f"unexpected argument {argv[1]!r}; flags look like --decoder=transpose")
     if FLAGS.mode not in MODES:
-        raise UsageError(f"unknown mode {FLAGS.mode!r}; known: {', '.join(MODES)}")
+        raise UsageError(f"unknown mode {FLAGS.mode!r}; {nearest(FLAGS.mode, MODES)}")
     if FLAGS.experiment == "list":
         _list_experiments()
         return 0
@@ -155,8 +158,6 @@ def _evaluate() -> int:
     workdir = Workdir(Path(FLAGS.workdir))
     trained = workdir.read_experiment()
     if not any(workdir.checkpoints.glob("[0-9]*")):
-        from aedenoise.errors import CheckpointError
-
         raise CheckpointError(f"{workdir.path} has no checkpoint yet; train there first")
     experiment = replace(trained, _overrides())
     changed = first_difference(
@@ -193,7 +194,7 @@ def _overrides() -> dict[str, Any]:
 def _run_options(default_workdir: Path) -> RunOptions:
     return RunOptions(
         workdir=Path(FLAGS.workdir).expanduser() if FLAGS.workdir else default_workdir,
-        data_dir=FLAGS.data_dir and os.path.expanduser(FLAGS.data_dir),
+        data_dir=str(Path(FLAGS.data_dir).expanduser()) if FLAGS.data_dir else None,
         parallel=FLAGS.parallel,
         steps_per_call=FLAGS.steps_per_call,
         log_every=FLAGS.log_every,
@@ -250,4 +251,4 @@ def run() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run())
+    run()

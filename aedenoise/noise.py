@@ -42,7 +42,7 @@ def corrupt_batch(
 
 
 _CORRUPTIONS: dict[str, Callable[[NoiseConfig], Corruption]] = {
-    "gaussian": lambda config: lambda key, image: gaussian(
-        key, image, sigma=config.level, clip=config.clip
+    "gaussian": lambda config: (
+        lambda key, image: gaussian(key, image, sigma=config.level, clip=config.clip)
     ),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 # Four CPU devices always, so that anything that holds on one device alone shows itself.
@@ -15,11 +15,17 @@ os.environ["JAX_PLATFORMS"] = "cpu"
 import jax
 import pytest
 
-jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 ROOT = Path(__file__).resolve().parent.parent
 Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def strict_dtypes() -> Iterator[None]:
+    """No implicit promotion of dtypes. Optax's Adam does not work under it, our own code does."""
+    with jax.numpy_dtype_promotion("strict"):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from aedenoise.ops import max_pool, upsample
 from aedenoise.training.checkpoints import parameter_count
 
 KEY = jax.random.key(0)
+pytestmark = pytest.mark.usefixtures("strict_dtypes")
 
 
 def make(decoder: str, shape: tuple[int, ...] = (2, 28, 28, 1), **options: object):
@@ -115,9 +116,16 @@ def test_transposed_convolution_spreads_each_pixel_over_its_kernel() -> None:
 @given(st.integers(2, 4), st.integers(1, 4), st.integers(1, 4), st.integers(1, 5))
 def test_max_pool_equals_flax(window: int, rows: int, columns: int, channels: int) -> None:
     image = jax.random.normal(KEY, (2, rows * window, columns * window, channels))
-    def ours(x): return max_pool(x, window)
-    def theirs(x): return nn.max_pool(x, (window, window), (window, window))
+
+    def ours(x):
+        return max_pool(x, window)
+
+    def theirs(x):
+        return nn.max_pool(x, (window, window), (window, window))
+
     np.testing.assert_array_equal(ours(image), theirs(image))
     weights = jax.random.normal(jax.random.key(1), ours(image).shape)
-    gradients = [jax.grad(lambda x, pool=pool: jnp.sum(pool(x) * weights))(image) for pool in (ours, theirs)]
+    gradients = [
+        jax.grad(lambda x, pool=pool: jnp.sum(pool(x) * weights))(image) for pool in (ours, theirs)
+    ]
     np.testing.assert_array_equal(*gradients)

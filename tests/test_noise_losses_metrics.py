@@ -15,6 +15,7 @@ from aedenoise.experiment import NoiseConfig
 from aedenoise.noise import corrupt_batch, corruption, gaussian
 
 KEY = jax.random.key(0)
+pytestmark = pytest.mark.usefixtures("strict_dtypes")
 
 
 @pytest.mark.parametrize("sigma", [0.1, 0.4, 1.5])
@@ -42,9 +43,7 @@ def test_noise_depends_on_key_step_and_example_alone() -> None:
     np.testing.assert_array_equal(
         corrupt_batch(corrupt, KEY, 7, index[order], images), noisy[order]
     )
-    np.testing.assert_array_equal(
-        corrupt_batch(corrupt, KEY, 7, index[:2], images[:2]), noisy[:2]
-    )
+    np.testing.assert_array_equal(corrupt_batch(corrupt, KEY, 7, index[:2], images[:2]), noisy[:2])
     np.testing.assert_array_equal(noisy[1], noisy[3])
     assert not np.array_equal(noisy[0], noisy[1])
     assert not np.array_equal(corrupt_batch(corrupt, KEY, 8, index, images), noisy)
@@ -82,7 +81,9 @@ def test_losses_are_per_example_and_refuse_other_shapes() -> None:
 
 
 def test_psnr_of_known_errors() -> None:
-    np.testing.assert_allclose(metrics.psnr(jnp.array([1.0, 0.01, 0.0])), [0.0, 20.0, 100.0], atol=1e-5)
+    np.testing.assert_allclose(
+        metrics.psnr(jnp.array([1.0, 0.01, 0.0])), [0.0, 20.0, 100.0], atol=1e-5
+    )
     assert metrics.psnr_of_mean(0.001) == pytest.approx(30.0)
 
 

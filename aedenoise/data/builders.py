@@ -16,17 +16,17 @@ FILES = Path(__file__).resolve().parent / "files"
 LETTERS = tuple("ABCDEFGHIJ")
 
 # SHA-256 of the uncompressed original files.
-_MNIST_FILES = {
-    "train-images-idx3-ubyte.gz": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-    "train-labels-idx1-ubyte.gz": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-    "t10k-images-idx3-ubyte.gz": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-    "t10k-labels-idx1-ubyte.gz": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+_MNIST_SHA256 = {
+    "train-images-idx3": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
 
 Examples = Iterator[tuple[int, dict[str, Any]]]
 
 
-class _PackagedBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[misc]
+class _PackagedBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[misc,call-arg]
     """A builder whose source is in the package, stored as raw bytes in ArrayRecord files."""
 
     # TFDS would ask a package that it does not require where this file lies.
@@ -55,7 +55,7 @@ class _PackagedBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         )
 
 
-class Mnist(_PackagedBuilder, skip_registration=True):
+class Mnist(_PackagedBuilder, skip_registration=True):  # type: ignore[call-arg]
     """The real MNIST: 60,000 training and 10,000 test digits, from the original files."""
 
     name = "mnist"
@@ -75,15 +75,15 @@ class Mnist(_PackagedBuilder, skip_registration=True):
 
     def _generate_examples(self, prefix: str) -> Examples:
         def read(name: str) -> np.ndarray:
-            return read_idx(FILES / "mnist" / name, _MNIST_FILES[name])
+            return read_idx(FILES / "mnist" / f"{name}-ubyte.gz", _MNIST_SHA256[name])
 
-        images = read(f"{prefix}-images-idx3-ubyte.gz")
-        labels = read(f"{prefix}-labels-idx1-ubyte.gz")
+        images = read(f"{prefix}-images-idx3")
+        labels = read(f"{prefix}-labels-idx1")
         for i, (image, label) in enumerate(zip(images, labels, strict=True)):
             yield i, {"image": image[..., None], "label": int(label)}
 
 
-class Notmnist(_PackagedBuilder, skip_registration=True):
+class Notmnist(_PackagedBuilder, skip_registration=True):  # type: ignore[call-arg]
     """Letters A to J. ``open``: cut from open-licensed fonts by this project's renderer."""
 
     name = "notmnist"

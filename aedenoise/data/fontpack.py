@@ -91,8 +91,11 @@ def build_pack(fonts: Sequence[tuple[Font, np.ndarray]], *, faces_per_family: in
     manifest: list[dict[str, str]] = []
     for i in order:
         font, letters = chosen[i]
-        new = [k for k, image in enumerate(letters) if image.tobytes() not in seen]
-        seen.update(letters[k].tobytes() for k in new)
+        new = []
+        for k, image in enumerate(letters):
+            if image.tobytes() not in seen:
+                seen.add(image.tobytes())
+                new.append(k)
         if not new:
             continue
         images += [letters[k] for k in new]
@@ -110,9 +113,7 @@ def build_pack(fonts: Sequence[tuple[Font, np.ndarray]], *, faces_per_family: in
                 "sha256": font.sha256,
             }
         )
-    return Pack(
-        np.stack(images), np.array(labels, np.uint8), np.array(rows, np.uint16), manifest
-    )
+    return Pack(np.stack(images), np.array(labels, np.uint8), np.array(rows, np.uint16), manifest)
 
 
 def write_pack(pack: Pack, out: Path, *, root: Path) -> None:
@@ -143,9 +144,7 @@ def read_facts(path: Path) -> dict[str, dict[str, str]]:
         raise UsageError(f"--facts {path} cannot be read: {error}") from error
 
 
-def _choose(
-    fonts: Sequence[tuple[Font, np.ndarray]], faces: int
-) -> list[tuple[Font, np.ndarray]]:
+def _choose(fonts: Sequence[tuple[Font, np.ndarray]], faces: int) -> list[tuple[Font, np.ndarray]]:
     families: dict[str, list[tuple[Font, np.ndarray]]] = defaultdict(list)
     seen: set[str] = set()
     for font, letters in fonts:
@@ -172,7 +171,7 @@ def _groups(fonts: Sequence[tuple[Font, np.ndarray]]) -> list[str]:
     letters = np.stack([images for _, images in fonts]).reshape(len(fonts), -1).astype(np.float32)
     for i in range(len(fonts)):
         difference = np.mean(np.abs(letters[i + 1 :] - letters[i]), axis=1)
-        for j in np.flatnonzero(difference < CLONE_DIFFERENCE) + i + 1:
+        for j in (np.flatnonzero(difference < CLONE_DIFFERENCE) + i + 1).tolist():
             a, b = sorted((root(fonts[i][0].family), root(fonts[j][0].family)))
             parent[b] = a
     return [root(font.family) for font, _ in fonts]

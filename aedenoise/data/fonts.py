@@ -40,7 +40,7 @@ _LICENCES = (
 _PICTORIAL = 5  # PANOSE family kind
 
 
-class UnusableFont(ValueError):
+class UnusableFontError(ValueError):
     """The font cannot serve as a source of letters; the text says why."""
 
 
@@ -77,33 +77,33 @@ def read_font(path: Path, letters: str, known: dict[str, dict[str, str]] | None 
         ``licence``, ``family``, or ``refuse`` with the reason.
 
     Raises:
-      UnusableFont: if the file is broken, lacks a letter, is a symbol font, or states no open
+      UnusableFontError: if the file is broken, lacks a letter, is a symbol font, or states no open
         licence.
     """
     facts = (known or {}).get(path.parent.name, {})
     if facts.get("refuse"):
-        raise UnusableFont(facts["refuse"])
+        raise UnusableFontError(facts["refuse"])
     try:
         with TTFont(path, lazy=True, fontNumber=0) as font:
             names: dict[int, str] = {i: _name(font, i) for i in (0, 1, 2, 13, 14, 16, 17)}
             cmap: dict[int, str] = font.getBestCmap() or {}
             order = font.getGlyphOrder()
-            os2: Any = font["OS/2"] if "OS/2" in font else None
+            os2: Any = font.get("OS/2")
             weight = int(getattr(os2, "usWeightClass", 400))
             width = int(getattr(os2, "usWidthClass", 5))
             italic = bool(getattr(os2, "fsSelection", 0) & 1)
             pictorial = os2 is not None and os2.panose.bFamilyType == _PICTORIAL
     except Exception as error:  # a damaged font fails in any way; its file must not stop the rest
-        raise UnusableFont(f"cannot be read ({type(error).__name__})") from error
+        raise UnusableFontError(f"cannot be read ({type(error).__name__})") from error
     missing = [c for c in letters if cmap.get(ord(c), order[0]) == order[0]]
     if missing:
-        raise UnusableFont(f"has no {missing[0]}")
+        raise UnusableFontError(f"has no {missing[0]}")
     full_name = names[16] or names[1] or path.stem
     if pictorial or _SYMBOL_WORDS.search(full_name):
-        raise UnusableFont("is a symbol font")
+        raise UnusableFontError("is a symbol font")
     licence = facts.get("licence") or _licence(names, path)
     if not licence:
-        raise UnusableFont("states no open licence")
+        raise UnusableFontError("states no open licence")
     return Font(
         path=path,
         family=facts.get("family") or family_of(full_name),

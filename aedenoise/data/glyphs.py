@@ -18,12 +18,13 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
-from aedenoise.data.fonts import SUFFIXES, Font, UnusableFont, read_font
+from aedenoise.data.fonts import SUFFIXES, Font, UnusableFontError, read_font
 from aedenoise.errors import AedenoiseError, DataError, UsageError, report
 
 LETTERS = "ABCDEFGHIJ"
 SIZE = 28
 RENDER_PIXELS = 320
+INK = 192
 # No glyph at this size is larger; a font that asks for more is broken or hostile.
 MAX_CANVAS = 4096
 
@@ -41,7 +42,7 @@ def render_glyph(font: Path, letter: str, size: int = SIZE) -> np.ndarray:
       the softness of the reduced edge.
 
     Raises:
-      UnusableFont: if the font cannot be drawn or the glyph has no ink.
+      UnusableFontError: if the font cannot be drawn or the glyph has no ink.
     """
     return _render(_open(font), letter, size)
 
@@ -50,12 +51,12 @@ def render_font(font: Path, letters: str = LETTERS, size: int = SIZE) -> np.ndar
     """All ``letters`` of a font: uint8 ``[len(letters), size, size]``.
 
     Raises:
-      UnusableFont: also if more than two letters look like another one.
+      UnusableFontError: also if more than two letters look like another one.
     """
     opened = _open(font)
     images = np.stack([_render(opened, letter, size) for letter in letters])
     if len({image.tobytes() for image in images}) < len(letters) - 2:
-        raise UnusableFont("draws several letters alike")
+        raise UnusableFontError("draws several letters alike")
     return images
 
 
@@ -63,7 +64,7 @@ def _open(font: Path) -> ImageFont.FreeTypeFont:
     try:
         return ImageFont.truetype(str(font), RENDER_PIXELS, layout_engine=ImageFont.Layout.BASIC)
     except (OSError, ValueError) as error:
-        raise UnusableFont(f"cannot be opened ({error})") from error
+        raise UnusableFontError(f"cannot be opened ({error})") from error
 
 
 def _render(font: ImageFont.FreeTypeFont, letter: str, size: int) -> np.ndarray:
@@ -71,17 +72,19 @@ def _render(font: ImageFont.FreeTypeFont, letter: str, size: int) -> np.ndarray:
         left, top, right, bottom = (int(x) for x in font.getbbox(letter))
         width, height = right - left + 2, bottom - top + 2
         if not (2 < width <= MAX_CANVAS and 2 < height <= MAX_CANVAS):
-            raise UnusableFont(f"has no ink in {letter}, or a glyph without measure")
+            raise UnusableFontError(f"has no ink in {letter}, or a glyph without measure")
         canvas = Image.new("L", (width, height), 0)
         ImageDraw.Draw(canvas).text((1 - left, 1 - top), letter, fill=255, font=font)
     except (OSError, ValueError, MemoryError) as error:
-        raise error if isinstance(error, UnusableFont) else UnusableFont(
-            f"cannot draw {letter} ({type(error).__name__})"
+        raise (
+            error
+            if isinstance(error, UnusableFontError)
+            else UnusableFontError(f"cannot draw {letter} ({type(error).__name__})")
         ) from error
-    # Ink is what is at least half covered: a faint fringe must not widen the box.
-    ink = canvas.point(lambda value: 255 if value >= 128 else 0).getbbox()
+    # Ink is what is well covered: a soft fringe must not widen the box, or no edge would be white.
+    ink = canvas.point(lambda value: 255 if value >= INK else 0).getbbox()
     if ink is None:
-        raise UnusableFont(f"has no ink in {letter}")
+        raise UnusableFontError(f"has no ink in {letter}")
     reduced = canvas.crop(ink).resize((size, size), Image.Resampling.LANCZOS)
     return np.asarray(reduced, np.uint8)
 
@@ -110,7 +113,7 @@ def read_all(
     for path in tqdm(paths, unit="font", disable=not sys.stderr.isatty()):
         try:
             usable.append((read_font(path, letters, known), render_font(path, letters)))
-        except UnusableFont as reason:
+        except UnusableFontError as reason:
             skipped.append((path, str(reason)))
     return usable, skipped
 

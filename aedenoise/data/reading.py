@@ -10,8 +10,6 @@ import contextlib
 import hashlib
 import io
 import json
-
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +18,6 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from aedenoise.data import builders
 from aedenoise.errors import DataError, StorageError
 from aedenoise.files import exclusive_lock, remove, write_atomically
 

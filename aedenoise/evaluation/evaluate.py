@@ -99,7 +99,9 @@ def evaluate(
     for batch in batches:
         sums.append(eval_fn(params, key, batch))
         progress(len(batch.mask))
-    totals = jax.tree.map(lambda *parts: float(np.sum(parts, dtype=np.float64)), *jax.device_get(sums))
+    totals = jax.tree.map(
+        lambda *parts: float(np.sum(parts, dtype=np.float64)), *jax.device_get(sums)
+    )
     count = totals["dataset"].pop("count")
     results: Results = jax.tree.map(lambda total: total / count, totals)
     for name in PREDICTIONS:

@@ -13,4 +13,6 @@ def upsample(image: Array, factor: int, method: str) -> Array:
     edges repeated).
     """
     batch, height, width, channels = image.shape
-    return jax.image.resize(image, (batch, height * factor, width * factor, channels), method)
+    shape = (batch, height * factor, width * factor, channels)
+    resized: Array = jax.image.resize(image, shape, method)
+    return resized

@@ -27,7 +27,10 @@ class MetricsLog:
             write_atomically(path, b"".join(line + b"\n" for line in kept))
         self._file = path.open("a", encoding="utf-8")
         # TensorBoard drops what earlier event files say of steps from purge_step on.
-        self._events = SummaryWriter(str(tensorboard), purge_step=step + 1, write_to_disk=True)
+        # The suffix keeps two sessions that start in one second apart.
+        self._events = SummaryWriter(
+            str(tensorboard), purge_step=step + 1, filename_suffix=f".from-{step}"
+        )
 
     def __enter__(self) -> MetricsLog:
         return self

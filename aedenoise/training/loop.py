@@ -78,7 +78,7 @@ class Observer(Protocol):
         """An evaluation is due."""
         ...
 
-    def save(self, step: int, state: TrainState, clock: Clock) -> None:
+    def save(self, step: int, state: TrainState) -> None:
         """A checkpoint is due; every value logged so far was finite."""
         ...
 
@@ -178,7 +178,7 @@ def train(
                 observer.evaluate(step, state)
             if save:
                 clock.seconds = time.perf_counter() - session_start
-                observer.save(step, state, clock)
+                observer.save(step, state)
             interval = _Interval()
         if stop:
             break

@@ -25,6 +25,8 @@ def make_schedule(config: OptimizerConfig, total_steps: int) -> optax.Schedule:
     return optax.join_schedules([ramp, after], [warmup_steps])
 
 
-def make_optimizer(config: OptimizerConfig, schedule: optax.Schedule) -> optax.GradientTransformation:
+def make_optimizer(
+    config: OptimizerConfig, schedule: optax.Schedule
+) -> optax.GradientTransformation:
     """Adam (Kingma and Ba 2015) at the rate ``schedule`` gives for each step."""
     return optax.adam(schedule, b1=config.b1, b2=config.b2, eps=config.eps)

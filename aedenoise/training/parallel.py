@@ -61,7 +61,7 @@ def make_executor(parallel: str, batch_size: int | None = None) -> Executor:
             f"batch_size {batch_size} is not divisible by the {len(devices)} devices; "
             f"use {_nearest_multiple(batch_size, len(devices))}"
         )
-    return {"jit": JitExecutor, "pmap": PmapExecutor}[parallel](devices)
+    return PmapExecutor(devices) if parallel == "pmap" else JitExecutor(devices)
 
 
 def automatic_steps_per_call() -> int:

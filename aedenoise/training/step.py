@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import optax
@@ -13,6 +15,7 @@ from jax import Array
 from aedenoise.batch import Batch
 from aedenoise.noise import corrupt_batch
 from aedenoise.training.task import Params, Task, TrainState
+
 
 def scale(image: Array) -> Array:
     """uint8 pixels as float32 in [0, 1]."""
@@ -41,7 +44,7 @@ def train_step(
     weight = batch.mask.astype(jnp.float32)
 
     def loss_sum(params: Params) -> Array:
-        logits = task.model.apply({"params": params}, noisy)
+        logits: Any = task.model.apply({"params": params}, noisy)
         return jnp.sum(task.loss(logits, clean) * weight)
 
     total, gradient = jax.value_and_grad(loss_sum)(state.params)
@@ -55,8 +58,8 @@ def train_step(
         "loss_sum": total,
         "count": count,
         "learning_rate": jnp.asarray(task.schedule(state.step), jnp.float32),
-        "gradient_norm": optax.global_norm(gradient),
-        "parameter_norm": optax.global_norm(params),
-        "update_norm": optax.global_norm(update),
+        "gradient_norm": optax.tree.norm(gradient),
+        "parameter_norm": optax.tree.norm(params),
+        "update_norm": optax.tree.norm(update),
     }
     return TrainState(state.step + 1, params, opt_state), metrics

@@ -48,9 +48,7 @@ def create_state(task: Task, key: Array, image_shape: tuple[int, int, int]) -> T
 
 def abstract_state(task: Task, image_shape: tuple[int, int, int]) -> TrainState:
     """Shapes and dtypes of the state, without computing it."""
-    shapes: TrainState = jax.eval_shape(
-        lambda: create_state(task, jax.random.key(0), image_shape)
-    )
+    shapes: TrainState = jax.eval_shape(lambda: create_state(task, jax.random.key(0), image_shape))
     return shapes
 
 

@@ -1,0 +1,135 @@
+"""An experiment with everything it works on: devices, data, and the functions of a run."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from aedenoise.data.batches import TrainBatches, eval_batches
+from aedenoise.data.reading import Dataset, Split, load
+from aedenoise.errors import UsageError
+from aedenoise.evaluation.evaluate import (
+    Results,
+    evaluate,
+    evaluation_key,
+    make_eval_step,
+    noisy_images,
+    predict,
+)
+from aedenoise.experiment import DataConfig, Experiment, RunOptions
+from aedenoise.training.parallel import Executor, make_executor
+from aedenoise.training.step import scale, train_step
+from aedenoise.training.task import Params, Task, TrainState, abstract_state, make_task
+
+EVAL_BATCH = 256
+SHOWN_IMAGES = 12
+
+
+@dataclass(frozen=True)
+class Bench:
+    """An experiment set up: ready to train and to evaluate."""
+
+    experiment: Experiment
+    executor: Executor
+    dataset: Dataset
+    task: Task
+    batches: TrainBatches
+    eval_fn: Callable[[Any, Any, Any], Any]
+    predict_fn: Callable[[Any, Any], Any]
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels."""
+        height, width, channels = self.dataset.train.images.shape[1:]
+        return height, width, channels
+
+    @property
+    def total_steps(self) -> int:
+        """Training steps in the whole run."""
+        return self.batches.steps_per_epoch * self.experiment.epochs
+
+    def step_fn(self, state: Any, key: Any, batch: Any, *, axis_name: str | None = None) -> Any:
+        """The pure training step of this experiment."""
+        return train_step(self.task, state, key, batch, axis_name=axis_name)
+
+    def state_like(self) -> TrainState:
+        """Shapes, dtypes and shardings of the state, to restore a checkpoint into."""
+        return self.executor.abstract(abstract_state(self.task, self.image_shape))
+
+    def evaluate(self, params: Params) -> Results:
+        """Quality over the whole test split."""
+        size = -(-EVAL_BATCH // jax.device_count()) * jax.device_count()
+        return evaluate(self.eval_fn, params, eval_batches(self.dataset.test.images, size))
+
+    def examples(self, params: Params) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Some test images, float32 ``[N, H, W, C]``: original, noisy as the evaluation shows
+        them to the network, and denoised."""
+        images = self.dataset.test.images
+        shown = np.linspace(0, len(images) - 1, min(SHOWN_IMAGES, len(images))).astype(np.int32)
+        chosen = next(eval_batches(images[shown], len(shown)))._replace(index=shown)
+        noisy = noisy_images(self.task.corrupt, evaluation_key(), chosen)
+        return (
+            np.asarray(scale(jnp.asarray(chosen.image))),
+            np.asarray(noisy),
+            np.asarray(self.predict_fn(params, noisy)),
+        )
+
+
+def set_up(experiment: Experiment, options: RunOptions, notify: Callable[[str], None]) -> Bench:
+    """Checks the devices, loads the data (``notify`` gets a line before anything slow), and
+    builds the functions of a run.
+
+    Raises:
+      UsageError: if devices, image size and experiment do not fit together.
+      DataError, StorageError: see ``data.reading.load``.
+    """
+    executor = make_executor(options.parallel, experiment.batch_size)
+    dataset = _limited(
+        load(experiment.data.dataset, options.data_dir, notify=notify), experiment.data
+    )
+    height, width, channels = dataset.train.images.shape[1:]
+    divisor = experiment.model.downsampling
+    if height % divisor or width % divisor:
+        raise UsageError(
+            f"{dataset.name} has {height} x {width} pixels, which "
+            f"{len(experiment.model.encoder_features)} stages of stride "
+            f"{experiment.model.stride} cannot return to: sides must be divisible by {divisor}"
+        )
+    batches = TrainBatches(
+        dataset.train.images, batch_size=experiment.batch_size, seed=experiment.seed
+    )
+    task = make_task(
+        experiment, channels=channels, total_steps=batches.steps_per_epoch * experiment.epochs
+    )
+    mean_image = (dataset.train.images.mean(axis=0, dtype=np.float64) / 255.0).astype(np.float32)
+    return Bench(
+        experiment=experiment,
+        executor=executor,
+        dataset=dataset,
+        task=task,
+        batches=batches,
+        eval_fn=executor.evaluate(make_eval_step(task.model, task.corrupt, mean_image)),
+        predict_fn=jax.jit(lambda params, noisy: predict(task.model, params, noisy)),
+    )
+
+
+def _limited(dataset: Dataset, config: DataConfig) -> Dataset:
+    def some(split: Split, count: int | None) -> Split:
+        total = len(split.images)
+        if count is None or count >= total:
+            return split
+        # Evenly spaced, so that a set ordered by class or font keeps its mixture.
+        chosen = np.linspace(0, total - 1, count).astype(np.int64)
+        return Split(split.images[chosen], split.labels[chosen])
+
+    return dataclasses.replace(
+        dataset,
+        train=some(dataset.train, config.train_examples),
+        test=some(dataset.test, config.test_examples),
+    )

@@ -1,0 +1,98 @@
+"""What is written down of a run: the content of config.json, results.json and eval.json."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import platform
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+
+from aedenoise import __version__
+from aedenoise.bench import Bench
+from aedenoise.evaluation.evaluate import Results
+from aedenoise.training.checkpoints import parameter_count
+from aedenoise.training.loop import Clock
+
+# Names of the tables: inside the program, and in the files.
+_TABLES = {
+    "denoised": "eval",
+    "noisy": "noisy",
+    "mean_image": "mean_image",
+    "black": "black",
+    "dataset": "test_set",
+}
+
+
+def config_record(bench: Bench) -> dict[str, Any]:
+    """What ``config.json`` holds beside the experiment."""
+    return {
+        "total_steps": bench.total_steps,
+        "dataset": dataset_record(bench),
+        "environment": environment(),
+    }
+
+
+def results_record(bench: Bench, results: Results, clock: Clock) -> dict[str, Any]:
+    """What ``results.json`` holds."""
+    speed = clock.images_per_second
+    return {
+        "experiment": bench.experiment.label,
+        "dataset": dataset_record(bench),
+        **_to_file(results),
+        "train": {
+            "steps": bench.total_steps,
+            "epochs": bench.experiment.epochs,
+            "seconds": round(clock.seconds, 3),
+            "images_per_second": None if speed is None else round(speed, 1),
+        },
+        "parameters": parameter_count(bench.state_like().params),
+        "environment": environment(),
+    }
+
+
+def evaluation_record(bench: Bench, results: Results, step: int) -> dict[str, Any]:
+    """What ``eval.json`` holds."""
+    return {
+        "experiment": bench.experiment.label,
+        "step": step,
+        "noise": dataclasses.asdict(bench.experiment.noise),
+        "dataset": dataset_record(bench),
+        **_to_file(results),
+        "environment": environment(),
+    }
+
+
+def tables_of(record: Mapping[str, Any]) -> Results:
+    """The evaluation in the content of ``results.json`` or ``eval.json``."""
+    return {name: record[in_file] for name, in_file in _TABLES.items()}
+
+
+def dataset_record(bench: Bench) -> dict[str, Any]:
+    """Which data a run uses; ``digest`` is that of the whole dataset."""
+    return {
+        "name": bench.dataset.name,
+        "digest": bench.dataset.digest,
+        "train": len(bench.dataset.train.images),
+        "test": len(bench.dataset.test.images),
+        "image_shape": list(bench.image_shape),
+    }
+
+
+def environment() -> dict[str, Any]:
+    """Versions and devices."""
+    packages = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+    return {
+        "aedenoise": __version__,
+        "python": platform.python_version(),
+        **{name: importlib.metadata.version(name) for name in packages},
+        "platform": jax.default_backend(),
+        "device": jax.devices()[0].device_kind,
+        "devices": jax.device_count(),
+    }
+
+
+def _to_file(results: Results) -> dict[str, Any]:
+    return {in_file: results[name] for name, in_file in _TABLES.items()}

@@ -1,0 +1,99 @@
+"""The rooms: who may import whom, and which library lives where."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parent.parent / "aedenoise"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+# Each room with the rooms it may import. `errors`, `experiment`, `files` and `batch` are the
+# ground that every room stands on.
+GROUND = {"", "errors", "experiment", "files", "batch"}
+ROOMS = {
+    "errors": set(),
+    "files": set(),
+    "batch": set(),
+    "experiment": {"errors"},
+    "named": {"errors", "experiment"},
+    "workdir": GROUND,
+    "ops": GROUND,
+    "noise": GROUND,
+    "losses": GROUND,
+    "metrics": GROUND,
+    "models": GROUND | {"ops"},
+    "data": GROUND,
+    "training": GROUND | {"models", "noise", "losses", "metrics"},
+    "evaluation": GROUND | {"models", "noise", "losses", "metrics", "training", "workdir"},
+    "reporting": GROUND,
+    "bench": GROUND | {"data", "evaluation", "training"},
+    "records": GROUND | {"bench", "evaluation", "training"},
+    "modes": GROUND | {"bench", "records", "reporting", "evaluation", "training", "workdir"},
+    "main": GROUND | {"named", "workdir", "modes"},
+}
+# Libraries that live in one room, so that they can be replaced there.
+HOMES = {
+    "orbax": {"training/checkpoints.py"},
+    "absl": {"main.py", "training/checkpoints.py"},
+    "tensorflow_datasets": {"data/builders.py", "data/reading.py"},
+    "PIL": {"data/glyphs.py"},
+    "fontTools": {"data/fonts.py"},
+    "matplotlib": {"reporting/figures.py"},
+    "tensorboardX": {"reporting/metrics_log.py"},
+    "tqdm": {"reporting/console.py", "data/glyphs.py"},
+    "optax": {"training/optimizer.py", "training/step.py", "training/task.py"},
+}
+
+
+def imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+    return found
+
+
+def room_of(module: str) -> str:
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else ""
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
+def test_rooms(path: Path) -> None:
+    place = path.relative_to(PACKAGE)
+    if place.name == "__init__.py" and len(place.parts) == 1:
+        assert imports(path) == set()
+        return
+    room = place.parts[0].removesuffix(".py")
+    names = imports(path)
+    known = {
+        room_of(name)
+        for name in names
+        if name.split(".")[0] == "aedenoise" and room_of(name) in ROOMS
+    }
+    assert known <= ROOMS[room] | {room}, f"{place} may not import {known - ROOMS[room]}"
+    for library, homes in HOMES.items():
+        if any(name.split(".")[0] == library for name in names):
+            assert place.as_posix() in homes, f"{library} has no place in {place}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
+def test_nothing_dangerous_or_private(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    for word in ("jax._src", "import pickle", "allow_pickle=True", "extractall", "eval("):
+        assert word not in text.replace("_eval(", "").replace("def eval(", "")
+
+
+def test_training_works_where_tfds_is_not_installed() -> None:
+    code = (
+        "import sys; sys.modules['tensorflow_datasets'] = None\n"
+        "import aedenoise.training.loop, aedenoise.evaluation, aedenoise.data.batches"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,317 @@
+"""The command line as users run it: real processes, real letters, real kills."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT, Command, command_environment
+from helpers import digest, saved_state
+
+from aedenoise.evaluation.denoiser import load_denoiser
+
+DEBUG = "--experiment=debug"
+
+WRONG_FLAGS = [
+    (["--decoder=upsampel"], "did you mean 'upsample'"),
+    (["--dataset=mnits"], "did you mean 'mnist'"),
+    (["--dataset=/tmp/data"], "unknown dataset"),
+    (["--experiment=part2_notmnist_upsampl"], "did you mean 'part2_notmnist_upsample'"),
+    (["--experiment=="], "unknown experiment"),
+    (["--noise=gausian"], "did you mean 'gaussian'"),
+    (["--noise_level=25"], "use 0.0980"),
+    (["--noise_level=-1"], "from 0 to 2"),
+    (["--noise_level=nan"], "from 0 to 2"),
+    (["--noise_level=high"], "noise_level"),
+    (["--loss=l1"], "unknown loss"),
+    (["--epochs=0"], "epochs must be at least 1"),
+    (["--epochs=-3"], "epochs must be at least 1"),
+    (["--epochs=1.5"], "epochs"),
+    (["--epochs="], "epochs"),
+    (["--batch_size=0"], "batch_size must be at least 1"),
+    (["--learning_rate=0"], "learning_rate must be above 0"),
+    (["--learning_rate=inf"], "learning_rate must be above 0"),
+    (["--schedule=linear"], "unknown schedule"),
+    (["--seed=-1"], "seed must be"),
+    (["--encoder_features=32,x"], "takes widths such as 32,32"),
+    (["--encoder_features=32"], "as many stages"),
+    (["--kernel_size=99"], "kernel_size must be from 1 to 15"),
+    (["--stride=1"], "stride must be from 2 to 8"),
+    (["--train_examples=0"], "train_examples must be at least 1"),
+    (["--mode=trian"], "did you mean 'train'"),
+    (["--parallel=pmapp"], "did you mean 'pmap'"),
+    (["--steps_per_call=-1"], "steps_per_call must be 0"),
+    (["--log_every=0"], "log_every must be at least 1"),
+    (["--overwrite=maybe"], "overwrite"),
+    (["--decodr=upsample"], "Did you mean: decoder"),
+    (["upsample"], "unexpected argument 'upsample'"),
+    (["--mode=eval"], "--mode=eval needs --workdir"),
+]
+
+
+@pytest.mark.parametrize(("flags", "words"), WRONG_FLAGS, ids=lambda value: str(value)[:40])
+def test_wrong_flags_are_one_line_and_exit_2(
+    command: Command, tmp_path: Path, flags: list[str], words: str
+) -> None:
+    done = command(*flags, cwd=tmp_path, timeout=20)
+    assert done.returncode == 2, done
+    assert words in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("flag", ["--help", "--helpshort", "-h"])
+def test_help_fits_a_screen(command: Command, flag: str) -> None:
+    done = command(flag)
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    assert len(lines) <= 40
+    assert max(map(len, lines)) <= 100
+    for name in ("decoder", "dataset", "noise_level", "workdir", "mode", "overwrite"):
+        assert f"  --{name} " in done.stdout
+
+
+def test_experiments_are_listed(command: Command) -> None:
+    done = command("--experiment=list")
+    assert done.returncode == 0
+    assert done.stdout.startswith("part2_notmnist_upsample ")
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "words"),
+    [
+        (["--mode=eval", "--workdir={missing}"], 3, "does not exist"),
+        (["--mode=eval", "--workdir={empty}"], 3, "holds no run"),
+        ([DEBUG, "--workdir={file}"], 5, "cannot write to workdir"),
+        ([DEBUG, "--workdir={file}/run"], 5, "cannot write to workdir"),
+        ([DEBUG, "--workdir=/proc/run"], 5, "cannot write to workdir"),
+    ],
+)
+def test_places_that_will_not_do(
+    command: Command, tmp_path: Path, flags: list[str], code: int, words: str
+) -> None:
+    places = {name: tmp_path / name for name in ("missing", "empty", "file")}
+    places["empty"].mkdir()
+    places["file"].write_text("mine")
+    done = command(*(flag.format(**places) for flag in flags), timeout=20)
+    assert done.returncode == code, done
+    assert words in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert places["file"].read_text() == "mine"
+    assert not places["missing"].exists()
+
+
+@pytest.fixture(scope="module")
+def finished(command: Command, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A finished debug run, and what it printed."""
+    workdir = tmp_path_factory.mktemp("finished") / "run"
+    done = command(DEBUG, f"--workdir={workdir}")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return workdir, done.stdout
+
+
+@pytest.mark.end_to_end
+def test_a_run_leaves_everything_it_promises(finished: tuple[Path, str]) -> None:
+    workdir, printed = finished
+    results = json.loads((workdir / "results.json").read_text())
+    config = json.loads((workdir / "config.json").read_text())
+    assert {p.name for p in workdir.iterdir()} == {
+        "config.json",
+        "checkpoints",
+        "metrics.jsonl",
+        "results.json",
+        "figures",
+        "tensorboard",
+    }
+    assert config["experiment"]["data"]["dataset"] == "notmnist/open"
+    assert config["dataset"]["digest"] == results["dataset"]["digest"]
+    assert results["dataset"]["digest"][:12] in printed
+    assert results["train"]["steps"] == config["total_steps"] == 64
+    for table in ("eval", "noisy", "black", "mean_image"):
+        assert set(results[table]) == {
+            "mse",
+            "psnr",
+            "psnr_of_mean_mse",
+            "ssim",
+            "bce",
+            "bce_above_floor",
+        }
+    assert results["eval"]["psnr"] > results["noisy"]["psnr"] + 1.0
+    assert results["eval"]["bce"] < results["noisy"]["bce"]
+    assert (workdir / "figures" / "denoised.png").stat().st_size > 5000
+    lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines if "eval/psnr" in line] == [16, 32, 48, 64]
+    losses = [line["train/loss"] for line in lines if "train/loss" in line]
+    assert losses[-1] < losses[0]
+    assert {"train/learning_rate", "train/gradient_norm", "train/update_norm"} <= set(lines[0])
+    assert lines[-1]["eval/psnr"] == results["eval"]["psnr"]
+
+
+@pytest.mark.end_to_end
+def test_eval_prints_the_numbers_of_the_end_of_training(
+    command: Command, finished: tuple[Path, str]
+) -> None:
+    workdir, printed = finished
+    done = command("--mode=eval", f"--workdir={workdir}")
+    assert done.returncode == 0, done.stderr
+    table = [line for line in printed.splitlines() if line.startswith(("denoised", "noisy"))]
+    assert table == [
+        line for line in done.stdout.splitlines() if line.startswith(("denoised", "noisy"))
+    ]
+    evaluated = json.loads((workdir / "eval.json").read_text())
+    results = json.loads((workdir / "results.json").read_text())
+    for name in ("eval", "noisy", "black", "mean_image", "test_set"):
+        assert evaluated[name] == results[name]
+    (workdir / "eval.json").unlink()
+
+
+@pytest.mark.end_to_end
+def test_eval_at_another_noise_and_of_another_model(
+    command: Command, finished: tuple[Path, str]
+) -> None:
+    workdir, _ = finished
+    done = command("--mode=eval", f"--workdir={workdir}", "--noise_level=0.1")
+    assert done.returncode == 0, done.stderr
+    evaluated = json.loads((workdir / "eval.json").read_text())
+    assert evaluated["noise"]["level"] == 0.1
+    assert evaluated["noisy"]["psnr"] > 19.0
+    (workdir / "eval.json").unlink()
+    done = command("--mode=eval", f"--workdir={workdir}", "--decoder=transpose")
+    assert done.returncode == 2
+    assert "only noise and data can be changed, not model.decoder" in done.stderr
+
+
+@pytest.mark.end_to_end
+def test_a_finished_run_is_only_reported(command: Command, finished: tuple[Path, str]) -> None:
+    workdir, printed = finished
+    before = {p: p.stat().st_mtime_ns for p in workdir.rglob("*") if p.is_file()}
+    done = command(DEBUG, f"--workdir={workdir}")
+    assert done.returncode == 0
+    assert "is finished (64 steps); nothing to do" in done.stdout
+    assert printed.splitlines()[-3] in done.stdout
+    assert before == {p: p.stat().st_mtime_ns for p in workdir.rglob("*") if p.is_file()}
+
+
+@pytest.mark.end_to_end
+def test_another_configuration_is_refused_and_nothing_lost(
+    command: Command, finished: tuple[Path, str]
+) -> None:
+    workdir, _ = finished
+    before = sorted(workdir.rglob("*"))
+    done = command(DEBUG, f"--workdir={workdir}", "--seed=1", timeout=20)
+    assert done.returncode == 3
+    assert "seed (0, now 1)" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert sorted(workdir.rglob("*")) == before
+
+
+@pytest.mark.end_to_end
+def test_a_checkpoint_that_is_missing_or_damaged_is_one_line(
+    command: Command, finished: tuple[Path, str], tmp_path: Path
+) -> None:
+    workdir = tmp_path / "copy"
+    shutil.copytree(finished[0], workdir)
+    for manifest in workdir.rglob("manifest.ocdbt"):
+        manifest.write_bytes(b"")
+    done = command("--mode=eval", f"--workdir={workdir}")
+    assert done.returncode == 3
+    assert "cannot be read" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    shutil.rmtree(workdir / "checkpoints")
+    done = command("--mode=eval", f"--workdir={workdir}", timeout=20)
+    assert done.returncode == 3
+    assert "no checkpoint yet" in done.stderr
+
+
+@pytest.mark.end_to_end
+def test_python_users_get_the_same_denoiser(finished: tuple[Path, str]) -> None:
+    denoiser = load_denoiser(finished[0])
+    assert denoiser.step == 64
+    noisy = np.random.default_rng(0).random((3, 28, 28)).astype(np.float32)
+    clean = denoiser(noisy)
+    assert clean.shape == noisy.shape
+    assert 0.0 <= clean.min() <= clean.max() <= 1.0
+    as_bytes = np.round(noisy * 255).astype(np.uint8)[..., None]
+    np.testing.assert_allclose(denoiser(as_bytes)[..., 0], clean, atol=0.05)
+    with pytest.raises(ValueError, match="divisible by 4"):
+        denoiser(noisy[:, :27])
+
+
+@pytest.mark.end_to_end
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_run_that_was_stopped_half_way_ends_bit_for_bit_the_same(
+    command: Command, finished: tuple[Path, str], data_dir: str, tmp_path: Path, how: signal.Signals
+) -> None:
+    workdir = tmp_path / "run"
+    flags = [DEBUG, f"--workdir={workdir}"]
+    running = subprocess.Popen(
+        [sys.executable, "-m", "aedenoise.main", *flags],
+        cwd=ROOT,
+        env=command_environment(data_dir),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while not (workdir / "checkpoints" / "32").exists():
+        assert running.poll() is None, running.communicate()
+        assert time.monotonic() < deadline
+    running.send_signal(how)
+    out, err = running.communicate(timeout=60)
+    assert err == ""
+    assert not (workdir / "results.json").exists()
+    if how == signal.SIGKILL:
+        assert running.returncode == -signal.SIGKILL
+    else:
+        assert running.returncode == 0
+        assert f"{how.name}: saved step" in out
+    done = command(*flags)
+    assert done.returncode == 0, done.stderr
+    assert "continuing from step " in done.stdout
+    assert digest(saved_state(workdir, data_dir)) == digest(saved_state(finished[0], data_dir))
+    of_run, of_unbroken = (
+        json.loads((folder / "results.json").read_text()) for folder in (workdir, finished[0])
+    )
+    assert of_run["eval"] == of_unbroken["eval"]
+    if how == signal.SIGKILL:
+        logs = [(folder / "metrics.jsonl").read_text() for folder in (workdir, finished[0])]
+        assert logs[0] == logs[1]
+
+
+@pytest.mark.end_to_end
+def test_pmap_on_four_devices_trains_and_jit_on_one_evaluates(
+    command: Command, tmp_path: Path
+) -> None:
+    flags = [DEBUG, f"--workdir={tmp_path / 'run'}", "--epochs=1"]
+    done = command(*flags, "--parallel=pmap", devices=4)
+    assert done.returncode == 0, done.stderr
+    assert "pmap on 4 cpu devices" in done.stdout
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert command("--mode=eval", f"--workdir={tmp_path / 'run'}").returncode == 0
+    evaluated = json.loads((tmp_path / "run" / "eval.json").read_text())
+    assert evaluated["eval"]["psnr"] == pytest.approx(results["eval"]["psnr"], abs=1e-4)
+    done = command(DEBUG, f"--workdir={tmp_path / 'other'}", "--batch_size=30", devices=4)
+    assert done.returncode == 2
+    assert "batch_size 30 is not divisible by the 4 devices; use 32" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.end_to_end
+def test_divergence_is_exit_4_and_keeps_the_last_good_checkpoint(
+    command: Command, tmp_path: Path
+) -> None:
+    done = command(
+        DEBUG, f"--workdir={tmp_path / 'run'}", "--learning_rate=1e12", "--schedule=constant"
+    )
+    assert done.returncode == 4, done
+    assert "training diverged" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "run" / "results.json").exists()

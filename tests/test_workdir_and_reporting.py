@@ -1,0 +1,177 @@
+"""The workdir's rules, and what reports write."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import small
+from PIL import Image
+from tensorboardX.proto import event_pb2
+
+from aedenoise.errors import AedenoiseError, CheckpointError, StorageError, report
+from aedenoise.files import write_atomically
+from aedenoise.reporting.console import results_table
+from aedenoise.reporting.figures import denoised_figure, strip
+from aedenoise.reporting.metrics_log import MetricsLog
+from aedenoise.workdir import Workdir
+
+
+def test_a_workdir_is_claimed_once_and_by_its_own_experiment(tmp_path: Path) -> None:
+    workdir = Workdir(tmp_path / "a" / "run")
+    workdir.claim(small(), overwrite=False)
+    workdir.write_config(small(), {})
+    workdir.claim(small(), overwrite=False)
+    with pytest.raises(CheckpointError, match=r"noise\.level \(0\.4, now 0\.2\)"):
+        workdir.claim(small(noise__level=0.2), overwrite=False)
+    assert workdir.read_experiment() == small()
+
+
+def test_overwrite_removes_what_a_run_wrote_and_nothing_else(tmp_path: Path) -> None:
+    workdir = Workdir(tmp_path)
+    workdir.write_config(small(), {})
+    workdir.checkpoints.mkdir()
+    (workdir.checkpoints / "5").mkdir()
+    workdir.results.write_text("{}")
+    (tmp_path / "mine.txt").write_text("keep")
+    workdir.claim(small(epochs=9), overwrite=True)
+    assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_checkpoints_of_an_unknown_experiment_are_not_touched(tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    with pytest.raises(CheckpointError, match=r"no config\.json"):
+        Workdir(tmp_path).claim(small(), overwrite=False)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "holds no run"),
+        ("{", "damaged"),
+        ("[]", "damaged"),
+        ('{"format": 99, "experiment": {}}', "format 99"),
+        ('{"format": 1, "experiment": {"colour": "red"}}', "not an experiment of this version"),
+        ('{"format": 1, "experiment": {"epochs": -1}}', "epochs must be"),
+    ],
+)
+def test_a_config_that_cannot_be_read_is_one_error(
+    tmp_path: Path, content: str | None, words: str
+) -> None:
+    if content is not None:
+        (tmp_path / "config.json").write_text(content)
+    with pytest.raises(CheckpointError, match=words):
+        Workdir(tmp_path).read_experiment()
+
+
+def test_a_workdir_that_cannot_be_made_is_a_storage_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="cannot write to workdir"):
+        Workdir(tmp_path / "file" / "run").claim(small(), overwrite=False)
+
+
+def test_an_atomic_write_that_fails_leaves_the_old_content(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.json"
+    write_atomically(path, b"old")
+    assert path.stat().st_mode & 0o777 == 0o666 & ~_umask()
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+def _umask() -> int:
+    umask = os.umask(0)
+    os.umask(umask)
+    return umask
+
+
+def test_the_log_forgets_what_came_after_the_checkpoint(tmp_path: Path) -> None:
+    path, events = tmp_path / "metrics.jsonl", tmp_path / "tensorboard"
+    with MetricsLog(path, events, step=0) as log:
+        for step in (1, 2, 3):
+            log.write(step, {"train/loss": 1.0 / step})
+        log.write_image(3, "denoised", np.zeros((4, 4), np.uint8))
+    with path.open("a") as file:
+        file.write('{"step": 4, "tra')
+    with MetricsLog(path, events, step=2) as log:
+        log.write(3, {"train/loss": 0.25})
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [(line["step"], line["train/loss"]) for line in lines] == [(1, 1.0), (2, 0.5), (3, 0.25)]
+    assert len(list(events.glob("events.out.tfevents.*"))) == 2
+
+
+def test_tensorboard_events_can_be_read_back(tmp_path: Path) -> None:
+    with MetricsLog(tmp_path / "m.jsonl", tmp_path / "tb", step=0) as log:
+        log.write(7, {"eval/psnr": 20.5})
+    content = next((tmp_path / "tb").iterdir()).read_bytes()
+    # A record: length (8 bytes), its checksum (4), the event, the event's checksum (4).
+    values, position = {}, 0
+    while position < len(content):
+        length = int.from_bytes(content[position : position + 8], "little")
+        event = event_pb2.Event.FromString(content[position + 12 : position + 12 + length])
+        values.update({v.tag: (event.step, v.simple_value) for v in event.summary.value})
+        position += 16 + length
+    assert values["eval/psnr"] == (7, 20.5)
+
+
+def test_the_figure_is_a_picture(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).random((5, 28, 28, 1))
+    path = tmp_path / "figures" / "denoised.png"
+    denoised_figure(path, original=images, noisy=images + 0.3, denoised=images / 2, title="letters")
+    with Image.open(path) as picture:
+        assert picture.width > picture.height > 100
+    assert strip(images, images).shape == (56, 140)
+    assert strip(images.repeat(3, axis=-1)).shape == (28, 140, 3)
+
+
+def test_the_table_shows_the_network_above_its_yardsticks() -> None:
+    columns = ("psnr", "psnr_of_mean_mse", "ssim", "mse", "bce", "bce_above_floor")
+    values = {
+        name: dict.fromkeys(columns, value)
+        for name, value in {
+            "denoised": 20.0,
+            "noisy": 11.0,
+            "mean_image": 9.0,
+            "black": 8.0,
+        }.items()
+    }
+    table = results_table({**values, "dataset": {"count": 10000.0, "bce_floor": 0.058}})
+    assert [line.split("  ")[0] for line in table.splitlines()[1:5]] == [
+        "denoised",
+        "noisy input",
+        "mean training image",
+        "black image",
+    ]
+    assert "10,000 test images; +9.00 dB over the noisy input; BCE floor 0.0580" in table
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (CheckpointError("two\nlines"), 3, "aedenoise: two lines"),
+        (OSError(28, "No space left on device", "x"), 5, "aedenoise: cannot use x: No space left"),
+        (ValueError("RESOURCE_EXHAUSTED: write"), 5, "aedenoise: the disk is full"),
+        (KeyboardInterrupt(), 130, "aedenoise: interrupted"),
+        (KeyError("k"), 1, "internal error: KeyError: 'k' (run again with --debug"),
+        (AedenoiseError("plain"), 1, "aedenoise: plain"),
+    ],
+)
+def test_errors_are_one_line(
+    error: BaseException, code: int, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert report(error, debug=False) == code
+    captured = capsys.readouterr()
+    assert words in captured.err
+    assert len(captured.err.splitlines()) == 1
+    assert captured.out == ""
