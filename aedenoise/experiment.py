@@ -123,7 +123,7 @@ class OptimizerConfig:
     """Adam. The rate rises linearly over ``warmup`` (a share of all steps), then follows
     ``schedule``: a cosine to zero, or constant."""
 
-    learning_rate: float = 3e-3
+    learning_rate: float = 8e-3
     schedule: str = "cosine"
     warmup: float = 0.05
     b1: float = 0.9
@@ -153,7 +153,7 @@ class Experiment:
     noise: NoiseConfig = field(default_factory=NoiseConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     loss: str = "bce"
-    batch_size: int = 128
+    batch_size: int = 64
     epochs: int = 5
     seed: int = 0
 

@@ -139,10 +139,11 @@ def _train() -> int:
     experiment = replace(experiment, _overrides())
     options = _run_options(Path("runs") / experiment.label)
 
-    from aedenoise.workdir import Workdir
+    if not options.overwrite:
+        from aedenoise.workdir import Workdir
 
-    # Asked once more by `train`; asked here so that a refusal comes before JAX is imported.
-    Workdir(options.workdir).claim(experiment, overwrite=False) if not options.overwrite else None
+        # `train` claims it again; claimed here, a refusal comes before JAX is imported.
+        Workdir(options.workdir).claim(experiment, overwrite=False)
     _quiet_libraries()
     from aedenoise.modes import train
 

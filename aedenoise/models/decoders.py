@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import flax.linen as nn
 from jax import Array
 
+from aedenoise.models.initializers import he_normal
 from aedenoise.ops import upsample
 
 
@@ -36,9 +37,9 @@ class UpsampleDecoder(nn.Module):
         kernel = (self.kernel_size, self.kernel_size)
         x = code
         for stage, features in enumerate(self.features):
-            x = nn.relu(nn.Conv(features, kernel, name=f"conv{stage}")(x))
-            x = upsample(x, self.stride, self.method)
-        return nn.Conv(self.channels, kernel, name="output")(x)
+            x = nn.Conv(features, kernel, kernel_init=he_normal(), name=f"conv{stage}")(x)
+            x = upsample(nn.relu(x), self.stride, self.method)
+        return nn.Conv(self.channels, kernel, kernel_init=he_normal(), name="output")(x)
 
 
 class TransposeDecoder(nn.Module):
@@ -63,6 +64,12 @@ class TransposeDecoder(nn.Module):
         kernel, strides = (self.kernel_size, self.kernel_size), (self.stride, self.stride)
         x = code
         for stage, features in enumerate(self.features):
-            x = nn.ConvTranspose(features, kernel, strides, name=f"conv_transpose{stage}")(x)
+            x = nn.ConvTranspose(
+                features,
+                kernel,
+                strides,
+                kernel_init=he_normal(self.stride),
+                name=f"conv_transpose{stage}",
+            )(x)
             x = nn.relu(x)
-        return nn.Conv(self.channels, kernel, name="output")(x)
+        return nn.Conv(self.channels, kernel, kernel_init=he_normal(), name="output")(x)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import flax.linen as nn
 from jax import Array
 
+from aedenoise.models.initializers import he_normal
 from aedenoise.ops import max_pool
 
 
@@ -25,7 +26,7 @@ class Encoder(nn.Module):
     def __call__(self, image: Array) -> Array:
         x = image
         for stage, features in enumerate(self.features):
-            x = nn.Conv(features, (3, 3), name=f"conv{stage}")(x)
+            x = nn.Conv(features, (3, 3), kernel_init=he_normal(), name=f"conv{stage}")(x)
             # ReLU and maximum commute; after the pool it touches a quarter of the values.
             x = nn.relu(max_pool(x, self.stride))
         return x
