@@ -8,6 +8,7 @@ The only module that knows flags. Nothing heavy is imported before they are know
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,7 +157,7 @@ def _evaluate() -> int:
         raise UsageError("--mode=eval needs --workdir, the folder of a trained run")
     from aedenoise.workdir import Workdir
 
-    workdir = Workdir(Path(FLAGS.workdir))
+    workdir = Workdir(Path(FLAGS.workdir).expanduser())
     trained = workdir.read_experiment()
     if not any(workdir.checkpoints.glob("[0-9]*")):
         raise CheckpointError(f"{workdir.path} has no checkpoint yet; train there first")
@@ -218,6 +219,14 @@ def _quiet_libraries() -> None:
     from absl import logging
 
     logging.set_verbosity(logging.ERROR)
+    print_unraisable = sys.unraisablehook
+
+    def hook(unraisable: Any) -> None:
+        # Orbax's threads outlive a failed restore and complain of it after our one line.
+        if str(unraisable.exc_value) != "Event loop is closed":
+            print_unraisable(unraisable)
+
+    sys.unraisablehook = hook
 
 
 def _parse(argv: Sequence[str]) -> list[str]:

@@ -32,7 +32,7 @@ def test_a_letter_fills_the_image(letter: str, size: int) -> None:
 
 
 def test_a_sans_i_is_a_white_square() -> None:
-    assert render_glyph(SANS, "I").min() == 255
+    assert render_glyph(SANS, "I").min() > 240
 
 
 def test_letters_are_the_letters() -> None:
@@ -50,8 +50,8 @@ def test_fonts_are_read_and_symbol_fonts_refused() -> None:
         700,
         False,
     )
-    with pytest.raises(UnusableFontError, match=r"has no|symbol"):
-        read_font(FONTS / "cmsy10.ttf", LETTERS, FACTS)
+    with pytest.raises(UnusableFontError, match="symbol"):
+        read_font(FONTS / "cmex10.ttf", LETTERS, FACTS)
     with pytest.raises(UnusableFontError, match="has no"):
         read_font(SANS, "A\N{CJK UNIFIED IDEOGRAPH-4E00}", FACTS)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fontTools import agl
 from fontTools.ttLib import TTFont
 
 SUFFIXES = (".otf", ".ttf", ".woff2")
@@ -99,7 +100,8 @@ def read_font(path: Path, letters: str, known: dict[str, dict[str, str]] | None 
     if missing:
         raise UnusableFontError(f"has no {missing[0]}")
     full_name = names[16] or names[1] or path.stem
-    if pictorial or _SYMBOL_WORDS.search(full_name):
+    foreign = [c for c in letters if not _may_be(cmap[ord(c)], c)]
+    if pictorial or _SYMBOL_WORDS.search(full_name) or len(foreign) > len(letters) / 2:
         raise UnusableFontError("is a symbol font")
     licence = facts.get("licence") or _licence(names, path)
     if not licence:
@@ -121,6 +123,12 @@ def family_of(name: str) -> str:
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z0-9])", " ", name).replace("-", " ").lower()
     bare = " ".join(_STYLE_WORDS.sub(" ", spaced).split())
     return bare or " ".join(spaced.split())
+
+
+def _may_be(glyph: str, letter: str) -> bool:
+    """Whether a glyph of this name can be ``letter``: a number says nothing, another word does."""
+    base = glyph.split(".")[0]
+    return agl.toUnicode(base) == letter or bool(re.fullmatch(r"[a-zA-Z]*\d+", base))
 
 
 def _name(font: Any, identifier: int) -> str:

@@ -211,6 +211,9 @@ def _fetch(pending: list[dict[str, Any]], *, last: int) -> tuple[dict[str, float
                 )
     images = float(columns["count"].sum())
     values = {"loss": float(columns["loss_sum"].sum() / images)}
-    for name in columns.keys() - {"loss_sum", "count"}:
-        values[name] = float(columns[name][-1])
+    values |= {
+        name: float(column[-1])
+        for name, column in columns.items()
+        if name not in ("loss_sum", "count")
+    }
     return values, images
