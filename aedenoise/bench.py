@@ -13,7 +13,7 @@ import numpy as np
 
 from aedenoise.data.batches import TrainBatches, eval_batches
 from aedenoise.data.reading import Dataset, Split, load
-from aedenoise.errors import UsageError
+from aedenoise.errors import DataError, UsageError
 from aedenoise.evaluation.evaluate import (
     Results,
     evaluate,
@@ -23,6 +23,7 @@ from aedenoise.evaluation.evaluate import (
     predict,
 )
 from aedenoise.experiment import DataConfig, Experiment, RunOptions
+from aedenoise.metrics import SSIM_RADIUS
 from aedenoise.training.parallel import Executor, make_executor
 from aedenoise.training.step import scale, train_step
 from aedenoise.training.task import Params, Task, TrainState, abstract_state, make_task
@@ -81,19 +82,29 @@ class Bench:
         )
 
 
-def set_up(experiment: Experiment, options: RunOptions, notify: Callable[[str], None]) -> Bench:
+def set_up(
+    experiment: Experiment,
+    options: RunOptions,
+    *,
+    notify: Callable[[str], None],
+    training: bool = True,
+) -> Bench:
     """Checks the devices, loads the data (``notify`` gets a line before anything slow), and
-    builds the functions of a run.
+    builds the functions of a run. Without ``training``, the batch size need not fit the devices.
 
     Raises:
       UsageError: if devices, image size and experiment do not fit together.
       DataError, StorageError: see ``data.reading.load``.
     """
-    executor = make_executor(options.parallel, experiment.batch_size)
+    executor = make_executor(options.parallel, experiment.batch_size if training else None)
     dataset = _limited(
         load(experiment.data.dataset, options.data_dir, notify=notify), experiment.data
     )
     height, width, channels = dataset.train.images.shape[1:]
+    if min(height, width) < 2 * SSIM_RADIUS + 1:
+        raise DataError(
+            f"{dataset.name} has {height} x {width} pixels; SSIM needs at least 11 x 11"
+        )
     divisor = experiment.model.downsampling
     if height % divisor or width % divisor:
         raise UsageError(

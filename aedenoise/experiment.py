@@ -22,6 +22,8 @@ LOSSES = ("bce", "mse")
 SCHEDULES = ("cosine", "constant")
 PARALLEL = ("jit", "pmap")
 
+# Before the name of a dataset of TFDS's own catalogue.
+FOREIGN = "tfds:"
 # `notmnist` alone always means the letters from open fonts; the record names them in full.
 _DATASET_ALIASES = {"notmnist": "notmnist/open"}
 
@@ -88,7 +90,8 @@ class DataConfig:
     test_examples: int | None = None
 
     def __post_init__(self) -> None:
-        _check_known("dataset", self.dataset, DATASETS)
+        if not self.dataset.removeprefix(FOREIGN) or not self.dataset.startswith(FOREIGN):
+            _check_known("dataset", self.dataset, DATASETS)
         object.__setattr__(self, "dataset", _DATASET_ALIASES.get(self.dataset, self.dataset))
         for name in ("train_examples", "test_examples"):
             value = getattr(self, name)
@@ -166,7 +169,8 @@ class Experiment:
     @property
     def label(self) -> str:
         """A name for folders and titles: the experiment's own, or ``decoder-dataset``."""
-        return self.name or f"{self.model.decoder}-{self.data.dataset.split('/')[0]}"
+        dataset = self.data.dataset.removeprefix(FOREIGN).split("/")[0]
+        return self.name or f"{self.model.decoder}-{dataset}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -61,7 +61,7 @@ def _options(names: Sequence[str]) -> str:
 _EXPERIMENT, _RUN = "experiment", "run"
 _flag(_EXPERIMENT, "string", "experiment", None, "start from a named experiment; 'list' shows them")
 _flag(_EXPERIMENT, "string", "decoder", None, _options(DECODERS), "model.decoder")
-_flag(_EXPERIMENT, "string", "dataset", None, _options(DATASETS), "data.dataset")
+_flag(_EXPERIMENT, "string", "dataset", None, _options((*DATASETS, "tfds:NAME")), "data.dataset")
 _flag(_EXPERIMENT, "string", "noise", None, _options(NOISES), "noise.kind")
 _flag(
     _EXPERIMENT, "float", "noise_level", None, "sigma, in units of the [0, 1] range", "noise.level"

@@ -35,14 +35,17 @@ def train(experiment: Experiment, options: RunOptions) -> dict[str, Any] | None:
       The content of ``results.json``, or None if the run was stopped early.
     """
     workdir = Workdir(options.workdir)
-    workdir.claim(experiment, overwrite=options.overwrite)
-    if workdir.results.exists():
-        finished = read_json(workdir.results)
-        say(f"{workdir.path} is finished ({finished['train']['steps']} steps); nothing to do")
-        say(results_table(tables_of(finished)))
-        return finished
-
+    if not options.overwrite:
+        workdir.claim(experiment, overwrite=False)
+        if workdir.results.exists():
+            finished = read_json(workdir.results)
+            say(f"{workdir.path} is finished ({finished['train']['steps']} steps); nothing to do")
+            say(results_table(tables_of(finished)))
+            return finished
     bench = set_up(experiment, options, notify=say)
+    if options.overwrite:
+        # Only now: the old run is not given up for one that cannot start.
+        workdir.claim(experiment, overwrite=True)
     _start_line(bench, options)
     _record_config(workdir, bench)
     plan = loop.Plan(
@@ -107,7 +110,7 @@ def evaluate_run(experiment: Experiment, options: RunOptions) -> dict[str, Any]:
       What is also written to ``eval.json``: step, data, noise, and the table's numbers.
     """
     workdir = Workdir(options.workdir)
-    bench = set_up(experiment, options, notify=say)
+    bench = set_up(experiment, options, notify=say, training=False)
     with Checkpoints(workdir.checkpoints, read_only=True) as checkpoints:
         state, _ = checkpoints.restore(bench.state_like())
     step = int(state.step)

@@ -31,7 +31,7 @@ ROOMS = {
     "training": GROUND | {"models", "noise", "losses", "metrics"},
     "evaluation": GROUND | {"models", "noise", "losses", "metrics", "training", "workdir"},
     "reporting": GROUND,
-    "bench": GROUND | {"data", "evaluation", "training"},
+    "bench": GROUND | {"data", "evaluation", "metrics", "training"},
     "records": GROUND | {"bench", "evaluation", "training"},
     "modes": GROUND | {"bench", "records", "reporting", "evaluation", "training", "workdir"},
     "main": GROUND | {"named", "workdir", "modes"},
@@ -40,7 +40,7 @@ ROOMS = {
 HOMES = {
     "orbax": {"training/checkpoints.py"},
     "absl": {"main.py", "training/checkpoints.py"},
-    "tensorflow_datasets": {"data/builders.py", "data/reading.py"},
+    "tensorflow_datasets": {"data/builders.py", "data/foreign.py", "data/reading.py"},
     "PIL": {"data/glyphs.py"},
     "fontTools": {"data/fonts.py"},
     "matplotlib": {"reporting/figures.py"},

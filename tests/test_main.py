@@ -23,6 +23,7 @@ WRONG_FLAGS = [
     (["--decoder=upsampel"], "did you mean 'upsample'"),
     (["--dataset=mnits"], "did you mean 'mnist'"),
     (["--dataset=/tmp/data"], "unknown dataset"),
+    (["--dataset=tfds:"], "unknown dataset"),
     (["--experiment=part2_notmnist_upsampl"], "did you mean 'part2_notmnist_upsample'"),
     (["--experiment=="], "unknown experiment"),
     (["--noise=gausian"], "did you mean 'gaussian'"),
@@ -302,6 +303,11 @@ def test_pmap_on_four_devices_trains_and_jit_on_one_evaluates(
     assert done.returncode == 2
     assert "batch_size 30 is not divisible by the 4 devices; use 32" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+    done = command(*flags, "--overwrite", "--batch_size=30", devices=4)
+    assert done.returncode == 2
+    assert (tmp_path / "run" / "results.json").exists()
+    # Evaluation does not need the training batch to fit.
+    assert command("--mode=eval", *flags[1:2], devices=3).returncode == 0
 
 
 @pytest.mark.end_to_end

@@ -27,6 +27,13 @@ def make(decoder: str, shape: tuple[int, ...] = (2, 28, 28, 1), **options: objec
     return model, jax.jit(model.init)(KEY, image), image
 
 
+def output_shape(decoder: str, shape: tuple[int, ...], **options: object) -> tuple[int, ...]:
+    """The shape that comes back, without computing anything."""
+    model = build_autoencoder(ModelConfig(decoder=decoder, **options), shape[-1])
+    image = jax.ShapeDtypeStruct(shape, jnp.float32)
+    return jax.eval_shape(model.apply, jax.eval_shape(model.init, KEY, image), image).shape
+
+
 @pytest.mark.parametrize("decoder", DECODERS)
 class TestContract:
     def test_parameters_at_reference_widths(self, decoder: str) -> None:
@@ -36,10 +43,7 @@ class TestContract:
 
     @pytest.mark.parametrize("size", [(28, 28), (4, 4), (8, 20), (36, 12)])
     def test_any_size_divisible_by_four(self, decoder: str, size: tuple[int, int]) -> None:
-        model, variables, image = make(decoder, (2, *size, 1))
-        logits = jax.eval_shape(model.apply, variables, image)
-        assert logits.shape == image.shape
-        assert logits.dtype == jnp.float32
+        assert output_shape(decoder, (2, *size, 1)) == (2, *size, 1)
 
     def test_other_sizes_are_refused(self, decoder: str) -> None:
         model, variables, _ = make(decoder)
@@ -48,12 +52,10 @@ class TestContract:
 
     def test_colour_and_other_widths(self, decoder: str) -> None:
         options = {"encoder_features": (4, 6, 8), "decoder_features": (8, 6, 4), "kernel_size": 5}
-        model, variables, image = make(decoder, (1, 16, 24, 3), **options)
-        assert jax.eval_shape(model.apply, variables, image).shape == image.shape
+        assert output_shape(decoder, (1, 16, 24, 3), **options) == (1, 16, 24, 3)
 
     def test_stride_three(self, decoder: str) -> None:
-        model, variables, image = make(decoder, (1, 18, 27, 1), stride=3)
-        assert jax.eval_shape(model.apply, variables, image).shape == image.shape
+        assert output_shape(decoder, (1, 18, 27, 1), stride=3) == (1, 18, 27, 1)
 
     def test_gradients_are_finite_and_reach_every_parameter(self, decoder: str) -> None:
         model, variables, image = make(decoder)

@@ -18,13 +18,17 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from aedenoise.errors import DataError, StorageError
+from aedenoise.data.foreign import read_with_tensorflow, require_tensorflow
+from aedenoise.errors import DataError, StorageError, UsageError
+from aedenoise.experiment import FOREIGN
 from aedenoise.files import exclusive_lock, remove, write_atomically
 
 SPLITS = ("train", "test")
 DIGEST = "digest.json"
 _ARRAYS = ("image", "label")
 Arrays = dict[str, np.ndarray]
+# (builder, split) -> images uint8 [N, H, W, C], labels int64 [N]
+ReadSplit = Callable[[Any, str], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -59,35 +63,54 @@ def load(
     """Loads a dataset, preparing it first if need be.
 
     Args:
-      name: ``mnist`` or ``notmnist/open``.
+      name: ``mnist``, ``notmnist/open``, or ``tfds:NAME`` for one of TFDS's own image datasets,
+        which needs TensorFlow and, the first time, the network.
       data_dir: where prepared datasets live; None is TFDS's default (``TFDS_DATA_DIR`` or
         ``~/tensorflow_datasets``).
       notify: gets one line before something that takes time.
 
     Raises:
-      DataError: if the source or the prepared records cannot be read.
+      UsageError: if TFDS does not know the name.
+      DataError: if the source or the prepared records cannot be read or do not fit.
       StorageError: if ``data_dir`` cannot be written.
     """
     try:
-        builder = tfds.builder(name, data_dir=data_dir)
+        builder, read_split = _find(name, data_dir)
         folder = Path(builder.data_path)
         # Intact copies need no lock, so a shared folder may be read-only.
-        arrays = _read_copies(folder / "arrays", notify)
-        if arrays is None:
+        found = _read_copies(folder / "arrays", notify)
+        if found is None:
             folder.parent.mkdir(parents=True, exist_ok=True)
             with exclusive_lock(folder.parent / ".lock"):
-                arrays = _prepare(builder, folder, notify)
+                found = _prepare(builder, read_split, folder, notify)
     except PermissionError as error:
         raise StorageError(
             f"cannot write the dataset to {error.filename}: {error.strerror}; "
             "choose another place with --data_dir"
         ) from error
+    arrays, digest = found
     splits = {s: Split(arrays[f"{s}_image"], arrays[f"{s}_label"]) for s in SPLITS}
-    names = tuple(builder.info.features["label"].names)
-    return Dataset(name, splits["train"], splits["test"], names, _digest(arrays))
+    label = dict(builder.info.features.items()).get("label")
+    return Dataset(
+        name, splits["train"], splits["test"], tuple(label.names if label else ()), digest
+    )
 
 
-def _prepare(builder: Any, folder: Path, notify: Callable[[str], None]) -> Arrays:
+def _find(name: str, data_dir: str | None) -> tuple[Any, ReadSplit]:
+    """The builder of a dataset, and how one of its prepared splits is read."""
+    if not name.startswith(FOREIGN):
+        return tfds.builder(name, data_dir=data_dir), _read_records
+    require_tensorflow(name)
+    try:
+        builder = tfds.builder(name.removeprefix(FOREIGN), data_dir=data_dir)
+    except (tfds.core.DatasetNotFoundError, ValueError) as error:
+        raise UsageError(f"TFDS knows no dataset {name.removeprefix(FOREIGN)!r}") from error
+    return builder, read_with_tensorflow
+
+
+def _prepare(
+    builder: Any, read_split: ReadSplit, folder: Path, notify: Callable[[str], None]
+) -> tuple[Arrays, str]:
     """Makes whatever is missing: the records, then the copies. The caller holds the lock."""
     if not (folder / "dataset_info.json").exists():
         notify(f"preparing {builder.info.full_name} in {folder}")
@@ -98,44 +121,46 @@ def _prepare(builder: Any, folder: Path, notify: Callable[[str], None]) -> Array
         with contextlib.redirect_stdout(io.StringIO()):
             builder.download_and_prepare()
     copies = folder / "arrays"
-    arrays = _read_copies(copies, lambda line: None)
-    if arrays is not None:  # another process made them while this one waited
-        return arrays
+    found = _read_copies(copies, lambda line: None)
+    if found is not None:  # another process made them while this one waited
+        return found
     arrays = {}
     for split in SPLITS:
-        examples = _read_records(builder, split)
-        arrays[f"{split}_image"] = np.stack([e["image"] for e in examples])
-        arrays[f"{split}_label"] = np.array([e["label"] for e in examples], np.int64)
+        arrays[f"{split}_image"], arrays[f"{split}_label"] = read_split(builder, split)
+    digest = _digest(arrays)
     copies.mkdir(exist_ok=True)
     for key, array in arrays.items():
         buffer = io.BytesIO()
         np.save(buffer, array, allow_pickle=False)
         write_atomically(copies / f"{key}.npy", buffer.getvalue())
-    write_atomically(copies / DIGEST, json.dumps({"sha256": _digest(arrays)}).encode())
-    return arrays
+    write_atomically(copies / DIGEST, json.dumps({"sha256": digest}).encode())
+    return arrays, digest
 
 
-def _read_copies(copies: Path, notify: Callable[[str], None]) -> Arrays | None:
+def _read_copies(copies: Path, notify: Callable[[str], None]) -> tuple[Arrays, str] | None:
     """The arrays kept beside the records, or None if they are missing or not intact."""
     if not (copies / DIGEST).exists():
         return None
     with contextlib.suppress(OSError, ValueError, KeyError):
         arrays = {key: np.load(copies / f"{key}.npy", allow_pickle=False) for key in _keys()}
-        if _digest(arrays) == json.loads((copies / DIGEST).read_text())["sha256"]:
-            return arrays
+        digest = _digest(arrays)
+        if digest == json.loads((copies / DIGEST).read_text())["sha256"]:
+            return arrays, digest
     notify(f"the arrays in {copies} are damaged; reading the records again")
     return None
 
 
-def _read_records(builder: Any, split: str) -> list[dict[str, Any]]:
+def _read_records(builder: Any, split: str) -> tuple[np.ndarray, np.ndarray]:
     try:
         source = builder.as_data_source(split=split)
-        return list(source.__getitems__(list(range(len(source)))))
+        examples = source.__getitems__(list(range(len(source))))
     except (RuntimeError, ValueError, IndexError) as error:
         raise DataError(
             f"the records of {builder.info.full_name} in {builder.data_path} are damaged "
             f"({type(error).__name__}); remove that folder, and the next run prepares it again"
         ) from error
+    labels = np.array([example["label"] for example in examples], np.int64)
+    return np.stack([example["image"] for example in examples]), labels
 
 
 def _keys() -> Iterator[str]:

@@ -53,9 +53,17 @@ def make_executor(parallel: str, batch_size: int | None = None) -> Executor:
     """The executor called ``jit`` or ``pmap`` over all devices.
 
     Raises:
-      UsageError: if ``batch_size`` is not divisible by the number of devices.
+      UsageError: if ``batch_size`` is not divisible by the number of devices, or the platform
+        that was asked for is not there.
     """
-    devices = jax.devices()
+    try:
+        devices = jax.devices()
+    except (RuntimeError, AssertionError) as error:  # the latter where a plugin is not installed
+        platforms = getattr(jax.config, "jax_platforms", None) or "any platform"
+        raise UsageError(
+            f"JAX finds no device of {platforms}; install its extra (cuda, tpu) or set "
+            f"JAX_PLATFORMS=cpu. {str(error)[:200]}"
+        ) from error
     if batch_size is not None and batch_size % len(devices):
         raise UsageError(
             f"batch_size {batch_size} is not divisible by the {len(devices)} devices; "
