@@ -1,6 +1,10 @@
 """Keras blog 2016: what does its denoiser, published without a number, reach?
 
 python -m aedenoise.main --experiment=keras_blog
+
+Answer so far: test BCE 0.1209 and 0.1111 (18.28 dB) after epochs 1 and 2 of the 100
+(--epochs=2; the rate is constant, so these are the first two of the whole run), 224 s; seed 0.
+2 CPU cores (AMD EPYC), Python 3.11, jax 0.10.2, 2026-11-23.
 """
 
 from aedenoise.experiment import DataConfig, Experiment, ModelConfig, NoiseConfig, OptimizerConfig

@@ -83,9 +83,9 @@ def load(
             folder.parent.mkdir(parents=True, exist_ok=True)
             with exclusive_lock(folder.parent / ".lock"):
                 found = _prepare(builder, read_split, folder, notify)
-    except PermissionError as error:
+    except OSError as error:
         raise StorageError(
-            f"cannot write the dataset to {error.filename}: {error.strerror}; "
+            f"cannot keep the dataset in {error.filename or data_dir}: {error.strerror}; "
             "choose another place with --data_dir"
         ) from error
     arrays, digest = found
