@@ -94,6 +94,8 @@ def read_font(path: Path, letters: str, known: dict[str, dict[str, str]] | None 
             width = int(getattr(os2, "usWidthClass", 5))
             italic = bool(getattr(os2, "fsSelection", 0) & 1)
             pictorial = os2 is not None and os2.panose.bFamilyType == _PICTORIAL
+    except ImportError as error:
+        raise UnusableFontError("needs the package brotli (the extra fonts)") from error
     except Exception as error:  # a damaged font fails in any way; its file must not stop the rest
         raise UnusableFontError(f"cannot be read ({type(error).__name__})") from error
     missing = [c for c in letters if cmap.get(ord(c), order[0]) == order[0]]

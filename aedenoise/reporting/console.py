@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from types import TracebackType
+from contextlib import AbstractContextManager
 
 from tqdm import tqdm
 
@@ -45,7 +45,7 @@ def results_table(results: Mapping[str, Mapping[str, float]]) -> str:
     return "\n".join(lines)
 
 
-class Progress:
+class Progress(AbstractContextManager["Progress"]):
     """A bar over training steps with loss, images per second and time left.
 
     It is off when stderr is not a terminal; then one line per evaluation remains.
@@ -62,15 +62,7 @@ class Progress:
             "[{elapsed}<{remaining}{postfix}]",
         )
 
-    def __enter__(self) -> Progress:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._bar.close()
 
     def stepped(self, step: int) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 from tensorboardX import SummaryWriter
@@ -14,7 +14,7 @@ from tensorboardX import SummaryWriter
 from aedenoise.files import write_atomically
 
 
-class MetricsLog:
+class MetricsLog(AbstractContextManager["MetricsLog"]):
     """Appends one JSON object per call to ``metrics.jsonl`` and the same to TensorBoard.
 
     On opening, lines after ``step`` are cut off (a run that was killed has written past its
@@ -32,15 +32,7 @@ class MetricsLog:
             str(tensorboard), purge_step=step + 1, filename_suffix=f".from-{step}"
         )
 
-    def __enter__(self) -> MetricsLog:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._file.close()
         self._events.close()
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging as std_logging
 import math
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
 from typing import Any, TypeVar
 
 import jax
@@ -23,7 +23,7 @@ Tree = TypeVar("Tree")
 KEEP = 2
 
 
-class Checkpoints:
+class Checkpoints(AbstractContextManager["Checkpoints"]):
     """The checkpoints of one run, in ``directory``; the newest two are kept.
 
     With ``read_only``, nothing is created, written or cleaned.
@@ -52,15 +52,7 @@ class Checkpoints:
             },
         )
 
-    def __enter__(self) -> Checkpoints:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._manager.close()
 
     def latest_step(self) -> int | None:
