@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import flax.linen as nn
 import jax
@@ -43,11 +44,19 @@ class Autoencoder(nn.Module):
         return logits
 
 
-def build_autoencoder(config: ModelConfig, channels: int = 1) -> Autoencoder:
+def build_autoencoder(
+    config: ModelConfig, channels: int = 1, *, lowering: str = "auto"
+) -> Autoencoder:
     """The autoencoder that ``config`` describes, for images of ``channels`` channels."""
     return Autoencoder(
-        encoder=Encoder(features=config.encoder_features, stride=config.stride),
-        decoder=_DECODERS[config.decoder](config, channels),
+        encoder=Encoder(config.encoder_features, config.stride, lowering),
+        decoder=_DECODERS[config.decoder](
+            features=config.decoder_features,
+            channels=channels,
+            kernel_size=config.kernel_size,
+            stride=config.stride,
+            lowering=lowering,
+        ),
     )
 
 
@@ -56,27 +65,8 @@ def to_image(logits: Array) -> Array:
     return jax.nn.sigmoid(logits)
 
 
-def _upsample(method: str) -> Callable[[ModelConfig, int], nn.Module]:
-    return lambda config, channels: UpsampleDecoder(
-        features=config.decoder_features,
-        channels=channels,
-        kernel_size=config.kernel_size,
-        stride=config.stride,
-        method=method,
-    )
-
-
-def _transpose(config: ModelConfig, channels: int) -> nn.Module:
-    return TransposeDecoder(
-        features=config.decoder_features,
-        channels=channels,
-        kernel_size=config.kernel_size,
-        stride=config.stride,
-    )
-
-
-_DECODERS: dict[str, Callable[[ModelConfig, int], nn.Module]] = {
-    "upsample": _upsample("nearest"),
-    "bilinear": _upsample("bilinear"),
-    "transpose": _transpose,
+_DECODERS: dict[str, Callable[..., nn.Module]] = {
+    "upsample": partial(UpsampleDecoder, method="nearest"),
+    "bilinear": partial(UpsampleDecoder, method="bilinear"),
+    "transpose": TransposeDecoder,
 }

@@ -7,12 +7,14 @@ stage's kernel is applied once per low-resolution pixel, before or while it is e
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import flax.linen as nn
 from jax import Array
 
+from aedenoise import ops
 from aedenoise.models.initializers import he_normal
-from aedenoise.ops import upsample
+from aedenoise.models.layers import Convolution
 
 
 class UpsampleDecoder(nn.Module):
@@ -24,6 +26,7 @@ class UpsampleDecoder(nn.Module):
       kernel_size: side of the kernels, in pixels.
       stride: factor of each enlargement.
       method: ``nearest`` or ``bilinear``, as ``jax.image.resize`` names them.
+      lowering: see ``ops.convolutions``.
     """
 
     features: Sequence[int] = (32, 32)
@@ -31,15 +34,25 @@ class UpsampleDecoder(nn.Module):
     kernel_size: int = 3
     stride: int = 2
     method: str = "nearest"
+    lowering: str = "auto"
 
     @nn.compact
     def __call__(self, code: Array) -> Array:
-        kernel = (self.kernel_size, self.kernel_size)
         x = code
         for stage, features in enumerate(self.features):
-            x = nn.Conv(features, kernel, kernel_init=he_normal(), name=f"conv{stage}")(x)
-            x = upsample(nn.relu(x), self.stride, self.method)
-        return nn.Conv(self.channels, kernel, kernel_init=he_normal(), name="output")(x)
+            operation = partial(self._conv if stage == 0 else self._upsample_conv, relu=True)
+            x = Convolution(features, self.kernel_size, operation, name=f"conv{stage}")(x)
+        return Convolution(self.channels, self.kernel_size, self._upsample_conv, name="output")(x)
+
+    def _conv(self, x: Array, kernel: Array, bias: Array, *, relu: bool = False) -> Array:
+        return ops.conv(x, kernel, bias, relu=relu, lowering=self.lowering)
+
+    def _upsample_conv(self, x: Array, kernel: Array, bias: Array, *, relu: bool = False) -> Array:
+        if self.method == "nearest":  # at low resolution, where the copies are one pixel
+            return ops.upsample_conv(
+                x, kernel, bias, factor=self.stride, relu=relu, lowering=self.lowering
+            )
+        return self._conv(ops.upsample(x, self.stride, self.method), kernel, bias, relu=relu)
 
 
 class TransposeDecoder(nn.Module):
@@ -52,24 +65,28 @@ class TransposeDecoder(nn.Module):
       channels: channels of the image.
       kernel_size: side of the kernels, in pixels.
       stride: stride of each transposed convolution.
+      lowering: see ``ops.convolutions``.
     """
 
     features: Sequence[int] = (32, 32)
     channels: int = 1
     kernel_size: int = 3
     stride: int = 2
+    lowering: str = "auto"
 
     @nn.compact
     def __call__(self, code: Array) -> Array:
-        kernel, strides = (self.kernel_size, self.kernel_size), (self.stride, self.stride)
+        enlarge = partial(
+            ops.conv_transpose, stride=self.stride, relu=True, lowering=self.lowering
+        )
         x = code
         for stage, features in enumerate(self.features):
-            x = nn.ConvTranspose(
+            x = Convolution(
                 features,
-                kernel,
-                strides,
-                kernel_init=he_normal(self.stride),
+                self.kernel_size,
+                enlarge,
+                he_normal(self.stride),
                 name=f"conv_transpose{stage}",
             )(x)
-            x = nn.relu(x)
-        return nn.Conv(self.channels, kernel, kernel_init=he_normal(), name="output")(x)
+        last = partial(ops.conv, lowering=self.lowering)
+        return Convolution(self.channels, self.kernel_size, last, name="output")(x)

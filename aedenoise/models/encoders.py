@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import flax.linen as nn
 from jax import Array
 
-from aedenoise.models.initializers import he_normal
-from aedenoise.ops import max_pool
+from aedenoise import ops
+from aedenoise.models.layers import Convolution
 
 
 class Encoder(nn.Module):
@@ -17,16 +18,17 @@ class Encoder(nn.Module):
     Attributes:
       features: channels of each stage.
       stride: side of the pooling windows; each stage divides height and width by it.
+      lowering: see ``ops.convolutions``.
     """
 
     features: Sequence[int] = (32, 32)
     stride: int = 2
+    lowering: str = "auto"
 
     @nn.compact
     def __call__(self, image: Array) -> Array:
+        operation = partial(ops.conv_pool_relu, window=self.stride, lowering=self.lowering)
         x = image
         for stage, features in enumerate(self.features):
-            x = nn.Conv(features, (3, 3), kernel_init=he_normal(), name=f"conv{stage}")(x)
-            # ReLU and maximum commute; after the pool it touches a quarter of the values.
-            x = nn.relu(max_pool(x, self.stride))
+            x = Convolution(features, 3, operation, name=f"conv{stage}")(x)
         return x

@@ -11,8 +11,7 @@ def max_pool(image: Array, window: int) -> Array:
 
     Values equal ``flax.linen.max_pool`` with equal window and strides. Written as maxima of
     slices because the gradient of ``reduce_window`` (select-and-scatter) is slow on CPU and
-    has no deterministic form on GPU. At a tie the gradient is shared rather than given to the
-    first place.
+    has no deterministic form on GPU. At a tie the gradient goes to the first place, as there.
 
     Raises:
       ValueError: if height or width is not divisible by ``window``.
@@ -25,5 +24,7 @@ def max_pool(image: Array, window: int) -> Array:
     for row in range(window):
         for column in range(window):
             if row or column:
-                pooled = jnp.maximum(pooled, blocks[:, :, row, :, column])
+                place = blocks[:, :, row, :, column]
+                larger = (place > pooled) | jnp.isnan(place)
+                pooled = jnp.where(larger, place, pooled)
     return pooled

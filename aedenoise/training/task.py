@@ -52,11 +52,13 @@ def abstract_state(task: Task, image_shape: tuple[int, int, int]) -> TrainState:
     return shapes
 
 
-def make_task(experiment: Experiment, *, channels: int, total_steps: int) -> Task:
+def make_task(
+    experiment: Experiment, *, channels: int, total_steps: int, lowering: str = "auto"
+) -> Task:
     """The task that ``experiment`` describes, for images of ``channels`` channels."""
     schedule = make_schedule(experiment.optimizer, total_steps)
     return Task(
-        model=build_autoencoder(experiment.model, channels),
+        model=build_autoencoder(experiment.model, channels, lowering=lowering),
         corrupt=corruption(experiment.noise),
         loss=LOSSES[experiment.loss],
         optimizer=make_optimizer(experiment.optimizer, schedule),

@@ -1,0 +1,135 @@
+"""The convolutions of the networks, each with its lowering for CPU and the plain one.
+
+Kernels are ``[k, k, C, O]`` and biases ``[O]``, as ``flax.linen.Conv`` and ``ConvTranspose``
+have them, and so are the values. ``lowering`` is ``plain`` (XLA's own convolutions, everywhere)
+or ``auto``: on CPU, for float32, the kernels of ``ops.native`` where this machine can have them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+from aedenoise.ops import native, phases
+from aedenoise.ops.phase_conv import PhaseConv, phase_conv
+from aedenoise.ops.pooling import max_pool
+from aedenoise.ops.resizing import upsample
+
+_NHWC = ("NHWC", "HWIO", "NHWC")
+_Convolution = Callable[[Array, Array, Array], Array]
+
+
+def conv(
+    x: Array, kernel: Array, bias: Array, *, stride: int = 1, relu: bool = False, lowering: str
+) -> Array:
+    """``SAME`` convolution, then a ReLU if asked for: ``[B, H, W, C] -> [B, H/s, W/s, O]``,
+    sizes rounded up."""
+
+    def plain(x: Array, kernel: Array, bias: Array) -> Array:
+        return _relu_if(relu, _conv(x, kernel, stride) + _per_channel(bias))
+
+    def fast(x: Array, kernel: Array, bias: Array) -> Array:
+        return phase_conv(_conv_plan(x, kernel, stride, relu=relu), x, kernel, bias)
+
+    return _lower(lowering, fast, plain, x, kernel, bias)
+
+
+def conv_pool_relu(
+    x: Array, kernel: Array, bias: Array, *, window: int, lowering: str
+) -> Array:
+    """``SAME`` convolution, max pooling and ReLU: ``[B, H, W, C] -> [B, H/w, W/w, O]``.
+
+    Raises:
+      ValueError: if height or width is not divisible by ``window``.
+    """
+
+    def plain(x: Array, kernel: Array, bias: Array) -> Array:
+        # ReLU and maximum commute; after the pool it touches fewer values.
+        return jax.nn.relu(max_pool(_conv(x, kernel, 1) + _per_channel(bias), window))
+
+    def fast(x: Array, kernel: Array, bias: Array) -> Array:
+        plan = _conv_plan(x, kernel, 1, relu=True, window=window)
+        return phase_conv(plan, x, kernel, bias)
+
+    if x.shape[1] % window or x.shape[2] % window:
+        raise ValueError(
+            f"{x.shape[1]} x {x.shape[2]} pixels cannot be cut into blocks of {window}"
+        )
+    return _lower(lowering, fast, plain, x, kernel, bias)
+
+
+def conv_transpose(
+    x: Array, kernel: Array, bias: Array, *, stride: int, relu: bool = False, lowering: str
+) -> Array:
+    """``SAME`` transposed convolution, then a ReLU if asked for:
+    ``[B, H, W, C] -> [B, s H, s W, O]``."""
+
+    def plain(x: Array, kernel: Array, bias: Array) -> Array:
+        y = lax.conv_transpose(x, kernel, (stride, stride), "SAME", dimension_numbers=_NHWC)
+        return _relu_if(relu, y + _per_channel(bias))
+
+    def fast(x: Array, kernel: Array, bias: Array) -> Array:
+        axis_rows, rows = phases.transposed_convolution(kernel.shape[0], stride)
+        axis_columns, columns = phases.transposed_convolution(kernel.shape[1], stride)
+        plan = PhaseConv(axis_rows, axis_columns, _enlarged(x, stride), relu)
+        return phase_conv(plan, x, kernel[rows][:, columns], bias)
+
+    return _lower(lowering, fast, plain, x, kernel, bias)
+
+
+def upsample_conv(
+    x: Array, kernel: Array, bias: Array, *, factor: int, relu: bool = False, lowering: str
+) -> Array:
+    """Nearest upsampling and ``SAME`` convolution, then a ReLU if asked for:
+    ``[B, H, W, C] -> [B, f H, f W, O]``."""
+
+    def plain(x: Array, kernel: Array, bias: Array) -> Array:
+        return _relu_if(relu, _conv(upsample(x, factor, "nearest"), kernel, 1) + _per_channel(bias))
+
+    def fast(x: Array, kernel: Array, bias: Array) -> Array:
+        axis_rows, row_sums = phases.upsampled_convolution(kernel.shape[0], factor)
+        axis_columns, column_sums = phases.upsampled_convolution(kernel.shape[1], factor)
+        summed = jnp.einsum("ur,vs,rsco->uvco", row_sums, column_sums, kernel)
+        plan = PhaseConv(axis_rows, axis_columns, _enlarged(x, factor), relu)
+        return phase_conv(plan, x, summed, bias)
+
+    return _lower(lowering, fast, plain, x, kernel, bias)
+
+
+def _lower(
+    lowering: str, fast: _Convolution, plain: _Convolution, x: Array, kernel: Array, bias: Array
+) -> Array:
+    in_float32 = all(array.dtype == jnp.float32 for array in (x, kernel, bias))
+    if lowering == "plain" or not in_float32 or native.load() is not None:
+        return plain(x, kernel, bias)
+    y: Array = lax.platform_dependent(x, kernel, bias, cpu=fast, default=plain)
+    return y
+
+
+def _conv(x: Array, kernel: Array, stride: int) -> Array:
+    return lax.conv_general_dilated(
+        x, kernel, (stride, stride), "SAME", dimension_numbers=_NHWC
+    )
+
+
+def _conv_plan(
+    x: Array, kernel: Array, stride: int, *, relu: bool, window: int = 1
+) -> PhaseConv:
+    rows, height = phases.convolution(x.shape[1], kernel.shape[0], stride)
+    columns, width = phases.convolution(x.shape[2], kernel.shape[1], stride)
+    return PhaseConv(rows, columns, (height, width), relu, window)
+
+
+def _per_channel(bias: Array) -> Array:
+    return jnp.reshape(bias, (1, 1, 1, -1))
+
+
+def _enlarged(x: Array, factor: int) -> tuple[int, int]:
+    return x.shape[1] * factor, x.shape[2] * factor
+
+
+def _relu_if(relu: bool, y: Array) -> Array:
+    return jax.nn.relu(y) if relu else y

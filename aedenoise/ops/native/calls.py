@@ -1,0 +1,119 @@
+"""Phase convolutions as calls of the kernels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from aedenoise.ops.native.build import TARGETS
+from aedenoise.ops.phases import Axis
+
+FORWARD, WEIGHT_GRADIENT = TARGETS
+NO_GATE = np.zeros((0,), np.float32)
+NO_BIAS = np.zeros((0,), np.float32)
+
+
+def forward(
+    x: Array,
+    gate: Array | np.ndarray,
+    weights: Array,
+    bias: Array | np.ndarray,
+    rows: Axis,
+    columns: Axis,
+    *,
+    size: tuple[int, int],
+    relu: bool = False,
+    pool: bool = False,
+    window: int = 1,
+) -> tuple[Array, Array]:
+    """The phase convolution of ``x``.
+
+    Args:
+      x: float32 ``[B, H, W, C]``.
+      gate: what holds back a gradient ``x``: the output of the ReLU it goes back through
+        (float32, like ``x``), the winners of the max pooling (uint8, like ``x``; ``x`` is then
+        placed in windows of side ``window`` first), or ``NO_GATE``.
+      weights: float32 ``[U, V, C, O]``.
+      bias: float32 ``[O]``, or ``NO_BIAS``.
+      rows, columns: the taps.
+      size: height and width of the output, before pooling.
+      relu: whether a ReLU follows.
+      pool: whether ReLU and max pooling over windows of side ``window`` follow.
+
+    Returns:
+      The output ``[B, Ho, Wo, O]``, and the winners of the pooling (uint8, like the output:
+      the position in the window, row by row, or 255 where the ReLU gave zero) or an empty array.
+    """
+    shrink = window if pool else 1
+    shape = (x.shape[0], size[0] // shrink, size[1] // shrink, weights.shape[-1])
+    call = jax.ffi.ffi_call(
+        FORWARD,
+        (
+            jax.ShapeDtypeStruct(shape, jnp.float32),
+            jax.ShapeDtypeStruct(shape if pool else (0,), jnp.uint8),
+        ),
+        vmap_method="sequential",
+    )
+    y, winner = call(
+        x, gate, weights, bias, **_taps(rows, columns), relu=relu, window=np.int64(window)
+    )
+    return y, winner
+
+
+def weight_gradient(
+    x: Array, gradient: Array, gate: Array | np.ndarray, rows: Axis, columns: Axis, *, window: int
+) -> tuple[Array, Array]:
+    """Gradients of the weights ``[U, V, C, O]`` and of the bias ``[O]``, given the input ``x``
+    and the gradient of the output, with the gate of that gradient as in ``forward``."""
+    channels, outputs = x.shape[-1], gradient.shape[-1]
+    taps = (int(rows.starts[-1]), int(columns.starts[-1]))
+    if outputs < channels and outputs < 8 and gate.size == 0:
+        # The kernel's vectors run over the outputs; the transposed convolution, from few
+        # channels to many, has the same weights.
+        rows_back, row_taps = rows.transpose()
+        columns_back, column_taps = columns.transpose()
+        turned, _ = _weight_gradient(
+            gradient, x, gate, (*taps, outputs, channels), rows_back, columns_back, window
+        )
+        weights = jnp.swapaxes(turned, -1, -2)
+        weights = weights[np.argsort(row_taps)][:, np.argsort(column_taps)]
+        return weights, jnp.sum(gradient, (0, 1, 2))
+    return _weight_gradient(x, gradient, gate, (*taps, channels, outputs), rows, columns, window)
+
+
+def _weight_gradient(
+    x: Array,
+    gradient: Array,
+    gate: Array | np.ndarray,
+    shape: tuple[int, ...],
+    rows: Axis,
+    columns: Axis,
+    window: int,
+) -> tuple[Array, Array]:
+    call = jax.ffi.ffi_call(
+        WEIGHT_GRADIENT,
+        (
+            jax.ShapeDtypeStruct(shape, jnp.float32),
+            jax.ShapeDtypeStruct(shape[-1:], jnp.float32),
+        ),
+        vmap_method="sequential",
+    )
+    weights, bias = call(x, gradient, gate, **_taps(rows, columns), window=np.int64(window))
+    return weights, bias
+
+
+def _taps(rows: Axis, columns: Axis) -> dict[str, Any]:
+    return {
+        f"{name}_{part}": value
+        for name, axis in (("row", rows), ("column", columns))
+        for part, value in (
+            ("si", np.int64(axis.in_stride)),
+            ("so", np.int64(axis.out_stride)),
+            ("start", axis.starts),
+            ("shift", axis.flat_shifts),
+        )
+    }

@@ -1,0 +1,237 @@
+// Forward: y = phase_conv(x, w) + bias, then ReLU, or ReLU and max pooling, if asked for.
+#include "phase_conv.h"
+
+namespace aedenoise {
+namespace {
+
+// Pixels of one phase along one row, and the output channels of one block.
+struct Row {
+  const float* in;       // place of the first pixel in the padded image
+  int64_t in_step;       // floats between the places of two pixels
+  const int64_t* taps;   // from a pixel's place
+  int64_t tap_count, channels;
+  const float* weights;  // [tap][channel][kBlock]; RunNarrow: [output][tap][channel]
+  const float* bias;
+  bool relu;
+  float* out;
+  int64_t out_step, outputs;
+};
+
+template <int P, int V>
+void Tile(const Row& row, int64_t first) {
+  Vector sum[P][V];
+  for (int p = 0; p < P; ++p)
+    for (int v = 0; v < V; ++v) sum[p][v] = Load(row.bias + v * kLanes);
+  const float* w = row.weights;
+  const int64_t step = row.in_step;
+  for (int64_t t = 0; t < row.tap_count; ++t) {
+    const float* x = row.in + first * step + row.taps[t];
+    for (int64_t c = 0; c < row.channels; ++c, w += kBlock) {
+      Vector weight[V];
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) weight[v] = Load(w + v * kLanes);
+#pragma GCC unroll 16
+      for (int p = 0; p < P; ++p) {
+#pragma GCC unroll 4
+        for (int v = 0; v < V; ++v) sum[p][v] += x[p * step + c] * weight[v];
+      }
+    }
+  }
+  for (int p = 0; p < P; ++p) {
+    float* out = row.out + (first + p) * row.out_step;
+    for (int v = 0; v < V; ++v) {
+      if (row.relu) sum[p][v] = sum[p][v] < 0.0f ? Vector{} : sum[p][v];  // NaN stays NaN
+      const int64_t rest = row.outputs - v * kLanes;
+      if (rest >= kLanes) {
+        Store(out + v * kLanes, sum[p][v]);
+      } else if (rest > 0) {
+        std::memcpy(out + v * kLanes, &sum[p][v], rest * sizeof(float));
+      }
+    }
+  }
+}
+
+template <int P>
+void RunTile(const Row& row, int64_t first, int64_t pixels) {
+  if (pixels == P) {
+    row.outputs <= kLanes ? Tile<P, 1>(row, first) : Tile<P, kVectors>(row, first);
+  } else if constexpr (P > 1) {
+    RunTile<P - 1>(row, first, pixels);
+  }
+}
+
+void Run(const Row& row, int64_t pixels) {
+  const int64_t tiles = CeilDiv(pixels, kTile);
+  for (int64_t tile = 0, first = 0; tile < tiles; ++tile) {
+    const int64_t size = pixels / tiles + (tile < pixels % tiles);  // even, not 6 + 6 + 2
+    RunTile<kTile>(row, first, size);
+    first += size;
+  }
+}
+
+// With few outputs, vectors run over the input channels.
+void RunNarrow(const Row& row, int64_t pixels) {
+  constexpr int kPixels = 4;
+  for (int64_t o = 0; o < row.outputs; ++o)
+    for (int64_t first = 0; first < pixels; first += kPixels) {
+      const int64_t rest = std::min<int64_t>(kPixels, pixels - first);
+      int64_t at[kPixels];  // past the end of the row, the last pixel again
+      for (int64_t p = 0; p < kPixels; ++p) at[p] = (first + std::min(p, rest - 1)) * row.in_step;
+      Vector sum[kPixels] = {};
+      const float* w = row.weights + o * row.tap_count * row.channels;
+      for (int64_t t = 0; t < row.tap_count; ++t) {
+        const float* x = row.in + row.taps[t];
+        for (int64_t c = 0; c < row.channels; c += kLanes, w += kLanes) {
+          const Vector weight = Load(w);
+          for (int p = 0; p < kPixels; ++p) sum[p] += Load(x + at[p] + c) * weight;
+        }
+      }
+      for (int64_t p = 0; p < rest; ++p) {
+        float total = row.bias[o];
+        for (int lane = 0; lane < kLanes; ++lane) total += sum[p][lane];
+        row.out[(first + p) * row.out_step + o] = row.relu && total < 0.0f ? 0.0f : total;
+      }
+    }
+}
+
+// The ReLU of the largest of each window, and which it was: the first of equals, 255 where the
+// ReLU holds it back.
+void Pool(const float* from, const Shape& full, int64_t window, float* to, uint8_t* winner) {
+  const int64_t channels = full.channels, row = full.row();
+  std::vector<int32_t> best(channels);
+  for (int64_t i = 0; i < full.height / window; ++i)
+    for (int64_t j = 0; j < full.width / window; ++j, to += channels, winner += channels) {
+      const float* corner = from + i * window * row + j * window * channels;
+      std::copy_n(corner, channels, to);
+      std::fill_n(best.data(), channels, 0);
+      for (int64_t place = 1; place < window * window; ++place) {
+        const float* cell = corner + place / window * row + place % window * channels;
+        for (int64_t c = 0; c < channels; ++c) {
+          const bool better = (cell[c] > to[c]) | (cell[c] != cell[c]);  // NaN wins
+          to[c] = better ? cell[c] : to[c];
+          best[c] = better ? static_cast<int32_t>(place) : best[c];
+        }
+      }
+      for (int64_t c = 0; c < channels; ++c) {
+        winner[c] = to[c] > 0.0f ? best[c] : 255;
+        to[c] = to[c] < 0.0f ? 0.0f : to[c];
+      }
+    }
+}
+
+// The weights of phase (p, q) as Run (blocks of kBlock outputs) or RunNarrow reads them.
+std::vector<float> Pack(const float* w, const Axis& rows, const Axis& columns, int64_t p,
+                        int64_t q, int64_t channels, int64_t outputs, bool narrow) {
+  const int64_t blocks = CeilDiv(outputs, kBlock);
+  const int64_t per_row = columns.start[q + 1] - columns.start[q];
+  const int64_t depth = (rows.start[p + 1] - rows.start[p]) * per_row * channels;
+  std::vector<float> packed(narrow ? outputs * depth : blocks * depth * kBlock, 0.0f);
+  for (int64_t at = 0; at < depth; ++at) {
+    const int64_t u = rows.start[p] + at / (per_row * channels);
+    const int64_t v = columns.start[q] + at / channels % per_row;
+    const float* from = w + ((u * columns.taps() + v) * channels + at % channels) * outputs;
+    if (narrow) {
+      for (int64_t o = 0; o < outputs; ++o) packed[o * depth + at] = from[o];
+    } else {
+      for (int64_t block = 0; block < blocks; ++block)
+        std::copy_n(from + block * kBlock, std::min<int64_t>(kBlock, outputs - block * kBlock),
+                    packed.data() + (block * depth + at) * kBlock);
+    }
+  }
+  return packed;
+}
+
+struct Phase {
+  int64_t p, q;
+  std::vector<int64_t> taps;
+  std::vector<float> weights;
+};
+
+ffi::Error Forward(ffi::ThreadPool pool, Floats x, ffi::AnyBuffer gate, Floats w, Floats bias,
+                   ffi::Result<Floats> y, ffi::Result<Bytes> winner, int64_t row_si,
+                   int64_t row_so, Integers row_start, Integers row_shift, int64_t column_si,
+                   int64_t column_so, Integers column_start, Integers column_shift, bool relu,
+                   int64_t window) {
+  const Axis rows{row_si, row_so, row_start, row_shift};
+  const Axis columns{column_si, column_so, column_start, column_shift};
+  const Source source(x, gate, window);
+  const bool pooling = winner->element_count() > 0;
+  const Shape in = source.shape;
+  Shape out(y->dimensions());
+  const int64_t written = out.image();
+  if (pooling) out.Enlarge(window);
+  const int64_t channels = in.channels, outputs = out.channels;
+  const Padded padded(rows, columns, in, out);
+  const bool narrow = outputs * 2 <= kLanes && channels % kLanes == 0;
+  const int64_t blocks = narrow ? 1 : CeilDiv(outputs, kBlock);
+
+  std::vector<Phase> phases;
+  for (int64_t p = 0; p < rows.so; ++p)
+    for (int64_t q = 0; q < columns.so; ++q) {
+      Phase phase{p, q, {}, Pack(w.typed_data(), rows, columns, p, q, channels, outputs, narrow)};
+      for (int64_t u = rows.start[p]; u < rows.start[p + 1]; ++u)
+        for (int64_t v = columns.start[q]; v < columns.start[q + 1]; ++v)
+          phase.taps.push_back(rows.shift[u] * padded.row + columns.shift[v] * channels);
+      phases.push_back(std::move(phase));
+    }
+  std::vector<float> biases(CeilDiv(outputs, kBlock) * kBlock, 0.0f);
+  std::copy_n(bias.typed_data(), bias.element_count(), biases.data());
+
+  const int64_t parts = std::min<int64_t>(in.batch, 4 * pool.num_threads());
+  Parallel(pool, parts, [&](int64_t part) {
+    thread_local std::vector<float> input_buffer, output_buffer;
+    float* input = Scratch(input_buffer, padded.size) + padded.origin;
+    float* full = pooling ? Scratch(output_buffer, out.image()) : nullptr;
+    for (int64_t b = in.batch * part / parts; b < in.batch * (part + 1) / parts; ++b) {
+      source.Copy(b, input, padded.row);
+      float* target = pooling ? full : y->typed_data() + b * written;
+      for (int64_t block = 0; block < blocks; ++block)
+        for (const Phase& phase : phases) {
+          const int64_t count = phase.taps.size();
+          for (int64_t i = 0; i < rows.Places(phase.p, out.height); ++i) {
+            const Row row{input + i * rows.si * padded.row,
+                          columns.si * channels,
+                          phase.taps.data(),
+                          count,
+                          channels,
+                          phase.weights.data() + block * count * channels * kBlock,
+                          biases.data() + block * kBlock,
+                          relu && !pooling,
+                          target + (rows.so * i + phase.p) * out.row() + phase.q * outputs +
+                              block * kBlock,
+                          columns.so * outputs,
+                          narrow ? outputs : std::min<int64_t>(kBlock, outputs - block * kBlock)};
+            const int64_t pixels = columns.Places(phase.q, out.width);
+            narrow ? RunNarrow(row, pixels) : Run(row, pixels);
+          }
+        }
+      if (pooling)
+        Pool(full, out, window, y->typed_data() + b * written, winner->typed_data() + b * written);
+    }
+  });
+  return ffi::Error::Success();
+}
+
+}  // namespace
+
+XLA_FFI_DEFINE_HANDLER_SYMBOL(aedenoise_phase_conv, Forward,
+                              ffi::Ffi::Bind()
+                                  .Ctx<ffi::ThreadPool>()
+                                  .Arg<Floats>()
+                                  .Arg<ffi::AnyBuffer>()
+                                  .Arg<Floats>()
+                                  .Arg<Floats>()
+                                  .Ret<Floats>()
+                                  .Ret<Bytes>()
+                                  .Attr<int64_t>("row_si")
+                                  .Attr<int64_t>("row_so")
+                                  .Attr<Integers>("row_start")
+                                  .Attr<Integers>("row_shift")
+                                  .Attr<int64_t>("column_si")
+                                  .Attr<int64_t>("column_so")
+                                  .Attr<Integers>("column_start")
+                                  .Attr<Integers>("column_shift")
+                                  .Attr<bool>("relu")
+                                  .Attr<int64_t>("window"));
+
+}  // namespace aedenoise

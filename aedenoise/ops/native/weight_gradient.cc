@@ -1,0 +1,152 @@
+// Weight gradient: dw[u, v, c, o] and dbias[o] from x and the gradient of the output.
+#include "phase_conv.h"
+
+namespace aedenoise {
+namespace {
+
+// An image and the gradient of one phase of its output, laid over each other.
+struct Overlay {
+  const float* in;
+  int64_t in_step, in_row;
+  const float* gradient;
+  int64_t step, row;
+  int64_t height, width;
+};
+
+// Adds to K rows of weights, whose taps lie at `taps` and whose sums at `rows`.
+template <int K, int V>
+void Tile(const Overlay& over, const int64_t* taps, const int64_t* rows, float* sums,
+          int64_t outputs) {
+  Vector sum[K][V] = {};
+  int64_t at[K];
+  for (int k = 0; k < K; ++k) at[k] = taps[k];
+  for (int64_t i = 0; i < over.height; ++i) {
+    const float* x = over.in + i * over.in_row;
+    const float* g = over.gradient + i * over.row;
+    for (int64_t j = 0; j < over.width; ++j, x += over.in_step, g += over.step) {
+      Vector value[V];
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) value[v] = Load(g + v * kLanes);
+#pragma GCC unroll 16
+      for (int k = 0; k < K; ++k) {
+#pragma GCC unroll 4
+        for (int v = 0; v < V; ++v) sum[k][v] += x[at[k]] * value[v];
+      }
+    }
+  }
+  for (int k = 0; k < K; ++k)
+    for (int64_t o = 0; o < std::min<int64_t>(outputs, V * kLanes); ++o)
+      sums[rows[k] + o] += sum[k][o / kLanes][o % kLanes];
+}
+
+template <int K>
+void RunTile(int64_t size, const Overlay& over, const int64_t* taps, const int64_t* rows,
+             float* sums, int64_t outputs) {
+  if (size == K) {
+    outputs <= kLanes ? Tile<K, 1>(over, taps, rows, sums, outputs)
+                      : Tile<K, kVectors>(over, taps, rows, sums, outputs);
+  } else if constexpr (K > 1) {
+    RunTile<K - 1>(size, over, taps, rows, sums, outputs);
+  }
+}
+
+struct Phase {
+  int64_t p, q;
+  std::vector<int64_t> taps, rows;  // of every (tap, channel)
+};
+
+ffi::Error WeightGradient(ffi::ThreadPool pool, Floats x, Floats g, ffi::AnyBuffer gate,
+                          ffi::Result<Floats> dw, ffi::Result<Floats> dbias, int64_t row_si,
+                          int64_t row_so, Integers row_start, Integers row_shift,
+                          int64_t column_si, int64_t column_so, Integers column_start,
+                          Integers column_shift, int64_t window) {
+  const Axis rows{row_si, row_so, row_start, row_shift};
+  const Axis columns{column_si, column_so, column_start, column_shift};
+  const Source source(x, 1), gradient(g, gate, window);
+  const Shape in = source.shape, out = gradient.shape;
+  const int64_t channels = in.channels, outputs = out.channels;
+  const Padded padded(rows, columns, in, out);
+  // Whole vectors are read: the last may reach past the array unless it is copied.
+  const bool copying = !gradient.AsIs() || outputs % kLanes != 0;
+
+  std::vector<Phase> phases;
+  for (int64_t p = 0; p < rows.so; ++p)
+    for (int64_t q = 0; q < columns.so; ++q) {
+      Phase phase{p, q, {}, {}};
+      for (int64_t u = rows.start[p]; u < rows.start[p + 1]; ++u)
+        for (int64_t v = columns.start[q]; v < columns.start[q + 1]; ++v)
+          for (int64_t c = 0; c < channels; ++c) {
+            phase.taps.push_back(rows.shift[u] * padded.row + columns.shift[v] * channels + c);
+            phase.rows.push_back(((u * columns.taps() + v) * channels + c) * outputs);
+          }
+      phases.push_back(std::move(phase));
+    }
+
+  // Neither the parts nor the order of their sum depend on the threads: runs repeat bit for bit.
+  const int64_t parts = std::min<int64_t>(in.batch, 16);
+  const int64_t size = dw->element_count();
+  std::vector<float> sums(parts * (size + outputs), 0.0f);
+  Parallel(pool, parts, [&](int64_t part) {
+    thread_local std::vector<float> input_buffer, gradient_buffer;
+    float* input = Scratch(input_buffer, padded.size) + padded.origin;
+    float* copy = copying ? Scratch(gradient_buffer, out.image()) : nullptr;
+    float* weights = sums.data() + part * (size + outputs);
+    float* bias = weights + size;
+    for (int64_t b = in.batch * part / parts; b < in.batch * (part + 1) / parts; ++b) {
+      source.Copy(b, input, padded.row);
+      if (copying) gradient.Copy(b, copy, out.row());
+      const float* from = copying ? copy : g.typed_data() + b * out.image();
+      for (int64_t n = 0; n < out.image(); n += outputs)
+        for (int64_t o = 0; o < outputs; ++o) bias[o] += from[n + o];
+      for (const Phase& phase : phases) {
+        const int64_t depth = phase.taps.size(), tiles = CeilDiv(depth, kTile);
+        for (int64_t o = 0; o < outputs; o += kBlock) {
+          const Overlay over{input,
+                             columns.si * channels,
+                             rows.si * padded.row,
+                             from + phase.p * out.row() + phase.q * outputs + o,
+                             columns.so * outputs,
+                             rows.so * out.row(),
+                             rows.Places(phase.p, out.height),
+                             columns.Places(phase.q, out.width)};
+          for (int64_t tile = 0, at = 0; tile < tiles; ++tile) {
+            const int64_t count = depth / tiles + (tile < depth % tiles);
+            RunTile<kTile>(count, over, phase.taps.data() + at, phase.rows.data() + at,
+                           weights + o, outputs - o);
+            at += count;
+          }
+        }
+      }
+    }
+  });
+  std::fill_n(dw->typed_data(), size, 0.0f);
+  std::fill_n(dbias->typed_data(), outputs, 0.0f);
+  for (int64_t part = 0; part < parts; ++part) {
+    const float* weights = sums.data() + part * (size + outputs);
+    for (int64_t n = 0; n < size; ++n) dw->typed_data()[n] += weights[n];
+    for (int64_t o = 0; o < outputs; ++o) dbias->typed_data()[o] += weights[size + o];
+  }
+  return ffi::Error::Success();
+}
+
+}  // namespace
+
+XLA_FFI_DEFINE_HANDLER_SYMBOL(aedenoise_phase_conv_weight_gradient, WeightGradient,
+                              ffi::Ffi::Bind()
+                                  .Ctx<ffi::ThreadPool>()
+                                  .Arg<Floats>()
+                                  .Arg<Floats>()
+                                  .Arg<ffi::AnyBuffer>()
+                                  .Ret<Floats>()
+                                  .Ret<Floats>()
+                                  .Attr<int64_t>("row_si")
+                                  .Attr<int64_t>("row_so")
+                                  .Attr<Integers>("row_start")
+                                  .Attr<Integers>("row_shift")
+                                  .Attr<int64_t>("column_si")
+                                  .Attr<int64_t>("column_so")
+                                  .Attr<Integers>("column_start")
+                                  .Attr<Integers>("column_shift")
+                                  .Attr<int64_t>("window"));
+
+}  // namespace aedenoise

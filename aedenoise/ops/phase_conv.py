@@ -1,0 +1,89 @@
+"""Phase convolutions with their gradients, by the CPU kernels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from aedenoise.ops import native
+from aedenoise.ops.native.calls import NO_BIAS, NO_GATE
+from aedenoise.ops.phases import Axis
+
+
+@dataclass(frozen=True)
+class PhaseConv:
+    """One phase convolution (see ``phases.py``), and what follows it.
+
+    Attributes:
+      rows, columns: the taps of each axis.
+      size: height and width of the output, before pooling.
+      relu: whether a ReLU follows.
+      window: side of the windows of a max pooling, which has a ReLU behind it; 1 for none.
+    """
+
+    rows: Axis
+    columns: Axis
+    size: tuple[int, int]
+    relu: bool = False
+    window: int = 1
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def phase_conv(plan: PhaseConv, x: Array, weights: Array, bias: Array) -> Array:
+    """``[B, H, W, C]``, ``[U, V, C, O]`` and ``[O]`` to ``[B, Ho, Wo, O]``, all float32."""
+    y, _ = _forward(plan, x, weights, bias)
+    return y
+
+
+def _forward(plan: PhaseConv, x: Array, weights: Array, bias: Array) -> tuple[Array, Any]:
+    return native.forward(
+        x,
+        NO_GATE,
+        weights,
+        bias,
+        plan.rows,
+        plan.columns,
+        size=plan.size,
+        relu=plan.relu,
+        pool=plan.window > 1,
+        window=plan.window,
+    )
+
+
+def _forward_keeping(
+    plan: PhaseConv, x: Array, weights: Array, bias: Array
+) -> tuple[Array, tuple[Array, Array, Any]]:
+    y, winner = _forward(plan, x, weights, bias)
+    gate: Any = winner if plan.window > 1 else y if plan.relu else jnp.asarray(NO_GATE)
+    return y, (x, weights, gate)
+
+
+def _backward(
+    plan: PhaseConv, kept: tuple[Array, Array, Any], gradient: Array
+) -> tuple[Array, Array, Array]:
+    x, weights, gate = kept
+    rows, row_taps = plan.rows.transpose()
+    columns, column_taps = plan.columns.transpose()
+    turned = jnp.swapaxes(weights[row_taps][:, column_taps], -1, -2)
+    x_gradient, _ = native.forward(
+        gradient,
+        gate,
+        turned,
+        NO_BIAS,
+        rows,
+        columns,
+        size=(x.shape[1], x.shape[2]),
+        window=plan.window,
+    )
+    weight_gradient, bias_gradient = native.weight_gradient(
+        x, gradient, gate, plan.rows, plan.columns, window=plan.window
+    )
+    return x_gradient, weight_gradient, bias_gradient
+
+
+phase_conv.defvjp(_forward_keeping, _backward)
