@@ -1,95 +1,97 @@
 // Forward: y = phase_conv(x, w) + bias, then ReLU, or ReLU and max pooling, if asked for.
+#include <limits>
+
 #include "phase_conv.h"
 
 namespace aedenoise {
 namespace {
 
-// Pixels of one phase along one row, and the output channels of one block.
-struct Row {
-  const float* in;       // place of the first pixel in the padded image
-  int64_t in_step;       // floats between the places of two pixels
-  const int64_t* taps;   // from a pixel's place
+// The pixels of one phase in one image, and the output channels of one block.
+struct Work {
+  const float* in;               // the padded image's first pixel
+  float* out;                    // the output's
+  const int64_t *in_at, *out_at;  // of each pixel
+  int64_t pixels;
+  const int64_t* taps;  // from a pixel's place in the padded image
   int64_t tap_count, channels;
   const float* weights;  // [tap][channel][kBlock]; RunNarrow: [output][tap][channel]
   const float* bias;
-  bool relu;
-  float* out;
-  int64_t out_step, outputs;
+  float least;  // outputs below are raised to it; NaN stays NaN
+  int64_t outputs;
 };
 
 template <int P, int V>
-void Tile(const Row& row, int64_t first) {
+void Tile(const Work& work, int64_t first) {
   Vector sum[P][V];
+  int64_t at[P];
+  for (int p = 0; p < P; ++p) at[p] = work.in_at[first + p];
   for (int p = 0; p < P; ++p)
-    for (int v = 0; v < V; ++v) sum[p][v] = Load(row.bias + v * kLanes);
-  const float* w = row.weights;
-  const int64_t step = row.in_step;
-  for (int64_t t = 0; t < row.tap_count; ++t) {
-    const float* x = row.in + first * step + row.taps[t];
-    for (int64_t c = 0; c < row.channels; ++c, w += kBlock) {
+    for (int v = 0; v < V; ++v) sum[p][v] = Load(work.bias + v * kLanes);
+  const float* w = work.weights;
+  for (int64_t t = 0; t < work.tap_count; ++t) {
+    const float* x = work.in + work.taps[t];
+    for (int64_t c = 0; c < work.channels; ++c, w += kBlock) {
       Vector weight[V];
 #pragma GCC unroll 4
       for (int v = 0; v < V; ++v) weight[v] = Load(w + v * kLanes);
 #pragma GCC unroll 16
       for (int p = 0; p < P; ++p) {
 #pragma GCC unroll 4
-        for (int v = 0; v < V; ++v) sum[p][v] += x[p * step + c] * weight[v];
+        for (int v = 0; v < V; ++v) sum[p][v] += x[at[p] + c] * weight[v];
       }
     }
   }
-  for (int p = 0; p < P; ++p) {
-    float* out = row.out + (first + p) * row.out_step;
-    for (int v = 0; v < V; ++v) {
-      if (row.relu) sum[p][v] = sum[p][v] < 0.0f ? Vector{} : sum[p][v];  // NaN stays NaN
-      const int64_t rest = row.outputs - v * kLanes;
-      if (rest >= kLanes) {
-        Store(out + v * kLanes, sum[p][v]);
-      } else if (rest > 0) {
-        std::memcpy(out + v * kLanes, &sum[p][v], rest * sizeof(float));
-      }
-    }
+  for (int p = 0; p < P; ++p)
+    for (int v = 0; v < V; ++v) sum[p][v] = sum[p][v] < work.least ? work.least : sum[p][v];
+  if (work.outputs == V * kLanes) {
+    for (int p = 0; p < P; ++p)
+      for (int v = 0; v < V; ++v)
+        Store(work.out + work.out_at[first + p] + v * kLanes, sum[p][v]);
+  } else {
+    for (int p = 0; p < P; ++p)
+      std::memcpy(work.out + work.out_at[first + p], sum[p], work.outputs * sizeof(float));
   }
 }
 
 template <int P>
-void RunTile(const Row& row, int64_t first, int64_t pixels) {
+void RunTile(const Work& work, int64_t first, int64_t pixels) {
   if (pixels == P) {
-    row.outputs <= kLanes ? Tile<P, 1>(row, first) : Tile<P, kVectors>(row, first);
+    work.outputs <= kLanes ? Tile<P, 1>(work, first) : Tile<P, kVectors>(work, first);
   } else if constexpr (P > 1) {
-    RunTile<P - 1>(row, first, pixels);
+    RunTile<P - 1>(work, first, pixels);
   }
 }
 
-void Run(const Row& row, int64_t pixels) {
-  const int64_t tiles = CeilDiv(pixels, kTile);
+void Run(const Work& work) {
+  const int64_t tiles = CeilDiv(work.pixels, kTile);
   for (int64_t tile = 0, first = 0; tile < tiles; ++tile) {
-    const int64_t size = pixels / tiles + (tile < pixels % tiles);  // even, not 6 + 6 + 2
-    RunTile<kTile>(row, first, size);
+    const int64_t size = work.pixels / tiles + (tile < work.pixels % tiles);  // even in size
+    RunTile<kTile>(work, first, size);
     first += size;
   }
 }
 
 // With few outputs, vectors run over the input channels.
-void RunNarrow(const Row& row, int64_t pixels) {
+void RunNarrow(const Work& work) {
   constexpr int kPixels = 4;
-  for (int64_t o = 0; o < row.outputs; ++o)
-    for (int64_t first = 0; first < pixels; first += kPixels) {
-      const int64_t rest = std::min<int64_t>(kPixels, pixels - first);
-      int64_t at[kPixels];  // past the end of the row, the last pixel again
-      for (int64_t p = 0; p < kPixels; ++p) at[p] = (first + std::min(p, rest - 1)) * row.in_step;
+  for (int64_t o = 0; o < work.outputs; ++o)
+    for (int64_t first = 0; first < work.pixels; first += kPixels) {
+      const int64_t count = std::min<int64_t>(kPixels, work.pixels - first);
+      int64_t at[kPixels];  // past the end, the last pixel again
+      for (int64_t p = 0; p < kPixels; ++p) at[p] = work.in_at[first + std::min(p, count - 1)];
       Vector sum[kPixels] = {};
-      const float* w = row.weights + o * row.tap_count * row.channels;
-      for (int64_t t = 0; t < row.tap_count; ++t) {
-        const float* x = row.in + row.taps[t];
-        for (int64_t c = 0; c < row.channels; c += kLanes, w += kLanes) {
+      const float* w = work.weights + o * work.tap_count * work.channels;
+      for (int64_t t = 0; t < work.tap_count; ++t) {
+        const float* x = work.in + work.taps[t];
+        for (int64_t c = 0; c < work.channels; c += kLanes, w += kLanes) {
           const Vector weight = Load(w);
           for (int p = 0; p < kPixels; ++p) sum[p] += Load(x + at[p] + c) * weight;
         }
       }
-      for (int64_t p = 0; p < rest; ++p) {
-        float total = row.bias[o];
+      for (int64_t p = 0; p < count; ++p) {
+        float total = work.bias[o];
         for (int lane = 0; lane < kLanes; ++lane) total += sum[p][lane];
-        row.out[(first + p) * row.out_step + o] = row.relu && total < 0.0f ? 0.0f : total;
+        work.out[work.out_at[first + p] + o] = total < work.least ? work.least : total;
       }
     }
 }
@@ -142,8 +144,7 @@ std::vector<float> Pack(const float* w, const Axis& rows, const Axis& columns, i
 }
 
 struct Phase {
-  int64_t p, q;
-  std::vector<int64_t> taps;
+  std::vector<int64_t> taps, in_at, out_at;
   std::vector<float> weights;
 };
 
@@ -168,16 +169,23 @@ ffi::Error Forward(ffi::ThreadPool pool, Floats x, ffi::AnyBuffer gate, Floats w
   std::vector<Phase> phases;
   for (int64_t p = 0; p < rows.so; ++p)
     for (int64_t q = 0; q < columns.so; ++q) {
-      Phase phase{p, q, {}, Pack(w.typed_data(), rows, columns, p, q, channels, outputs, narrow)};
+      Phase phase;
+      phase.weights = Pack(w.typed_data(), rows, columns, p, q, channels, outputs, narrow);
       for (int64_t u = rows.start[p]; u < rows.start[p + 1]; ++u)
         for (int64_t v = columns.start[q]; v < columns.start[q + 1]; ++v)
           phase.taps.push_back(rows.shift[u] * padded.row + columns.shift[v] * channels);
+      for (int64_t i = 0; i < rows.Places(p, out.height); ++i)
+        for (int64_t j = 0; j < columns.Places(q, out.width); ++j) {
+          phase.in_at.push_back(i * rows.si * padded.row + j * columns.si * channels);
+          phase.out_at.push_back((rows.so * i + p) * out.row() + (columns.so * j + q) * outputs);
+        }
       phases.push_back(std::move(phase));
     }
   std::vector<float> biases(CeilDiv(outputs, kBlock) * kBlock, 0.0f);
   std::copy_n(bias.typed_data(), bias.element_count(), biases.data());
 
-  const int64_t parts = std::min<int64_t>(in.batch, 4 * pool.num_threads());
+  const float least = relu && !pooling ? 0.0f : -std::numeric_limits<float>::infinity();
+  const int64_t parts = std::min<int64_t>(in.batch, 8 * pool.num_threads());
   Parallel(pool, parts, [&](int64_t part) {
     thread_local std::vector<float> input_buffer, output_buffer;
     float* input = Scratch(input_buffer, padded.size) + padded.origin;
@@ -185,25 +193,22 @@ ffi::Error Forward(ffi::ThreadPool pool, Floats x, ffi::AnyBuffer gate, Floats w
     for (int64_t b = in.batch * part / parts; b < in.batch * (part + 1) / parts; ++b) {
       source.Copy(b, input, padded.row);
       float* target = pooling ? full : y->typed_data() + b * written;
-      for (int64_t block = 0; block < blocks; ++block)
-        for (const Phase& phase : phases) {
-          const int64_t count = phase.taps.size();
-          for (int64_t i = 0; i < rows.Places(phase.p, out.height); ++i) {
-            const Row row{input + i * rows.si * padded.row,
-                          columns.si * channels,
+      for (const Phase& phase : phases)
+        for (int64_t block = 0; block < blocks; ++block) {
+          const int64_t count = phase.taps.size(), pixels = phase.in_at.size();
+          const Work work{input,
+                          target + block * kBlock,
+                          phase.in_at.data(),
+                          phase.out_at.data(),
+                          pixels,
                           phase.taps.data(),
                           count,
                           channels,
                           phase.weights.data() + block * count * channels * kBlock,
                           biases.data() + block * kBlock,
-                          relu && !pooling,
-                          target + (rows.so * i + phase.p) * out.row() + phase.q * outputs +
-                              block * kBlock,
-                          columns.so * outputs,
+                          least,
                           narrow ? outputs : std::min<int64_t>(kBlock, outputs - block * kBlock)};
-            const int64_t pixels = columns.Places(phase.q, out.width);
-            narrow ? RunNarrow(row, pixels) : Run(row, pixels);
-          }
+          narrow ? RunNarrow(work) : Run(work);
         }
       if (pooling)
         Pool(full, out, window, y->typed_data() + b * written, winner->typed_data() + b * written);
