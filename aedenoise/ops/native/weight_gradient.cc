@@ -4,13 +4,12 @@
 namespace aedenoise {
 namespace {
 
-// An image and the gradient of one phase of its output, laid over each other.
+// Some pixels of one phase: an image and the gradient of its output, laid over each other.
 struct Overlay {
   const float* in;
-  int64_t in_step, in_row;
   const float* gradient;
-  int64_t step, row;
-  int64_t height, width;
+  const int64_t *in_at, *out_at;  // of each pixel
+  int64_t pixels;
 };
 
 // Adds to K rows of weights, whose taps lie at `taps` and whose sums at `rows`.
@@ -20,23 +19,28 @@ void Tile(const Overlay& over, const int64_t* taps, const int64_t* rows, float* 
   Vector sum[K][V] = {};
   int64_t at[K];
   for (int k = 0; k < K; ++k) at[k] = taps[k];
-  for (int64_t i = 0; i < over.height; ++i) {
-    const float* x = over.in + i * over.in_row;
-    const float* g = over.gradient + i * over.row;
-    for (int64_t j = 0; j < over.width; ++j, x += over.in_step, g += over.step) {
-      Vector value[V];
+  for (int64_t n = 0; n < over.pixels; ++n) {
+    const float* x = over.in + over.in_at[n];
+    const float* g = over.gradient + over.out_at[n];
+    Vector value[V];
 #pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) value[v] = Load(g + v * kLanes);
+    for (int v = 0; v < V; ++v) value[v] = Load(g + v * kLanes);
 #pragma GCC unroll 16
-      for (int k = 0; k < K; ++k) {
+    for (int k = 0; k < K; ++k) {
 #pragma GCC unroll 4
-        for (int v = 0; v < V; ++v) sum[k][v] += x[at[k]] * value[v];
-      }
+      for (int v = 0; v < V; ++v) sum[k][v] += x[at[k]] * value[v];
     }
   }
-  for (int k = 0; k < K; ++k)
-    for (int64_t o = 0; o < std::min<int64_t>(outputs, V * kLanes); ++o)
-      sums[rows[k] + o] += sum[k][o / kLanes][o % kLanes];
+  if (outputs >= V * kLanes) {
+    for (int k = 0; k < K; ++k)
+      for (int v = 0; v < V; ++v) {
+        float* to = sums + rows[k] + v * kLanes;
+        Store(to, Load(to) + sum[k][v]);
+      }
+  } else {
+    for (int k = 0; k < K; ++k)
+      for (int64_t o = 0; o < outputs; ++o) sums[rows[k] + o] += sum[k][o / kLanes][o % kLanes];
+  }
 }
 
 template <int K>
@@ -50,9 +54,12 @@ void RunTile(int64_t size, const Overlay& over, const int64_t* taps, const int64
   }
 }
 
+// Pixels that all tiles go over before the next: few enough to stay in the nearest cache.
+constexpr int64_t kPixels = 100;
+
 struct Phase {
-  int64_t p, q;
   std::vector<int64_t> taps, rows;  // of every (tap, channel)
+  std::vector<int64_t> in_at, out_at;  // of every pixel
 };
 
 ffi::Error WeightGradient(ffi::ThreadPool pool, Floats x, Floats g, ffi::AnyBuffer gate,
@@ -72,13 +79,18 @@ ffi::Error WeightGradient(ffi::ThreadPool pool, Floats x, Floats g, ffi::AnyBuff
   std::vector<Phase> phases;
   for (int64_t p = 0; p < rows.so; ++p)
     for (int64_t q = 0; q < columns.so; ++q) {
-      Phase phase{p, q, {}, {}};
+      Phase phase;
       for (int64_t u = rows.start[p]; u < rows.start[p + 1]; ++u)
         for (int64_t v = columns.start[q]; v < columns.start[q + 1]; ++v)
           for (int64_t c = 0; c < channels; ++c) {
             phase.taps.push_back(rows.shift[u] * padded.row + columns.shift[v] * channels + c);
             phase.rows.push_back(((u * columns.taps() + v) * channels + c) * outputs);
           }
+      for (int64_t i = 0; i < rows.Places(p, out.height); ++i)
+        for (int64_t j = 0; j < columns.Places(q, out.width); ++j) {
+          phase.in_at.push_back(i * rows.si * padded.row + j * columns.si * channels);
+          phase.out_at.push_back((rows.so * i + p) * out.row() + (columns.so * j + q) * outputs);
+        }
       phases.push_back(std::move(phase));
     }
 
@@ -100,22 +112,18 @@ ffi::Error WeightGradient(ffi::ThreadPool pool, Floats x, Floats g, ffi::AnyBuff
         for (int64_t o = 0; o < outputs; ++o) bias[o] += from[n + o];
       for (const Phase& phase : phases) {
         const int64_t depth = phase.taps.size(), tiles = CeilDiv(depth, kTile);
-        for (int64_t o = 0; o < outputs; o += kBlock) {
-          const Overlay over{input,
-                             columns.si * channels,
-                             rows.si * padded.row,
-                             from + phase.p * out.row() + phase.q * outputs + o,
-                             columns.so * outputs,
-                             rows.so * out.row(),
-                             rows.Places(phase.p, out.height),
-                             columns.Places(phase.q, out.width)};
-          for (int64_t tile = 0, at = 0; tile < tiles; ++tile) {
-            const int64_t count = depth / tiles + (tile < depth % tiles);
-            RunTile<kTile>(count, over, phase.taps.data() + at, phase.rows.data() + at,
-                           weights + o, outputs - o);
-            at += count;
+        const int64_t pixels = phase.in_at.size();
+        for (int64_t first = 0; first < pixels; first += kPixels)
+          for (int64_t o = 0; o < outputs; o += kBlock) {
+            const Overlay over{input, from + o, phase.in_at.data() + first,
+                               phase.out_at.data() + first, std::min(kPixels, pixels - first)};
+            for (int64_t tile = 0, at = 0; tile < tiles; ++tile) {
+              const int64_t count = depth / tiles + (tile < depth % tiles);
+              RunTile<kTile>(count, over, phase.taps.data() + at, phase.rows.data() + at,
+                             weights + o, outputs - o);
+              at += count;
+            }
           }
-        }
       }
     }
   });
