@@ -24,6 +24,7 @@ from aedenoise.evaluation.evaluate import (
 )
 from aedenoise.experiment import DataConfig, Experiment, RunOptions
 from aedenoise.metrics import SSIM_RADIUS
+from aedenoise.ops import native
 from aedenoise.training.parallel import Executor, make_executor
 from aedenoise.training.step import scale, train_step
 from aedenoise.training.task import Params, Task, TrainState, abstract_state, make_task
@@ -38,6 +39,7 @@ class Bench:
 
     experiment: Experiment
     executor: Executor
+    lowering: str
     dataset: Dataset
     task: Task
     batches: TrainBatches
@@ -115,19 +117,42 @@ def set_up(
     batches = TrainBatches(
         dataset.train.images, batch_size=experiment.batch_size, seed=experiment.seed
     )
+    lowering = _lowering(options.lowering, notify)
     task = make_task(
-        experiment, channels=channels, total_steps=batches.steps_per_epoch * experiment.epochs
+        experiment,
+        channels=channels,
+        total_steps=batches.steps_per_epoch * experiment.epochs,
+        lowering=lowering,
     )
     mean_image = (dataset.train.images.mean(axis=0, dtype=np.float64) / 255.0).astype(np.float32)
     return Bench(
         experiment=experiment,
         executor=executor,
+        lowering=lowering,
         dataset=dataset,
         task=task,
         batches=batches,
         eval_fn=executor.evaluate(make_eval_step(task.model, task.corrupt, mean_image)),
         predict_fn=jax.jit(lambda params, noisy: predict(task.model, params, noisy)),
     )
+
+
+def _lowering(asked: str, notify: Callable[[str], None]) -> str:
+    """The lowering that will be used, made ready; ``notify`` gets a line if it is not the one
+    asked for."""
+    if asked == "plain" or jax.default_backend() != "cpu":
+        return asked
+    if jax.device_count() > 1:
+        return "plain"  # the compiler splits its own convolutions over devices, not foreign calls
+    if native.needs_compiling():
+        notify("compiling the CPU kernels for this machine, once")
+    kernels = native.load()
+    if kernels.notice:
+        notify(kernels.notice)
+    if kernels.problem:
+        notify(f"going on with XLA's slower convolutions: {kernels.problem}")
+        return "plain"
+    return "auto"
 
 
 def _limited(dataset: Dataset, config: DataConfig) -> Dataset:

@@ -21,6 +21,7 @@ NOISES = ("gaussian",)
 LOSSES = ("bce", "mse")
 SCHEDULES = ("cosine", "constant")
 PARALLEL = ("jit", "pmap")
+LOWERINGS = ("auto", "plain")
 
 # Before the name of a dataset of TFDS's own catalogue.
 FOREIGN = "tfds:"
@@ -181,6 +182,7 @@ class RunOptions:
       workdir: folder of the run.
       data_dir: folder of prepared datasets (None: TFDS's own default).
       parallel: ``jit`` (with ``NamedSharding``) or ``pmap``.
+      lowering: ``auto`` (on CPU, this package's own kernels) or ``plain`` (XLA's convolutions).
       steps_per_call: training steps in one call of the device (0: 1 on CPU, 16 elsewhere).
       log_every: steps between two lines of ``metrics.jsonl``.
       save_every: steps between two checkpoints (the end of each epoch always saves).
@@ -191,6 +193,7 @@ class RunOptions:
     workdir: Path
     data_dir: str | None = None
     parallel: str = "jit"
+    lowering: str = "auto"
     steps_per_call: int = 0
     log_every: int = 20
     save_every: int = 200
@@ -199,6 +202,7 @@ class RunOptions:
 
     def __post_init__(self) -> None:
         _check_known("parallel", self.parallel, PARALLEL)
+        _check_known("lowering", self.lowering, LOWERINGS)
         _check_positive(
             log_every=self.log_every, save_every=self.save_every, eval_every=self.eval_every
         )

@@ -38,6 +38,13 @@ def exclusive_lock(path: Path) -> Iterator[None]:
         yield
 
 
+def cache_folder() -> Path:
+    """Where this package keeps what it can make again: ``$XDG_CACHE_HOME/aedenoise``, or
+    ``~/.cache/aedenoise``. It need not exist."""
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "aedenoise"
+
+
 def remove(path: Path) -> None:
     """Removes a file or a whole folder, if it is there."""
     if path.is_dir() and not path.is_symlink():

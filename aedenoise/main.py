@@ -21,6 +21,7 @@ from aedenoise.experiment import (
     DATASETS,
     DECODERS,
     LOSSES,
+    LOWERINGS,
     NOISES,
     PARALLEL,
     SCHEDULES,
@@ -92,6 +93,7 @@ _flag(
     _RUN, "string", "data_dir", None, "prepared datasets (default TFDS_DATA_DIR, then TFDS's own)"
 )
 _flag(_RUN, "string", "parallel", "jit", _options(PARALLEL))
+_flag(_RUN, "string", "lowering", "auto", f"{_options(LOWERINGS)} (own kernels on CPU, or XLA's)")
 _flag(_RUN, "integer", "steps_per_call", 0, "steps in one call of the device; 0: automatic")
 _flag(_RUN, "integer", "log_every", 20, "steps between lines of metrics.jsonl")
 _flag(_RUN, "integer", "save_every", 200, "steps between checkpoints, beside epoch ends")
@@ -198,6 +200,7 @@ def _run_options(default_workdir: Path) -> RunOptions:
         workdir=Path(FLAGS.workdir).expanduser() if FLAGS.workdir else default_workdir,
         data_dir=str(Path(FLAGS.data_dir).expanduser()) if FLAGS.data_dir else None,
         parallel=FLAGS.parallel,
+        lowering=FLAGS.lowering,
         steps_per_call=FLAGS.steps_per_call,
         log_every=FLAGS.log_every,
         save_every=FLAGS.save_every,

@@ -18,6 +18,7 @@ from aedenoise.records import config_record, evaluation_record, results_record, 
 from aedenoise.reporting.console import Progress, results_table, say
 from aedenoise.reporting.figures import denoised_figure, strip
 from aedenoise.reporting.metrics_log import MetricsLog
+from aedenoise.runtime import prepare_process
 from aedenoise.training import loop
 from aedenoise.training.checkpoints import Checkpoints, parameter_count
 from aedenoise.training.parallel import automatic_steps_per_call
@@ -42,6 +43,7 @@ def train(experiment: Experiment, options: RunOptions) -> dict[str, Any] | None:
             say(f"{workdir.path} is finished ({finished['train']['steps']} steps); nothing to do")
             say(results_table(tables_of(finished)))
             return finished
+    prepare_process(say)
     bench = set_up(experiment, options, notify=say)
     if options.overwrite:
         # Only now: the old run is not given up for one that cannot start.
@@ -110,6 +112,7 @@ def evaluate_run(experiment: Experiment, options: RunOptions) -> dict[str, Any]:
       What is also written to ``eval.json``: step, data, noise, and the table's numbers.
     """
     workdir = Workdir(options.workdir)
+    prepare_process(say)
     bench = set_up(experiment, options, notify=say, training=False)
     with Checkpoints(workdir.checkpoints, read_only=True) as checkpoints:
         state, _ = checkpoints.restore(bench.state_like())
@@ -191,7 +194,8 @@ def _start_line(bench: Bench, options: RunOptions) -> None:
     count, kind = jax.device_count(), jax.devices()[0].device_kind
     say(
         f"{bench.experiment.label}: {options.parallel} on {count} {kind} "
-        f"device{'s' if count > 1 else ''} | {data.name} {data.digest[:12]}, "
+        f"device{'s' if count > 1 else ''}, {bench.lowering} lowering | "
+        f"{data.name} {data.digest[:12]}, "
         f"{len(data.train.images):,} + {len(data.test.images):,} images "
         f"{' x '.join(map(str, bench.image_shape))} | "
         f"{noise.kind} noise {noise.level:g}{', clipped' if noise.clip else ''} | "

@@ -22,6 +22,7 @@ ROOMS = {
     "experiment": {"errors"},
     "named": {"errors", "experiment"},
     "workdir": GROUND,
+    "runtime": GROUND,
     "ops": GROUND,
     "noise": GROUND,
     "losses": GROUND,
@@ -31,9 +32,10 @@ ROOMS = {
     "training": GROUND | {"models", "noise", "losses", "metrics"},
     "evaluation": GROUND | {"models", "noise", "losses", "metrics", "training", "workdir"},
     "reporting": GROUND,
-    "bench": GROUND | {"data", "evaluation", "metrics", "training"},
+    "bench": GROUND | {"data", "evaluation", "metrics", "ops", "training"},
     "records": GROUND | {"bench", "evaluation", "training"},
-    "modes": GROUND | {"bench", "records", "reporting", "evaluation", "training", "workdir"},
+    "modes": GROUND
+    | {"bench", "records", "reporting", "evaluation", "runtime", "training", "workdir"},
     "main": GROUND | {"named", "workdir", "modes"},
 }
 # Libraries that live in one room, so that they can be replaced there.

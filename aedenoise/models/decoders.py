@@ -76,9 +76,7 @@ class TransposeDecoder(nn.Module):
 
     @nn.compact
     def __call__(self, code: Array) -> Array:
-        enlarge = partial(
-            ops.conv_transpose, stride=self.stride, relu=True, lowering=self.lowering
-        )
+        enlarge = partial(ops.conv_transpose, stride=self.stride, relu=True, lowering=self.lowering)
         x = code
         for stage, features in enumerate(self.features):
             x = Convolution(

@@ -37,9 +37,7 @@ def conv(
     return _lower(lowering, fast, plain, x, kernel, bias)
 
 
-def conv_pool_relu(
-    x: Array, kernel: Array, bias: Array, *, window: int, lowering: str
-) -> Array:
+def conv_pool_relu(x: Array, kernel: Array, bias: Array, *, window: int, lowering: str) -> Array:
     """``SAME`` convolution, max pooling and ReLU: ``[B, H, W, C] -> [B, H/w, W/w, O]``.
 
     Raises:
@@ -103,21 +101,17 @@ def _lower(
     lowering: str, fast: _Convolution, plain: _Convolution, x: Array, kernel: Array, bias: Array
 ) -> Array:
     in_float32 = all(array.dtype == jnp.float32 for array in (x, kernel, bias))
-    if lowering == "plain" or not in_float32 or native.load() is not None:
+    if lowering == "plain" or not in_float32 or native.load().problem:
         return plain(x, kernel, bias)
     y: Array = lax.platform_dependent(x, kernel, bias, cpu=fast, default=plain)
     return y
 
 
 def _conv(x: Array, kernel: Array, stride: int) -> Array:
-    return lax.conv_general_dilated(
-        x, kernel, (stride, stride), "SAME", dimension_numbers=_NHWC
-    )
+    return lax.conv_general_dilated(x, kernel, (stride, stride), "SAME", dimension_numbers=_NHWC)
 
 
-def _conv_plan(
-    x: Array, kernel: Array, stride: int, *, relu: bool, window: int = 1
-) -> PhaseConv:
+def _conv_plan(x: Array, kernel: Array, stride: int, *, relu: bool, window: int = 1) -> PhaseConv:
     rows, height = phases.convolution(x.shape[1], kernel.shape[0], stride)
     columns, width = phases.convolution(x.shape[2], kernel.shape[1], stride)
     return PhaseConv(rows, columns, (height, width), relu, window)

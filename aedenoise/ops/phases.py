@@ -68,9 +68,7 @@ class Axis:
         tap = 0
         for phase, shifts in enumerate(self.shifts):
             for shift in shifts:
-                found[shift % s_in].append(
-                    (s_out * ((shift % s_in - shift) // s_in) + phase, tap)
-                )
+                found[shift % s_in].append((s_out * ((shift % s_in - shift) // s_in) + phase, tap))
                 tap += 1
         ordered = [sorted(phase) for phase in found]
         shifts_back = tuple(tuple(shift for shift, _ in phase) for phase in ordered)

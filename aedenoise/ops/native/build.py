@@ -10,11 +10,13 @@ import platform
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 import jax
-import jaxlib
+
+from aedenoise.files import cache_folder
 
 TARGETS = ("aedenoise_phase_conv", "aedenoise_phase_conv_weight_gradient")
 _FOLDER = Path(__file__).parent
@@ -23,22 +25,41 @@ _SOURCES = ("forward.cc", "weight_gradient.cc")
 _PROCESSOR_FLAGS = (("-march=native",), ("-mcpu=native",), ())
 
 
+@dataclass(frozen=True)
+class Kernels:
+    """Whether this process has the kernels.
+
+    Attributes:
+      problem: why it cannot have them; None if it has.
+      notice: something its user should know all the same.
+    """
+
+    problem: str | None = None
+    notice: str | None = None
+
+
 @functools.cache
-def load(notify: Callable[[str], None] = lambda line: None) -> str | None:
-    """Makes the kernels known to XLA, compiling them first if need be (about 10 s, ``notify``
-    gets a line). Returns None, or why this machine cannot have them."""
+def load() -> Kernels:
+    """Makes the kernels known to XLA; they are compiled first (about 20 s) if this machine's
+    cache folder does not hold them."""
     compiler = _compiler()
     if compiler is None:
-        return "no C++ compiler (c++, g++, clang++ or $CXX) was found"
+        return Kernels(problem="no C++ compiler (c++, g++, clang++ or $CXX) was found")
     try:
-        library = _library(compiler, notify)
+        library, notice = _library(compiler)
     except (OSError, subprocess.SubprocessError) as error:
-        return f"{compiler} could not compile them: {_last_line(error)}"
+        return Kernels(problem=f"{compiler} could not compile them: {_last_line(error)}")
     for target in TARGETS:
         jax.ffi.register_ffi_target(
             target, jax.ffi.pycapsule(getattr(library, target)), platform="cpu"
         )
-    return None
+    return Kernels(notice=notice)
+
+
+def needs_compiling() -> bool:
+    """Whether ``load`` will take its time."""
+    compiler = _compiler()
+    return compiler is not None and not _kept(compiler).exists()
 
 
 def _compiler() -> str | None:
@@ -46,24 +67,28 @@ def _compiler() -> str | None:
     return next((found for name in names if name and (found := shutil.which(name))), None)
 
 
-def _library(compiler: str, notify: Callable[[str], None]) -> ctypes.CDLL:
-    kept = cache_folder() / f"kernels-{_key(compiler)}.so"
+def _library(compiler: str) -> tuple[ctypes.CDLL, str | None]:
+    """The kept library, or a fresh one, with a notice if it could not be kept."""
+    kept = _kept(compiler)
     try:
-        return ctypes.CDLL(str(kept))
+        return ctypes.CDLL(str(kept)), None
     except OSError:  # not there, or not for this system
         pass
-    notify("compiling the CPU kernels, once")
     with tempfile.TemporaryDirectory() as folder:
         fresh = Path(folder) / kept.name
         _compile(compiler, fresh)
         try:
             kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            partial = kept.with_suffix(f".{os.getpid()}")
-            shutil.copy(fresh, partial)
-            partial.replace(kept)
+            beside = kept.with_suffix(f".{os.getpid()}")
+            shutil.copy(fresh, beside)
+            beside.replace(kept)
+            notice = None
         except OSError as error:
-            notify(f"the CPU kernels will be compiled again next time: {_last_line(error)}")
-        return ctypes.CDLL(str(fresh))
+            notice = (
+                f"{kept.parent} cannot be written ({error.strerror}): "
+                "the CPU kernels will be compiled again next time; set XDG_CACHE_HOME"
+            )
+        return ctypes.CDLL(str(fresh)), notice
 
 
 def _compile(compiler: str, target: Path) -> None:
@@ -79,23 +104,15 @@ def _compile(compiler: str, target: Path) -> None:
                 raise
 
 
-def cache_folder() -> Path:
-    """Where this package keeps what it can make again: ``$XDG_CACHE_HOME/aedenoise``, or
-    ``~/.cache/aedenoise``."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return Path(base) / "aedenoise"
-
-
-def _key(compiler: str) -> str:
-    """Differs wherever the compiled kernels would."""
+@functools.cache
+def _kept(compiler: str) -> Path:
+    """Where the library lies: a name that differs wherever its content would."""
     digest = hashlib.sha256()
     for source in sorted([*_FOLDER.glob("*.cc"), *_FOLDER.glob("*.h")]):
         digest.update(source.read_bytes())
-    version = subprocess.run(
-        [compiler, "--version"], check=True, capture_output=True, text=True, timeout=60
-    ).stdout
-    digest.update("\n".join([jaxlib.__version__, compiler, version, _processor()]).encode())
-    return digest.hexdigest()[:16]
+    version = subprocess.run([compiler, "--version"], capture_output=True, text=True).stdout
+    digest.update("\n".join([metadata.version("jaxlib"), compiler, version, _processor()]).encode())
+    return cache_folder() / f"kernels-{digest.hexdigest()[:16]}.so"
 
 
 def _processor() -> str:
