@@ -9,7 +9,7 @@ class Batch(NamedTuple):
     """One batch, as NumPy or device arrays.
 
     Attributes:
-      image: uint8 ``[B, H, W, C]``.
+      image: uint8 ``[B, H, W, C]``; None where the devices hold the whole split.
       index: int32 ``[B]``, each example's place in its split; noise is drawn by it.
       mask: bool ``[B]``; False marks padding that must not count.
     """

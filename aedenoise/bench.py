@@ -35,13 +35,25 @@ SHOWN_IMAGES = 12
 
 @dataclass(frozen=True)
 class Bench:
-    """An experiment set up: ready to train and to evaluate."""
+    """An experiment set up: ready to train and to evaluate.
+
+    Attributes:
+      experiment: what it is.
+      executor: the devices.
+      lowering: how convolutions are lowered.
+      dataset: both splits, in host memory.
+      task: model, corruption, loss and optimizer.
+      split: the training images on the devices, as the executor placed them; or None.
+      batches: the training batch of each step.
+      eval_fn, predict_fn: compiled evaluation and prediction.
+    """
 
     experiment: Experiment
     executor: Executor
     lowering: str
     dataset: Dataset
     task: Task
+    split: Any
     batches: TrainBatches
     eval_fn: Callable[[Any, Any, Any], Any]
     predict_fn: Callable[[Any, Any], Any]
@@ -114,8 +126,13 @@ def set_up(
             f"{len(experiment.model.encoder_features)} stages of stride "
             f"{experiment.model.stride} cannot return to: sides must be divisible by {divisor}"
         )
+    images = dataset.train.images
+    split = executor.place(images) if training else None
     batches = TrainBatches(
-        dataset.train.images, batch_size=experiment.batch_size, seed=experiment.seed
+        images,
+        batch_size=experiment.batch_size,
+        seed=experiment.seed,
+        resident=split is not None,
     )
     lowering = _lowering(options.lowering, notify)
     task = make_task(
@@ -131,6 +148,7 @@ def set_up(
         lowering=lowering,
         dataset=dataset,
         task=task,
+        split=split,
         batches=batches,
         eval_fn=executor.evaluate(make_eval_step(task.model, task.corrupt, mean_image)),
         predict_fn=jax.jit(lambda params, noisy: predict(task.model, params, noisy)),

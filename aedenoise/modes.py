@@ -77,6 +77,7 @@ def train(experiment: Experiment, options: RunOptions) -> dict[str, Any] | None:
                 step_fn=bench.step_fn,
                 executor=bench.executor,
                 key=bench.executor.replicate(noise_key),
+                split=bench.split,
                 batch_at=bench.batches,
                 plan=plan,
                 observer=observer,

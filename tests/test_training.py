@@ -78,6 +78,7 @@ def run(
         step_fn=b.step_fn,
         executor=b.executor,
         key=b.executor.replicate(noise_key),
+        split=b.split,
         batch_at=b.batches,
         plan=plan,
         observer=recorder,
@@ -129,7 +130,8 @@ def test_the_state_is_donated_and_stays_replicated(data_dir: str) -> None:
         executor = make_executor(parallel)
         state = executor.replicate(create_state(b.task, init_key, b.image_shape))
         step = executor.train(b.step_fn, several=False)
-        following, _ = step(state, executor.replicate(noise_key), b.batches(0))
+        split = executor.place(b.dataset.train.images)
+        following, _ = step(state, executor.replicate(noise_key), split, b.batches(0))
         assert all(leaf.is_deleted() for leaf in jax.tree.leaves(state.params))
         assert all(leaf.is_fully_replicated for leaf in jax.tree.leaves(following))
 
@@ -152,10 +154,10 @@ def test_one_program_serves_every_batch(data_dir: str, parallel: str) -> None:
     state = b.executor.replicate(create_state(task, init_key, b.image_shape))
     step = b.executor.train(step_fn, several=False)
     key = b.executor.replicate(noise_key)
-    state, _ = step(state, key, b.batches(0))
+    state, _ = step(state, key, b.split, b.batches(0))
     first = len(traces)
     for i in range(1, 2 * b.batches.steps_per_epoch):  # two partial batches among them
-        state, _ = step(state, key, b.batches(i))
+        state, _ = step(state, key, b.split, b.batches(i))
     assert len(traces) == first
 
 
@@ -165,6 +167,7 @@ def test_padding_does_not_count(data_dir: str) -> None:
     init_key, noise_key = run_keys(0)
     state = create_state(b.task, init_key, b.image_shape)
     batch = b.batches(1)
+    batch = batch._replace(image=b.dataset.train.images[batch.index])
     assert batch.mask.sum() == 1
     step = jax.jit(partial(train_step, b.task))
     padded, metrics = step(state, noise_key, batch)
@@ -176,6 +179,18 @@ def test_padding_does_not_count(data_dir: str) -> None:
         jax.tree.leaves(padded.opt_state), jax.tree.leaves(exact.opt_state), strict=True
     ):
         np.testing.assert_allclose(a, e, atol=1e-6)
+
+
+@pytest.mark.parametrize("parallel", PARALLEL)
+@pytest.mark.parametrize("steps_per_call", [1, 3])
+def test_a_split_too_large_for_the_devices_gives_the_same(
+    data_dir: str, parallel: str, steps_per_call: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"parallel": parallel, "steps_per_call": steps_per_call}
+    resident = run(data_dir, small(), **options)[0]
+    monkeypatch.setattr("aedenoise.training.parallel._fits", lambda images, device: False)
+    streamed = run(data_dir, small(), **options)[0]
+    assert digest(streamed) == digest(resident)
 
 
 @pytest.mark.parametrize("decoder", DECODERS)

@@ -27,10 +27,14 @@ def epoch_order(examples: int, seed: int, epoch: int) -> np.ndarray:
 
 
 class TrainBatches:
-    """Training batches by step, from a split held in memory."""
+    """Training batches by step, from a split held in memory; without their images if ``resident``,
+    where the devices hold the split and take them from there."""
 
-    def __init__(self, images: np.ndarray, *, batch_size: int, seed: int) -> None:
+    def __init__(
+        self, images: np.ndarray, *, batch_size: int, seed: int, resident: bool = False
+    ) -> None:
         self._images = images
+        self._resident = resident
         self._batch_size = batch_size
         self._seed = seed
         self.steps_per_epoch = -(-len(images) // batch_size)
@@ -40,7 +44,8 @@ class TrainBatches:
         epoch, position = divmod(step, self.steps_per_epoch)
         order = epoch_order(len(self._images), self._seed, epoch)
         start = position * self._batch_size
-        return _padded(self._images, order[start : start + self._batch_size], self._batch_size)
+        images = None if self._resident else self._images
+        return _padded(images, order[start : start + self._batch_size], self._batch_size)
 
 
 def eval_batches(images: np.ndarray, batch_size: int) -> Iterator[Batch]:
@@ -50,8 +55,9 @@ def eval_batches(images: np.ndarray, batch_size: int) -> Iterator[Batch]:
         yield _padded(images, everything[start : start + batch_size], batch_size)
 
 
-def _padded(images: np.ndarray, index: np.ndarray, size: int) -> Batch:
+def _padded(images: np.ndarray | None, index: np.ndarray, size: int) -> Batch:
     # Padding repeats a real example, so that no value computed on it can be special.
     padding = np.full(size - len(index), index[0], np.int32)
     padded = np.concatenate([index, padding])
-    return Batch(images[padded], padded, np.arange(size) < len(index))
+    image = None if images is None else images[padded]
+    return Batch(image, padded, np.arange(size) < len(index))

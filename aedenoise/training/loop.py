@@ -108,11 +108,41 @@ class Clock:
 
 @dataclass
 class _Interval:
-    """What has happened on the devices since the host last waited for them."""
+    """Calls between two logs.
 
+    Attributes:
+      metrics: what each call returned, still on the devices.
+      compiled: whether a program was compiled for one of them.
+      last: the step they end with.
+    """
+
+    metrics: list[dict[str, Any]] = field(default_factory=list)
     compiled: bool = False
-    started: float = field(default_factory=time.perf_counter)
-    pending: list[dict[str, Any]] = field(default_factory=list)
+    last: int = 0
+
+
+class _Settling:
+    """Waits for intervals, tells the observer, and keeps the clock."""
+
+    def __init__(self, observer: Observer, clock: Clock) -> None:
+        self._observer, self._clock = observer, clock
+        self._settled = time.perf_counter()
+        self._session_start = self._settled - clock.seconds
+
+    def settle(self, interval: _Interval) -> None:
+        values, images = _fetch(interval.metrics, last=interval.last)
+        now = time.perf_counter()
+        if not interval.compiled:
+            self._clock.steady_seconds += now - self._settled
+            self._clock.steady_images += images
+        self._clock.seconds = now - self._session_start
+        self._settled = now
+        self._observer.logged(interval.last, values)
+
+    def skip(self) -> None:
+        """Leaves the time since the last interval out of the steady time."""
+        self._settled = time.perf_counter()
+        self._clock.seconds = self._settled - self._session_start
 
 
 def train(
@@ -121,6 +151,7 @@ def train(
     step_fn: TrainFn,
     executor: Executor,
     key: Any,
+    split: Any,
     batch_at: Callable[[int], Batch],
     plan: Plan,
     observer: Observer,
@@ -128,12 +159,15 @@ def train(
 ) -> tuple[TrainState, bool]:
     """Trains from ``state.step`` to the end of ``plan``, or until a stop is requested.
 
+    The devices never wait for a log: an interval is fetched once the next call is handed over.
+
     Args:
       state: a replicated state; it is used up.
       step_fn: the pure step ``(state, key, batch, axis_name=)``.
       executor: how devices carry it out.
       key: the run's noise key.
-      batch_at: the host's batch of a step, of one fixed size.
+      split: the training images as ``executor.place`` put them, or None.
+      batch_at: the host's batch of a step, of one fixed size; with images where ``split`` is None.
       plan: where the steps fall.
       observer: is told of everything.
       clock: is advanced.
@@ -148,38 +182,36 @@ def train(
         1: executor.train(step_fn, several=False),
         plan.steps_per_call: executor.train(step_fn, several=plan.steps_per_call > 1),
     }
-    compiled: set[int] = set()
-    session_start = time.perf_counter() - clock.seconds
+    called: set[int] = set()
     step = int(state.step)
-    interval = _Interval()
+    settling = _Settling(observer, clock)
+    interval, unsettled = _Interval(), None
 
     while step < plan.total_steps:
         size = plan.call_size(step)
         batch = batch_at(step) if size == 1 else _stack([batch_at(step + i) for i in range(size)])
-        state, metrics = calls[size](state, key, batch)
-        interval.pending.append(metrics)
-        interval.compiled |= size not in compiled
-        compiled.add(size)
+        state, metrics = calls[size](state, key, split, batch)
+        interval.metrics.append(metrics)
+        interval.compiled |= size not in called
+        called.add(size)
         before, step = step, step + size
+        interval.last = step
+        if unsettled is not None:
+            settling.settle(unsettled)
+            unsettled = None
         observer.stepped(step)
 
         stop = observer.stop_requested()
-        log = plan.should_log(before, step)
-        save = plan.should_save(before, step) or stop
-        if log or save:
-            values, images = _fetch(interval.pending, last=step)
-            now = time.perf_counter()
-            clock.seconds = now - session_start
-            if not interval.compiled:
-                clock.steady_seconds += now - interval.started
-                clock.steady_images += images
-            observer.logged(step, values)
+        if plan.should_save(before, step) or stop:
+            settling.settle(interval)
             if plan.should_evaluate(step):
                 observer.evaluate(step, state)
-            if save:
-                clock.seconds = time.perf_counter() - session_start
-                observer.save(step, state)
+                settling.skip()
+            observer.save(step, state)
+            settling.skip()
             interval = _Interval()
+        elif plan.should_log(before, step):
+            unsettled, interval = interval, _Interval()
         if stop:
             break
     return state, step >= plan.total_steps

@@ -6,21 +6,26 @@ state and leave it replicated, so that one checkpoint serves either.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from aedenoise.batch import Batch
 from aedenoise.errors import UsageError
 
 AXIS = "data"
 Tree = TypeVar("Tree")
 # (state, key, batch, axis_name=) -> (state, metrics)
 TrainFn = Callable[..., tuple[Any, Any]]
+# (state, key, split, batch) -> (state, metrics)
+TrainCall = Callable[[Any, Any, Any, Any], tuple[Any, Any]]
 # (params, key, batch, axis_name=) -> metrics
 EvalFn = Callable[..., Any]
 
@@ -36,9 +41,15 @@ class Executor(Protocol):
         """Shapes, dtypes and shardings of a replicated ``tree``, to restore it into."""
         ...
 
-    def train(self, step: TrainFn, *, several: bool) -> Callable[[Any, Any, Any], tuple[Any, Any]]:
-        """``(state, key, batch) -> (state, metrics)``; the state passed in is used up.
+    def place(self, images: np.ndarray) -> Any:
+        """A whole split, uint8 ``[N, H, W, C]``, on every device, as ``train`` takes it; None if
+        it is too large for one."""
+        ...
 
+    def train(self, step: TrainFn, *, several: bool) -> TrainCall:
+        """``(state, key, split, batch) -> (state, metrics)``; the state passed in is used up.
+
+        ``split`` is what ``place`` gave; the images of a batch without any are taken from it.
         With ``several``, every leaf of the batch has a leading axis of steps, all run in one
         call, and every metric gains that axis.
         """
@@ -80,6 +91,7 @@ def automatic_steps_per_call() -> int:
 
 class _MeshExecutor:
     def __init__(self, devices: list[jax.Device]) -> None:
+        self._devices = devices
         self._mesh = Mesh(np.array(devices), (AXIS,), axis_types=(AxisType.Auto,))
         self._replicated = NamedSharding(self._mesh, P())
 
@@ -96,11 +108,14 @@ class _MeshExecutor:
 class JitExecutor(_MeshExecutor):
     """One program over the whole batch; the compiler splits it by ``NamedSharding``."""
 
-    def train(self, step: TrainFn, *, several: bool) -> Callable[[Any, Any, Any], tuple[Any, Any]]:
+    def place(self, images: np.ndarray) -> Any:
+        return self.replicate(images) if _fits(images, self._devices[0]) else None
+
+    def train(self, step: TrainFn, *, several: bool) -> TrainCall:
         batch = NamedSharding(self._mesh, P(None, AXIS) if several else P(AXIS))
         return jax.jit(
-            _scan(step) if several else step,
-            in_shardings=(self._replicated, self._replicated, batch),
+            _several(step) if several else _one(step),
+            in_shardings=(self._replicated, self._replicated, self._replicated, batch),
             out_shardings=(self._replicated, self._replicated),
             donate_argnums=0,
         )
@@ -117,21 +132,25 @@ class JitExecutor(_MeshExecutor):
 class PmapExecutor(_MeshExecutor):
     """One program per device on its share of the batch, joined by explicit sums."""
 
-    def __init__(self, devices: list[jax.Device]) -> None:
-        super().__init__(devices)
-        self._devices = devices
+    def place(self, images: np.ndarray) -> Any:
+        if not _fits(images, self._devices[0]):
+            return None
+        copies = np.broadcast_to(images, (len(self._devices), *images.shape))
+        return jax.device_put(copies, NamedSharding(self._mesh, P(AXIS)))
 
-    def train(self, step: TrainFn, *, several: bool) -> Callable[[Any, Any, Any], tuple[Any, Any]]:
+    def train(self, step: TrainFn, *, several: bool) -> TrainCall:
         mapped_step = partial(step, axis_name=AXIS)
         mapped = jax.pmap(
-            _scan(mapped_step) if several else mapped_step,
+            _several(mapped_step) if several else _one(mapped_step),
             axis_name=AXIS,
-            in_axes=(None, None, 0),
+            in_axes=(None, None, 0, 0),
             out_axes=(None, None),
             devices=self._devices,
             donate_argnums=0,
         )
-        return lambda state, key, batch: mapped(state, key, self._split(batch, int(several)))
+        return lambda state, key, split, batch: mapped(
+            state, key, split, self._split(batch, int(several))
+        )
 
     def evaluate(self, step: EvalFn) -> Callable[[Any, Any, Any], Any]:
         mapped = jax.pmap(
@@ -155,11 +174,27 @@ class PmapExecutor(_MeshExecutor):
         return cut_batch
 
 
-def _scan(step: TrainFn) -> TrainFn:
-    def run(state: Any, key: Any, batches: Any) -> tuple[Any, Any]:
-        return jax.lax.scan(lambda carry, batch: step(carry, key, batch), state, batches)
+def _one(step: TrainFn) -> TrainCall:
+    def run(state: Any, key: Any, split: Any, batch: Batch) -> tuple[Any, Any]:
+        image = jnp.take(split, batch.index, axis=0) if batch.image is None else batch.image
+        return step(state, key, batch._replace(image=image))
 
     return run
+
+
+def _several(step: TrainFn) -> TrainCall:
+    one = _one(step)
+
+    def run(state: Any, key: Any, split: Any, batches: Batch) -> tuple[Any, Any]:
+        return jax.lax.scan(lambda carry, batch: one(carry, key, split, batch), state, batches)
+
+    return run
+
+
+def _fits(images: np.ndarray, device: jax.Device) -> bool:
+    """Whether a device can hold ``images`` and still has three quarters of its memory."""
+    memory = device.memory_stats() or {}
+    return bool(images.nbytes <= memory.get("bytes_limit", math.inf) / 4)
 
 
 def _nearest_multiple(size: int, divisor: int) -> int:
