@@ -1,0 +1,43 @@
+"""What the machine itself can do: its matrix products and its copies."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from experiments.speed import network
+
+ROUNDS = 7
+
+
+def measure() -> dict[str, float]:
+    """Operations per second of a large float32 matrix product, bytes per second of a copy (read
+    and written), and the images per second these two would allow for each decoder: the floor of
+    time is the larger of operations over the one and bytes over the other."""
+    size, elements = 1536, 2**26
+    matrix = jnp.ones((size, size), jnp.float32)
+    vector = jnp.ones((elements,), jnp.float32)
+    product = 2 * size**3 / _seconds(jax.jit(jnp.matmul), matrix, matrix)
+    copy = 8 * elements / _seconds(jax.jit(lambda x: x + 1.0), vector)
+    found = {"operations_per_second": product, "bytes_per_second": copy}
+    for decoder in network.DECODERS:
+        seconds = max(
+            network.training_operations(decoder) / product, network.training_bytes(decoder) / copy
+        )
+        found[f"train/{decoder}"] = 1.0 / seconds
+        found[f"infer/{decoder}"] = product / network.inference_operations(decoder)
+    return found
+
+
+def _seconds(function: Callable[..., jax.Array], *arrays: jax.Array) -> float:
+    jax.block_until_ready(function(*arrays))
+    times = []
+    for _ in range(ROUNDS):
+        start = time.perf_counter()
+        jax.block_until_ready(function(*arrays))
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
