@@ -16,8 +16,8 @@ from aedenoise.evaluation.evaluate import Results
 from aedenoise.experiment import Experiment, RunOptions
 from aedenoise.records import config_record, evaluation_record, results_record, tables_of
 from aedenoise.reporting.console import Progress, results_table, say
-from aedenoise.reporting.figures import denoised_figure, strip
-from aedenoise.reporting.metrics_log import MetricsLog
+from aedenoise.reporting.figures import curve_figure, denoised_figure, strip
+from aedenoise.reporting.metrics_log import MetricsLog, read_series
 from aedenoise.runtime import prepare_process
 from aedenoise.training import loop
 from aedenoise.training.checkpoints import Checkpoints, parameter_count
@@ -92,7 +92,7 @@ def train(experiment: Experiment, options: RunOptions) -> dict[str, Any] | None:
         return None
     # None where an earlier session was killed between the last checkpoint and this line.
     evaluation = observer.results or bench.evaluate(state.params)
-    _write_figure(workdir, bench, state.params, evaluation)
+    _write_figures(workdir, bench, state.params, evaluation)
     results = results_record(bench, evaluation, clock)
     write_json(workdir.results, results)
     say(results_table(evaluation))
@@ -204,7 +204,7 @@ def _start_line(bench: Bench, options: RunOptions) -> None:
     )
 
 
-def _write_figure(workdir: Workdir, bench: Bench, params: Params, evaluation: Results) -> None:
+def _write_figures(workdir: Workdir, bench: Bench, params: Params, evaluation: Results) -> None:
     original, noisy, denoised = bench.examples(params)
     denoised_figure(
         workdir.figures / "denoised.png",
@@ -216,4 +216,14 @@ def _write_figure(workdir: Workdir, bench: Bench, params: Params, evaluation: Re
             f"sigma {bench.experiment.noise.level:g}, PSNR "
             f"{evaluation['noisy']['psnr']:.2f} to {evaluation['denoised']['psnr']:.2f} dB"
         ),
+    )
+    name = bench.experiment.loss
+    curve_figure(
+        workdir.figures / "curve.png",
+        loss_name=name.upper(),
+        loss=read_series(workdir.metrics, "train/loss"),
+        test_loss=read_series(workdir.metrics, f"eval/{name}"),
+        psnr=read_series(workdir.metrics, "eval/psnr"),
+        steps_per_epoch=bench.batches.steps_per_epoch,
+        title=f"{bench.experiment.label}: {bench.dataset.name}",
     )

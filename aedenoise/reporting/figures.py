@@ -1,8 +1,9 @@
-"""Figures: original, noisy, denoised and residual, side by side."""
+"""Figures: images side by side, and the curve of a run."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
@@ -12,6 +13,7 @@ from matplotlib.figure import Figure
 from aedenoise.files import write_atomically
 
 matplotlib.use("Agg")
+Series = tuple[Sequence[int], Sequence[float]]
 
 
 def denoised_figure(
@@ -49,6 +51,46 @@ def denoised_figure(
     grid[3, 0].set_ylabel("residual", fontsize=8)
     for column in range(columns):
         grid[3, column].imshow(residual[column], cmap="RdBu_r", vmin=-0.5, vmax=0.5)
+    _write(path, figure, title)
+
+
+def curve_figure(
+    path: Path,
+    *,
+    loss_name: str,
+    loss: Series,
+    test_loss: Series,
+    psnr: Series,
+    steps_per_epoch: int,
+    title: str,
+) -> None:
+    """Writes a PNG of training loss, test loss and test PSNR (dB) over epochs.
+
+    A series is its steps and its values. The axis of losses shows what comes after the first
+    twentieth of the run, when the fall from the start no longer hides everything else.
+    """
+    figure = Figure(figsize=(6.4, 3.4), dpi=120)
+    losses = figure.subplots()
+    ratios = losses.twinx()
+    for axis, (steps, values), label, style in (
+        (losses, loss, f"training {loss_name}, mean since the last log", {"lw": 0.6}),
+        (losses, test_loss, f"test {loss_name}", {"marker": "o", "ms": 3, "color": "C3"}),
+        (ratios, psnr, "test PSNR", {"marker": "o", "ms": 3, "color": "C2", "ls": ":"}),
+    ):
+        axis.plot(np.asarray(steps) / steps_per_epoch, values, label=label, **style)
+    last = max(loss[0], default=0)
+    shown = [value for step, value in zip(*loss, strict=True) if step >= last / 20]
+    if shown:
+        low, high = min([*shown, *test_loss[1]]), max(shown)
+        losses.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low) or None)
+    losses.set_xlabel("epoch")
+    losses.set_ylabel(loss_name)
+    ratios.set_ylabel("dB")
+    figure.legend(fontsize=7, loc="upper right", bbox_to_anchor=(0.9, 0.88))
+    _write(path, figure, title)
+
+
+def _write(path: Path, figure: Figure, title: str) -> None:
     figure.suptitle(title, fontsize=9)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", bbox_inches="tight", metadata={"Software": None})

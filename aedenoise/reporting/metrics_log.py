@@ -49,6 +49,13 @@ class MetricsLog(AbstractContextManager["MetricsLog"]):
         self._events.add_image(name, image, step, dataformats="HWC" if image.ndim == 3 else "HW")
 
 
+def read_series(path: Path, name: str) -> tuple[list[int], list[float]]:
+    """Steps and values of one name in a ``metrics.jsonl``."""
+    lines = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    found = [(line["step"], line[name]) for line in lines if name in line]
+    return [step for step, _ in found], [value for _, value in found]
+
+
 def _step_of(line: bytes) -> float:
     try:
         return float(json.loads(line)["step"])
