@@ -135,6 +135,7 @@ def set_up(
         resident=split is not None,
     )
     lowering = _lowering(options.lowering, notify)
+    _say_where_precision_is_missing(experiment.model.precision, notify)
     task = make_task(
         experiment,
         channels=channels,
@@ -171,6 +172,14 @@ def _lowering(asked: str, notify: Callable[[str], None]) -> str:
         notify(f"going on with XLA's slower convolutions: {kernels.problem}")
         return "plain"
     return "auto"
+
+
+def _say_where_precision_is_missing(asked: str, notify: Callable[[str], None]) -> None:
+    backend = jax.default_backend()
+    if asked == "tf32" and backend != "gpu":
+        notify(f"tf32 is arithmetic of NVIDIA GPUs: on {backend} this run computes in float32")
+    if asked == "bfloat16" and backend == "cpu":
+        notify("bfloat16 is emulated on CPU: the run goes on, slower than with float32")
 
 
 def _limited(dataset: Dataset, config: DataConfig) -> Dataset:

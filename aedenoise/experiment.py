@@ -22,6 +22,7 @@ LOSSES = ("bce", "mse")
 SCHEDULES = ("cosine", "constant")
 PARALLEL = ("jit", "pmap")
 LOWERINGS = ("auto", "plain")
+PRECISIONS = ("float32", "tf32", "bfloat16")
 
 # Before the name of a dataset of TFDS's own catalogue.
 FOREIGN = "tfds:"
@@ -51,6 +52,9 @@ class ModelConfig:
       decoder_features: channels of each decoder stage; as many stages as the encoder has.
       kernel_size: side of the decoder's kernels, in pixels.
       stride: factor of each pool and of each upsampling.
+      precision: arithmetic of the convolutions: ``float32``, ``tf32`` (products of 10 bits on
+        NVIDIA GPUs, float32 elsewhere) or ``bfloat16`` (parameters, loss and the rest stay
+        float32).
     """
 
     decoder: str = "upsample"
@@ -58,9 +62,11 @@ class ModelConfig:
     decoder_features: tuple[int, ...] = (32, 32)
     kernel_size: int = 3
     stride: int = 2
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
         _check_known("decoder", self.decoder, DECODERS)
+        _check_known("precision", self.precision, PRECISIONS)
         for name in ("encoder_features", "decoder_features"):
             features = tuple(getattr(self, name))
             object.__setattr__(self, name, features)

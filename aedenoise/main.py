@@ -24,6 +24,7 @@ from aedenoise.experiment import (
     LOWERINGS,
     NOISES,
     PARALLEL,
+    PRECISIONS,
     SCHEDULES,
     Experiment,
     RunOptions,
@@ -78,6 +79,7 @@ _flag(_EXPERIMENT, "list", "encoder_features", None, "widths, as 32,32", "model.
 _flag(_EXPERIMENT, "list", "decoder_features", None, "widths, as 32,32", "model.decoder_features")
 _flag(_EXPERIMENT, "integer", "kernel_size", None, "side of decoder kernels", "model.kernel_size")
 _flag(_EXPERIMENT, "integer", "stride", None, "factor of pools and upsampling", "model.stride")
+_flag(_EXPERIMENT, "string", "precision", None, _options(PRECISIONS), "model.precision")
 _flag(_EXPERIMENT, "integer", "train_examples", None, "use only so many", "data.train_examples")
 _flag(_EXPERIMENT, "integer", "test_examples", None, "use only so many", "data.test_examples")
 _flag(_RUN, "string", "mode", "train", "train | eval (restore a workdir and evaluate it)")

@@ -87,6 +87,20 @@ class TestContract:
         np.testing.assert_array_equal(logits, model.apply(variables, image))
 
 
+@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize(("precision", "tolerance"), [("tf32", 1e-5), ("bfloat16", 0.1)])
+def test_precisions_share_parameters_and_return_float32(
+    decoder: str, precision: str, tolerance: float
+) -> None:
+    model, variables, image = make(decoder)
+    expected = model.apply(variables, image)
+    other, _, _ = make(decoder, precision=precision)
+    logits = other.apply(variables, image)
+    assert logits.dtype == jnp.float32
+    np.testing.assert_allclose(logits, expected, atol=tolerance)
+    assert bool(jnp.any(logits != expected)) == (precision == "bfloat16")
+
+
 def test_parts_that_do_not_mirror_each_other_are_refused() -> None:
     model = Autoencoder(Encoder((4, 4)), TransposeDecoder((4,)))
     with pytest.raises(ValueError, match="do not mirror"):

@@ -7,6 +7,7 @@ from functools import partial
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 from jax import Array
 
 from aedenoise.experiment import ModelConfig
@@ -39,9 +40,9 @@ class Autoencoder(nn.Module):
         return code
 
     def decode(self, code: Array) -> Array:
-        """Logits ``[B, H, W, C]``."""
+        """Logits, float32 ``[B, H, W, C]``."""
         logits: Array = self.decoder(code)
-        return logits
+        return logits.astype(jnp.float32)
 
 
 def build_autoencoder(
@@ -49,13 +50,14 @@ def build_autoencoder(
 ) -> Autoencoder:
     """The autoencoder that ``config`` describes, for images of ``channels`` channels."""
     return Autoencoder(
-        encoder=Encoder(config.encoder_features, config.stride, lowering),
+        encoder=Encoder(config.encoder_features, config.stride, lowering, config.precision),
         decoder=_DECODERS[config.decoder](
             features=config.decoder_features,
             channels=channels,
             kernel_size=config.kernel_size,
             stride=config.stride,
             lowering=lowering,
+            precision=config.precision,
         ),
     )
 

@@ -26,7 +26,7 @@ class UpsampleDecoder(nn.Module):
       kernel_size: side of the kernels, in pixels.
       stride: factor of each enlargement.
       method: ``nearest`` or ``bilinear``, as ``jax.image.resize`` names them.
-      lowering: see ``ops.convolutions``.
+      lowering, precision: see ``ops.convolutions`` and ``Convolution``.
     """
 
     features: Sequence[int] = (32, 32)
@@ -35,14 +35,16 @@ class UpsampleDecoder(nn.Module):
     stride: int = 2
     method: str = "nearest"
     lowering: str = "auto"
+    precision: str = "float32"
 
     @nn.compact
     def __call__(self, code: Array) -> Array:
+        layer = partial(Convolution, kernel_size=self.kernel_size, precision=self.precision)
         x = code
         for stage, features in enumerate(self.features):
             operation = partial(self._conv if stage == 0 else self._upsample_conv, relu=True)
-            x = Convolution(features, self.kernel_size, operation, name=f"conv{stage}")(x)
-        return Convolution(self.channels, self.kernel_size, self._upsample_conv, name="output")(x)
+            x = layer(features, operation=operation, name=f"conv{stage}")(x)
+        return layer(self.channels, operation=self._upsample_conv, name="output")(x)
 
     def _conv(self, x: Array, kernel: Array, bias: Array, *, relu: bool = False) -> Array:
         return ops.conv(x, kernel, bias, relu=relu, lowering=self.lowering)
@@ -65,7 +67,7 @@ class TransposeDecoder(nn.Module):
       channels: channels of the image.
       kernel_size: side of the kernels, in pixels.
       stride: stride of each transposed convolution.
-      lowering: see ``ops.convolutions``.
+      lowering, precision: see ``ops.convolutions`` and ``Convolution``.
     """
 
     features: Sequence[int] = (32, 32)
@@ -73,18 +75,19 @@ class TransposeDecoder(nn.Module):
     kernel_size: int = 3
     stride: int = 2
     lowering: str = "auto"
+    precision: str = "float32"
 
     @nn.compact
     def __call__(self, code: Array) -> Array:
+        layer = partial(Convolution, kernel_size=self.kernel_size, precision=self.precision)
         enlarge = partial(ops.conv_transpose, stride=self.stride, relu=True, lowering=self.lowering)
         x = code
         for stage, features in enumerate(self.features):
-            x = Convolution(
+            x = layer(
                 features,
-                self.kernel_size,
-                enlarge,
-                he_normal(self.stride),
+                operation=enlarge,
+                kernel_init=he_normal(self.stride),
                 name=f"conv_transpose{stage}",
             )(x)
         last = partial(ops.conv, lowering=self.lowering)
-        return Convolution(self.channels, self.kernel_size, last, name="output")(x)
+        return layer(self.channels, operation=last, name="output")(x)

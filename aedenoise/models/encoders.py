@@ -18,17 +18,21 @@ class Encoder(nn.Module):
     Attributes:
       features: channels of each stage.
       stride: side of the pooling windows; each stage divides height and width by it.
-      lowering: see ``ops.convolutions``.
+      lowering, precision: see ``ops.convolutions`` and ``Convolution``.
     """
 
     features: Sequence[int] = (32, 32)
     stride: int = 2
     lowering: str = "auto"
+    precision: str = "float32"
 
     @nn.compact
     def __call__(self, image: Array) -> Array:
         operation = partial(ops.conv_pool_relu, window=self.stride, lowering=self.lowering)
         x = image
         for stage, features in enumerate(self.features):
-            x = Convolution(features, 3, operation, name=f"conv{stage}")(x)
+            layer = Convolution(
+                features, 3, operation, precision=self.precision, name=f"conv{stage}"
+            )
+            x = layer(x)
         return x

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import flax.linen as nn
+import jax
+import jax.numpy as jnp
 from flax.linen import initializers
 from jax import Array
 
 from aedenoise.models.initializers import he_normal
+
+_PRODUCTS = {"float32": "float32", "tf32": "tensorfloat32", "bfloat16": "bfloat16"}
 
 
 class Convolution(nn.Module):
@@ -20,16 +24,23 @@ class Convolution(nn.Module):
       kernel_size: side of the kernel, in pixels.
       operation: ``(x, kernel, bias) -> y`` on arrays.
       kernel_init: how the kernel begins.
+      precision: ``float32``, ``tf32`` or ``bfloat16``; see ``ModelConfig``. Parameters are
+        float32 under each.
     """
 
     features: int
     kernel_size: int
     operation: Callable[[Array, Array, Array], Array]
     kernel_init: initializers.Initializer = he_normal()
+    precision: str = "float32"
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         shape = (self.kernel_size, self.kernel_size, x.shape[-1], self.features)
         kernel = self.param("kernel", self.kernel_init, shape)
         bias = self.param("bias", initializers.zeros_init(), (self.features,))
-        return self.operation(x, kernel, bias)
+        if self.precision == "bfloat16":
+            x, kernel, bias = (array.astype(jnp.bfloat16) for array in (x, kernel, bias))
+        # Without it, GPUs round the products of float32 arrays to tf32, and TPUs to bfloat16.
+        with jax.default_matmul_precision(_PRODUCTS[self.precision]):
+            return self.operation(x, kernel, bias)
