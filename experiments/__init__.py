@@ -3,6 +3,7 @@
 NAMES = (
     "part2_notmnist_upsample",
     "part3_mnist_transpose",
+    "mnist_quality",
     "keras_blog",
     "keras_io",
     "debug",

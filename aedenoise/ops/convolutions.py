@@ -101,7 +101,9 @@ def _lower(
     lowering: str, fast: _Convolution, plain: _Convolution, x: Array, kernel: Array, bias: Array
 ) -> Array:
     in_float32 = all(array.dtype == jnp.float32 for array in (x, kernel, bias))
-    if lowering == "plain" or not in_float32 or native.load().problem:
+    # Where the CPU is not what programs run on, the kernels are not worth their compilation.
+    on_cpu = jax.default_backend() == "cpu"
+    if lowering == "plain" or not (in_float32 and on_cpu) or native.load().problem:
         return plain(x, kernel, bias)
     y: Array = lax.platform_dependent(x, kernel, bias, cpu=fast, default=plain)
     return y

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from aedenoise.runtime import prepare_process
 from experiments.speed import network
 
 ROUNDS = 7
@@ -18,6 +19,7 @@ def measure() -> dict[str, float]:
     """Operations per second of a large float32 matrix product, bytes per second of a copy (read
     and written), and the images per second these two would allow for each decoder: the floor of
     time is the larger of operations over the one and bytes over the other."""
+    prepare_process(lambda line: None)  # or the copy would be slowed by page faults
     size, elements = 1536, 2**26
     matrix = jnp.ones((size, size), jnp.float32)
     vector = jnp.ones((elements,), jnp.float32)

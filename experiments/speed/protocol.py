@@ -40,24 +40,23 @@ class Worker:
         return float(json.loads(self.process.stdout.readline()))
 
     def close(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        self.process.wait(30)
+        """Ends the process, which does so when its input ends."""
+        self.process.communicate(timeout=30)
 
 
 def start(name: str, command: Sequence[str], *, peer: bool) -> Worker | str:
     """A worker, or the last line of what its process said when it could not start."""
-    errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - it lives as long as the process
-    process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True
-    )
-    assert process.stdout is not None
-    hello = process.stdout.readline()
-    if not hello:
-        process.wait()
+    with tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True
+        )
+        assert process.stdout is not None
+        hello = process.stdout.readline()
+        if hello:
+            return Worker(name, json.loads(hello)["versions"], process, peer)
+        process.communicate()
         errors.seek(0)
         return (errors.read().strip().splitlines() or ["it said nothing"])[-1]
-    return Worker(name, json.loads(hello)["versions"], process, peer)
 
 
 def take_turns(workers: Sequence[Worker], *, rounds: int, seconds: float, batch_size: int) -> None:

@@ -1,0 +1,62 @@
+"""The speed experiment: its counts, and the way it talks to the systems it times."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import letters
+
+from aedenoise.ops import phases
+from experiments.speed import network
+from experiments.speed.protocol import start, take_turns
+
+
+def products(axis: phases.Axis, size: int, channels: int) -> int:
+    """Multiply-adds of a phase convolution over ``size x size`` outputs of one channel."""
+    one_axis = sum(len(taps) * axis.places(p, size) for p, taps in enumerate(axis.shifts))
+    return one_axis**2 * channels
+
+
+def test_operations_are_what_the_tables_of_taps_say() -> None:
+    conv, transposed = phases.convolution, phases.transposed_convolution(3, 2)[0]
+    upsampled = phases.upsampled_convolution(3, 2)[0]
+    encoder = products(conv(28, 3, 1)[0], 28, 32) + products(conv(14, 3, 1)[0], 14, 32 * 32)
+    by_upsampling = (
+        products(conv(7, 3, 1)[0], 7, 32 * 32)
+        + products(upsampled, 14, 32 * 32)
+        + products(upsampled, 28, 32)
+    )
+    by_transposing = (
+        products(transposed, 14, 32 * 32)
+        + products(transposed, 28, 32 * 32)
+        + products(conv(28, 3, 1)[0], 28, 32)
+    )
+    assert network.inference_operations("upsample") == 2 * (encoder + by_upsampling)
+    assert network.inference_operations("transpose") == 2 * (encoder + by_transposing)
+
+
+def test_a_worker_is_timed_and_a_broken_one_named(tmp_path: Path) -> None:
+    network.write_inputs(letters(600), tmp_path)
+    command = [sys.executable, "-m", "experiments.speed.workers.aedenoise_worker"]
+    worker = start(
+        "ours", [*command, "infer", "upsample", "16", str(tmp_path), "plain"], peer=False
+    )
+    assert not isinstance(worker, str)
+    take_turns([worker], rounds=2, seconds=0.05, batch_size=16)
+    worker.close()
+    assert len(worker.rates) == 2
+    assert np.all(np.array(worker.rates) > 0.0)
+    assert worker.versions.startswith("jax ")
+    broken = start("broken", [sys.executable, "-c", "raise SystemExit('no such thing')"], peer=True)
+    assert broken == "no such thing"
+
+
+@pytest.mark.parametrize("decoder", network.DECODERS)
+def test_weights_survive_the_way_to_the_workers(tmp_path: Path, decoder: str) -> None:
+    network.write_inputs(letters(3), tmp_path)
+    tree = network.nested(dict(np.load(tmp_path / f"{decoder}.npz")))
+    assert set(tree) == {"encoder", "decoder"}
+    assert tree["encoder"]["conv1"]["kernel"].shape == (3, 3, 32, 32)
