@@ -86,7 +86,7 @@ def curve_figure(
     losses.set_xlabel("epoch")
     losses.set_ylabel(loss_name)
     ratios.set_ylabel("dB")
-    figure.legend(fontsize=7, loc="upper right", bbox_to_anchor=(0.9, 0.88))
+    figure.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=3)
     _write(path, figure, title)
 
 

@@ -185,7 +185,7 @@ ffi::Error Forward(ffi::ThreadPool pool, Floats x, ffi::AnyBuffer gate, Floats w
   std::copy_n(bias.typed_data(), bias.element_count(), biases.data());
 
   const float least = relu && !pooling ? 0.0f : -std::numeric_limits<float>::infinity();
-  const int64_t parts = std::min<int64_t>(in.batch, 8 * pool.num_threads());
+  const int64_t parts = std::min(in.batch, 8 * std::max<int64_t>(1, pool.num_threads()));
   Parallel(pool, parts, [&](int64_t part) {
     thread_local std::vector<float> input_buffer, output_buffer;
     float* input = Scratch(input_buffer, padded.size) + padded.origin;
