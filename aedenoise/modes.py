@@ -193,9 +193,10 @@ def _record_config(workdir: Workdir, bench: Bench) -> None:
 def _start_line(bench: Bench, options: RunOptions) -> None:
     data, noise = bench.dataset, bench.experiment.noise
     count, kind = jax.device_count(), jax.devices()[0].device_kind
+    own = bench.lowering == "auto" and jax.default_backend() == "cpu"
     say(
         f"{bench.experiment.label}: {options.parallel} on {count} {kind} "
-        f"device{'s' if count > 1 else ''}, {bench.lowering} lowering | "
+        f"device{'s' if count > 1 else ''}, {'own kernels' if own else "XLA's convolutions"} | "
         f"{data.name} {data.digest[:12]}, "
         f"{len(data.train.images):,} + {len(data.test.images):,} images "
         f"{' x '.join(map(str, bench.image_shape))} | "
