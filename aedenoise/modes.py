@@ -194,9 +194,10 @@ def _start_line(bench: Bench, options: RunOptions) -> None:
     data, noise = bench.dataset, bench.experiment.noise
     count, kind = jax.device_count(), jax.devices()[0].device_kind
     own = bench.lowering == "auto" and jax.default_backend() == "cpu"
+    convolutions = "own kernels" if own else "XLA's convolutions"
     say(
         f"{bench.experiment.label}: {options.parallel} on {count} {kind} "
-        f"device{'s' if count > 1 else ''}, {'own kernels' if own else "XLA's convolutions"} | "
+        f"device{'s' if count > 1 else ''}, {convolutions} | "
         f"{data.name} {data.digest[:12]}, "
         f"{len(data.train.images):,} + {len(data.test.images):,} images "
         f"{' x '.join(map(str, bench.image_shape))} | "

@@ -24,16 +24,12 @@ needs_kernels = pytest.mark.skipif(KERNELS.problem is not None, reason=str(KERNE
 # batch, height, width, channels, outputs, kernel, stride: odd and even sizes, images smaller than
 # the kernel, kernels smaller than the stride, channels below, at and above every vector's width.
 SHAPES = [
-    (3, 7, 7, 32, 32, 3, 2),
+    (17, 7, 7, 32, 32, 3, 2),
     (2, 5, 9, 1, 32, 3, 2),
     (2, 6, 4, 32, 1, 3, 2),
-    (1, 1, 1, 1, 1, 1, 1),
-    (1, 2, 3, 3, 5, 5, 2),
+    (1, 1, 2, 3, 5, 5, 2),
     (2, 4, 5, 17, 33, 2, 3),
-    (5, 3, 8, 64, 7, 4, 2),
-    (2, 8, 3, 16, 12, 1, 3),
-    (17, 4, 4, 8, 64, 3, 1),
-    (2, 9, 6, 24, 2, 5, 3),
+    (2, 8, 3, 64, 12, 1, 3),
 ]
 
 
@@ -234,15 +230,16 @@ def test_without_a_compiler_the_reason_is_given(
 def test_a_damaged_library_is_compiled_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    build._kept.cache_clear()
-    compiler = build._compiler()
-    assert compiler is not None
-    kept = build._kept(compiler)
+    compiled = build._kept(str(build._compiler()))
+    compiler = tmp_path / "c++"  # takes no time: the last argument is the library to make
+    compiler.write_text(f'#!/bin/sh\nfor last; do :; done\ncp {compiled} "$last"\n')
+    compiler.chmod(0o755)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    kept = build._kept(str(compiler))
     kept.parent.mkdir()
     kept.write_bytes(b"half a library")
-    library, notice = build._library(compiler)
-    build._kept.cache_clear()
+    library, notice = build._library(str(compiler))
     assert notice is None
     assert library.aedenoise_phase_conv
-    assert kept.stat().st_size > 10_000
+    assert kept.read_bytes() == compiled.read_bytes()
+    assert [path.name for path in kept.parent.iterdir()] == [kept.name]
