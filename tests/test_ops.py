@@ -236,7 +236,7 @@ def test_a_damaged_library_is_compiled_again(
     compiler.chmod(0o755)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     kept = build._kept(str(compiler))
-    kept.parent.mkdir()
+    kept.parent.mkdir(parents=True)
     kept.write_bytes(b"half a library")
     library, notice = build._library(str(compiler))
     assert notice is None
