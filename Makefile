@@ -10,7 +10,7 @@ run: $(VENV)/.installed
 	$(BIN)/python -m aedenoise.main $(FLAGS)
 
 test: check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses=4 --dist=loadfile
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff check .

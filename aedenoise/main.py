@@ -213,9 +213,10 @@ def _run_options(default_workdir: Path) -> RunOptions:
 
 def _list_experiments() -> None:
     from aedenoise.named import named_experiments
+    from aedenoise.reporting.console import say
 
     for name, document in named_experiments().items():
-        print(f"{name:<26}{document.strip().splitlines()[0]}")
+        say(f"{name:<26}{document.strip().splitlines()[0]}")
 
 
 def _quiet_libraries() -> None:
@@ -237,7 +238,9 @@ def _quiet_libraries() -> None:
 def _parse(argv: Sequence[str]) -> list[str]:
     """Parses flags; help and errors are answered here, in our own form and exit codes."""
     if any(argument in ("--help", "-help", "-h", "--helpshort", "-helpshort") for argument in argv):
-        print(help_text())
+        from aedenoise.reporting.console import say
+
+        say(help_text())
         raise SystemExit(0)
     if any(argument.startswith(("--jax_", "--nojax_")) for argument in argv):
         import jax

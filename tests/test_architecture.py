@@ -36,7 +36,7 @@ ROOMS = {
     "records": GROUND | {"bench", "evaluation", "training"},
     "modes": GROUND
     | {"bench", "records", "reporting", "evaluation", "runtime", "training", "workdir"},
-    "main": GROUND | {"named", "workdir", "modes"},
+    "main": GROUND | {"named", "workdir", "modes", "reporting"},
 }
 # Libraries that live in one room, so that they can be replaced there.
 HOMES = {

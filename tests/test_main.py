@@ -85,6 +85,23 @@ def test_experiments_are_listed(command: Command) -> None:
     assert done.stdout.startswith("part2_notmnist_upsample ")
 
 
+@pytest.mark.parametrize("flag", ["--help", "--experiment=list"])
+def test_a_reader_that_goes_away_is_no_error(data_dir: str, flag: str) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "aedenoise.main", flag],
+        cwd=ROOT,
+        env=command_environment(data_dir),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert running.stdout is not None
+        running.stdout.close()
+        assert running.wait(timeout=60) == 0
+        assert running.stderr is not None
+        assert running.stderr.read() == ""
+
+
 @pytest.mark.parametrize(
     ("flags", "code", "words"),
     [

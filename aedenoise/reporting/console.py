@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -25,9 +26,16 @@ _COLUMNS = (
 
 
 def say(line: str) -> None:
-    """Prints one line at once, also where stdout is a pipe."""
-    with tqdm.external_write_mode(file=sys.stdout):
-        print(line, flush=True)
+    """Prints one line at once, also where stdout is a pipe.
+
+    Where the reader of the pipe has gone (``| head``) the run goes on without it: everything
+    said is also in the workdir.
+    """
+    try:
+        with tqdm.external_write_mode(file=sys.stdout):
+            print(line, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def results_table(results: Mapping[str, Mapping[str, float]]) -> str:

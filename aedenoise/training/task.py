@@ -41,9 +41,18 @@ class Task:
 
 
 def create_state(task: Task, key: Array, image_shape: tuple[int, int, int]) -> TrainState:
-    """The state before the first step, for images of shape ``[H, W, C]``."""
-    params = task.model.init(key, jnp.zeros((1, *image_shape), jnp.float32))["params"]
-    return TrainState(jnp.int32(0), params, task.optimizer.init(params))
+    """The state before the first step, for images of shape ``[H, W, C]``.
+
+    Computed as one program, which the next run finds compiled.
+    """
+
+    @jax.jit
+    def create(key: Array) -> TrainState:
+        params = task.model.init(key, jnp.zeros((1, *image_shape), jnp.float32))["params"]
+        return TrainState(jnp.int32(0), params, task.optimizer.init(params))
+
+    state: TrainState = create(key)
+    return state
 
 
 def abstract_state(task: Task, image_shape: tuple[int, int, int]) -> TrainState:
