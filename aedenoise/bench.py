@@ -13,6 +13,7 @@ import numpy as np
 
 from aedenoise.data.batches import TrainBatches, eval_batches
 from aedenoise.data.reading import Dataset, Split, load
+from aedenoise.data.streaming import ReadAhead, mean_of
 from aedenoise.errors import DataError, UsageError
 from aedenoise.evaluation.evaluate import (
     Results,
@@ -41,7 +42,7 @@ class Bench:
       experiment: what it is.
       executor: the devices.
       lowering: how convolutions are lowered.
-      dataset: both splits, in host memory.
+      dataset: both splits, in host memory or on disk.
       task: model, corruption, loss and optimizer.
       split: the training images on the devices, as the executor placed them; or None.
       batches: the training batch of each step.
@@ -54,7 +55,7 @@ class Bench:
     dataset: Dataset
     task: Task
     split: Any
-    batches: TrainBatches
+    batches: TrainBatches | ReadAhead
     eval_fn: Callable[[Any, Any, Any], Any]
     predict_fn: Callable[[Any, Any], Any]
 
@@ -112,7 +113,14 @@ def set_up(
     """
     executor = make_executor(options.parallel, experiment.batch_size if training else None)
     dataset = _limited(
-        load(experiment.data.dataset, options.data_dir, notify=notify), experiment.data
+        load(
+            experiment.data,
+            options.data_dir,
+            notify,
+            manual_dir=options.manual_dir,
+            memory_budget=options.memory_budget * 2**20,
+        ),
+        experiment.data,
     )
     height, width, channels = dataset.train.images.shape[1:]
     if min(height, width) < 2 * SSIM_RADIUS + 1:
@@ -126,14 +134,7 @@ def set_up(
             f"{len(experiment.model.encoder_features)} stages of stride "
             f"{experiment.model.stride} cannot return to: sides must be divisible by {divisor}"
         )
-    images = dataset.train.images
-    split = executor.place(images) if training else None
-    batches = TrainBatches(
-        images,
-        batch_size=experiment.batch_size,
-        seed=experiment.seed,
-        resident=split is not None,
-    )
+    split, batches = _training_data(experiment, executor, dataset, training)
     lowering = _lowering(options.lowering, notify)
     _say_where_precision_is_missing(experiment.model.precision, notify)
     task = make_task(
@@ -142,7 +143,7 @@ def set_up(
         total_steps=batches.steps_per_epoch * experiment.epochs,
         lowering=lowering,
     )
-    mean_image = (dataset.train.images.mean(axis=0, dtype=np.float64) / 255.0).astype(np.float32)
+    mean_image = (mean_of(dataset.train.images) / 255.0).astype(np.float32)
     return Bench(
         experiment=experiment,
         executor=executor,
@@ -154,6 +155,24 @@ def set_up(
         eval_fn=executor.evaluate(make_eval_step(task.model, task.corrupt, mean_image)),
         predict_fn=jax.jit(lambda params, noisy: predict(task.model, params, noisy)),
     )
+
+
+def _training_data(
+    experiment: Experiment, executor: Executor, dataset: Dataset, training: bool
+) -> tuple[Any, TrainBatches | ReadAhead]:
+    """The training images on the devices, if they fit there, and the batch of each step."""
+    images = dataset.train.images
+    split = executor.place(images) if training and isinstance(images, np.ndarray) else None
+    batches = TrainBatches(
+        images,
+        batch_size=experiment.batch_size,
+        seed=experiment.seed,
+        resident=split is not None,
+    )
+    if isinstance(images, np.ndarray):
+        return split, batches
+    steps = batches.steps_per_epoch * experiment.epochs
+    return None, ReadAhead(batches, batches.steps_per_epoch, steps)
 
 
 def _lowering(asked: str, notify: Callable[[str], None]) -> str:

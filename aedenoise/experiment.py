@@ -16,7 +16,7 @@ from typing import Any
 from aedenoise.errors import CheckpointError, UsageError, nearest
 
 DECODERS = ("upsample", "bilinear", "transpose")
-DATASETS = ("mnist", "notmnist", "notmnist/open")
+DATASETS = ("mnist", "notmnist", "notmnist/open", "notmnist/small", "notmnist/large")
 NOISES = ("gaussian",)
 LOSSES = ("bce", "mse")
 SCHEDULES = ("cosine", "constant")
@@ -24,10 +24,48 @@ PARALLEL = ("jit", "pmap")
 LOWERINGS = ("auto", "plain")
 PRECISIONS = ("float32", "tf32", "bfloat16")
 
-# Before the name of a dataset of TFDS's own catalogue.
-FOREIGN = "tfds:"
+FITS = ("resize", "crop")
+
+# What stands before a folder of images, a NumPy file, or a name of TFDS's own catalogue.
+PREFIXES = ("folder:", "npz:", "tfds:")
+# Of that catalogue, the names known without the prefix.
+TFDS_NAMES = (
+    "binary_alpha_digits",
+    "cifar10",
+    "cifar100",
+    "cmaterdb",
+    "emnist",
+    "eurosat",
+    "fashion_mnist",
+    "kmnist",
+    "mnist_corrupted",
+    "smallnorb",
+    "stl10",
+    "svhn_cropped",
+)
 # `notmnist` alone always means the letters from open fonts; the record names them in full.
 _DATASET_ALIASES = {"notmnist": "notmnist/open"}
+
+
+def dataset_kind(name: str) -> tuple[str, str]:
+    """(``own``, ``tfds``, ``folder`` or ``npz``; the name or path without its prefix).
+
+    Raises:
+      UsageError: if the name is none of them.
+    """
+    prefix, colon, rest = name.partition(":")
+    if colon and f"{prefix}:" in PREFIXES:
+        if not rest:
+            raise UsageError(f"dataset {name!r} lacks what comes after the colon")
+        return ("own" if prefix == "tfds" and rest in DATASETS else prefix), rest
+    if name.split("/")[0] in TFDS_NAMES:
+        return "tfds", name
+    if name in DATASETS:
+        return "own", name
+    raise UsageError(
+        f"unknown dataset {name!r}; {nearest(name, (*DATASETS, *TFDS_NAMES))}; or tfds:NAME, "
+        "folder:DIR, npz:FILE"
+    )
 
 
 def _check_known(what: str, value: str, known: tuple[str, ...]) -> None:
@@ -90,20 +128,43 @@ class ModelConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class DataConfig:
-    """The dataset, and how many examples of each split are used (None: all)."""
+    """The dataset, and how much of it is used.
+
+    Attributes:
+      dataset: one of ``DATASETS`` or ``TFDS_NAMES``, or a prefix of ``PREFIXES`` with what
+        belongs to it. Paths become absolute.
+      train_examples, test_examples: how many examples of each split are used (None: all).
+      image_size: side in pixels of the squares that images of a folder are cut to.
+      fit: how: ``resize`` or ``crop``; see ``data.user_files.FolderSource``.
+    """
 
     dataset: str = "notmnist/open"
     train_examples: int | None = None
     test_examples: int | None = None
+    image_size: int = 64
+    fit: str = "resize"
 
     def __post_init__(self) -> None:
-        if not self.dataset.removeprefix(FOREIGN) or not self.dataset.startswith(FOREIGN):
-            _check_known("dataset", self.dataset, DATASETS)
-        object.__setattr__(self, "dataset", _DATASET_ALIASES.get(self.dataset, self.dataset))
-        for name in ("train_examples", "test_examples"):
-            value = getattr(self, name)
+        kind, rest = dataset_kind(self.dataset)
+        name = _DATASET_ALIASES.get(rest, rest)
+        if kind in ("folder", "npz"):
+            name = f"{kind}:{Path(rest).expanduser().absolute()}"
+        elif kind == "tfds" and rest.split("/")[0] not in TFDS_NAMES:
+            name = f"tfds:{rest}"
+        object.__setattr__(self, "dataset", name)
+        _check_known("fit", self.fit, FITS)
+        if not 16 <= self.image_size <= 1024:
+            raise UsageError(f"image_size must be from 16 to 1024, not {self.image_size}")
+        for field_name in ("train_examples", "test_examples"):
+            value = getattr(self, field_name)
             if value is not None:
-                _check_positive(**{name: value})
+                _check_positive(**{field_name: value})
+
+    @property
+    def short_name(self) -> str:
+        """For folders and titles: ``mnist``, ``notmnist``, the name of a folder or file."""
+        kind, rest = dataset_kind(self.dataset)
+        return Path(rest).stem if kind in ("folder", "npz") else rest.split("/")[0]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,8 +237,7 @@ class Experiment:
     @property
     def label(self) -> str:
         """A name for folders and titles: the experiment's own, or ``decoder-dataset``."""
-        dataset = self.data.dataset.removeprefix(FOREIGN).split("/")[0]
-        return self.name or f"{self.model.decoder}-{dataset}"
+        return self.name or f"{self.model.decoder}-{self.data.short_name}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,6 +247,8 @@ class RunOptions:
     Attributes:
       workdir: folder of the run.
       data_dir: folder of prepared datasets (None: TFDS's own default).
+      manual_dir: folder of archives that the user got (None: ``downloads/manual`` there).
+      memory_budget: in MB; a training or test split with more stays on disk, if it can.
       parallel: ``jit`` (with ``NamedSharding``) or ``pmap``.
       lowering: ``auto`` (on CPU, this package's own kernels) or ``plain`` (XLA's convolutions).
       steps_per_call: training steps in one call of the device (0: 1 on CPU, 16 elsewhere).
@@ -198,6 +260,8 @@ class RunOptions:
 
     workdir: Path
     data_dir: str | None = None
+    manual_dir: str | None = None
+    memory_budget: int = 4096
     parallel: str = "jit"
     lowering: str = "auto"
     steps_per_call: int = 0
@@ -210,7 +274,10 @@ class RunOptions:
         _check_known("parallel", self.parallel, PARALLEL)
         _check_known("lowering", self.lowering, LOWERINGS)
         _check_positive(
-            log_every=self.log_every, save_every=self.save_every, eval_every=self.eval_every
+            log_every=self.log_every,
+            save_every=self.save_every,
+            eval_every=self.eval_every,
+            memory_budget=self.memory_budget,
         )
         if self.steps_per_call < 0:
             raise UsageError(f"steps_per_call must be 0 (automatic) or more: {self.steps_per_call}")

@@ -20,6 +20,7 @@ from aedenoise.errors import CheckpointError, UsageError, nearest, report
 from aedenoise.experiment import (
     DATASETS,
     DECODERS,
+    FITS,
     LOSSES,
     LOWERINGS,
     NOISES,
@@ -33,7 +34,7 @@ from aedenoise.experiment import (
 )
 
 FLAGS = flags.FLAGS
-MODES = ("train", "eval")
+MODES = ("train", "eval", "data")
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,16 @@ def _options(names: Sequence[str]) -> str:
 _EXPERIMENT, _RUN = "experiment", "run"
 _flag(_EXPERIMENT, "string", "experiment", None, "start from a named experiment; 'list' shows them")
 _flag(_EXPERIMENT, "string", "decoder", None, _options(DECODERS), "model.decoder")
-_flag(_EXPERIMENT, "string", "dataset", None, _options((*DATASETS, "tfds:NAME")), "data.dataset")
+_flag(
+    _EXPERIMENT,
+    "string",
+    "dataset",
+    None,
+    "mnist | notmnist[/open|/small|/large] | tfds:NAME | folder:DIR | npz:FILE",
+    "data.dataset",
+)
+_flag(_EXPERIMENT, "integer", "image_size", None, "side of a folder's images", "data.image_size")
+_flag(_EXPERIMENT, "string", "fit", None, f"{_options(FITS)}: how they are cut", "data.fit")
 _flag(_EXPERIMENT, "string", "noise", None, _options(NOISES), "noise.kind")
 _flag(
     _EXPERIMENT, "float", "noise_level", None, "sigma, in units of the [0, 1] range", "noise.level"
@@ -82,7 +92,9 @@ _flag(_EXPERIMENT, "integer", "stride", None, "factor of pools and upsampling", 
 _flag(_EXPERIMENT, "string", "precision", None, _options(PRECISIONS), "model.precision")
 _flag(_EXPERIMENT, "integer", "train_examples", None, "use only so many", "data.train_examples")
 _flag(_EXPERIMENT, "integer", "test_examples", None, "use only so many", "data.test_examples")
-_flag(_RUN, "string", "mode", "train", "train | eval (restore a workdir and evaluate it)")
+_flag(
+    _RUN, "string", "mode", "train", "train | eval (a trained workdir) | data (a dataset)"
+)
 _flag(
     _RUN,
     "string",
@@ -94,6 +106,8 @@ _flag(_RUN, "bool", "overwrite", False, "start anew in a workdir that holds a ru
 _flag(
     _RUN, "string", "data_dir", None, "prepared datasets (default TFDS_DATA_DIR, then TFDS's own)"
 )
+_flag(_RUN, "string", "manual_dir", None, "where archives that you got yourself lie")
+_flag(_RUN, "integer", "memory_budget", 4096, "MB; a larger split is read from disk as needed")
 _flag(_RUN, "string", "parallel", "jit", _options(PARALLEL))
 _flag(_RUN, "string", "lowering", "auto", f"{_options(LOWERINGS)} (own kernels on CPU, or XLA's)")
 _flag(_RUN, "integer", "steps_per_call", 0, "steps in one call of the device; 0: automatic")
@@ -132,16 +146,11 @@ def _run(argv: Sequence[str]) -> int:
     if FLAGS.experiment == "list":
         _list_experiments()
         return 0
-    return _evaluate() if FLAGS.mode == "eval" else _train()
+    return {"train": _train, "eval": _evaluate, "data": _describe_data}[FLAGS.mode]()
 
 
 def _train() -> int:
-    experiment = Experiment()
-    if FLAGS.experiment is not None:
-        from aedenoise.named import find_experiment
-
-        experiment = find_experiment(FLAGS.experiment)
-    experiment = replace(experiment, _overrides())
+    experiment = replace(_named_experiment(), _overrides())
     options = _run_options(Path("runs") / experiment.label)
 
     if not options.overwrite:
@@ -153,6 +162,17 @@ def _train() -> int:
     from aedenoise.modes import train
 
     train(experiment, options)
+    return 0
+
+
+def _describe_data() -> int:
+    data = replace(_named_experiment(), _overrides()).data
+    name = data.dataset.replace("/", "-") if data.dataset in DATASETS else data.short_name
+    _quiet_libraries()
+    from aedenoise.datasheet import data_sheet
+
+    folder = Path(FLAGS.workdir).expanduser() if FLAGS.workdir else Path("sheets")
+    data_sheet(data, _run_options(folder), folder / f"{name}.png")
     return 0
 
 
@@ -181,6 +201,14 @@ def _evaluate() -> int:
     return 0
 
 
+def _named_experiment() -> Experiment:
+    if FLAGS.experiment is None:
+        return Experiment()
+    from aedenoise.named import find_experiment
+
+    return find_experiment(FLAGS.experiment)
+
+
 def _overrides() -> dict[str, Any]:
     """The fields whose flags were given."""
     given = {f.field: FLAGS[f.name].value for f in _FLAGS if f.field}
@@ -200,7 +228,9 @@ def _overrides() -> dict[str, Any]:
 def _run_options(default_workdir: Path) -> RunOptions:
     return RunOptions(
         workdir=Path(FLAGS.workdir).expanduser() if FLAGS.workdir else default_workdir,
-        data_dir=str(Path(FLAGS.data_dir).expanduser()) if FLAGS.data_dir else None,
+        data_dir=_place(FLAGS.data_dir),
+        manual_dir=_place(FLAGS.manual_dir),
+        memory_budget=FLAGS.memory_budget,
         parallel=FLAGS.parallel,
         lowering=FLAGS.lowering,
         steps_per_call=FLAGS.steps_per_call,
@@ -209,6 +239,10 @@ def _run_options(default_workdir: Path) -> RunOptions:
         eval_every=FLAGS.eval_every,
         overwrite=FLAGS.overwrite,
     )
+
+
+def _place(flag: str | None) -> str | None:
+    return str(Path(flag).expanduser()) if flag else None
 
 
 def _list_experiments() -> None:

@@ -36,18 +36,26 @@ ROOMS = {
     "records": GROUND | {"bench", "evaluation", "training"},
     "modes": GROUND
     | {"bench", "records", "reporting", "evaluation", "runtime", "training", "workdir"},
-    "main": GROUND | {"named", "workdir", "modes", "reporting"},
+    "datasheet": GROUND | {"data", "reporting"},
+    "main": GROUND | {"named", "workdir", "modes", "datasheet", "reporting"},
 }
 # Libraries that live in one room, so that they can be replaced there.
 HOMES = {
     "orbax": {"training/checkpoints.py"},
     "absl": {"main.py", "training/checkpoints.py"},
-    "tensorflow_datasets": {"data/builders.py", "data/foreign.py", "data/reading.py"},
-    "PIL": {"data/glyphs.py"},
+    "tensorflow_datasets": {"data/builders.py", "data/sources.py"},
+    "grain": {"data/streaming.py"},
+    "PIL": {"data/glyphs.py", "data/images.py", "data/user_files.py"},
     "fontTools": {"data/fonts.py"},
     "matplotlib": {"reporting/figures.py"},
     "tensorboardX": {"reporting/metrics_log.py"},
-    "tqdm": {"reporting/console.py", "data/glyphs.py"},
+    "tqdm": {
+        "reporting/console.py",
+        "data/archive.py",
+        "data/download.py",
+        "data/glyphs.py",
+        "data/user_files.py",
+    },
     "optax": {"training/optimizer.py", "training/step.py", "training/task.py"},
 }
 

@@ -11,6 +11,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from aedenoise.batch import Batch
+from aedenoise.data.streaming import Records
+
+Images = np.ndarray | Records
 
 
 @functools.lru_cache(maxsize=2)
@@ -27,11 +30,11 @@ def epoch_order(examples: int, seed: int, epoch: int) -> np.ndarray:
 
 
 class TrainBatches:
-    """Training batches by step, from a split held in memory; without their images if ``resident``,
-    where the devices hold the split and take them from there."""
+    """Training batches by step, from a split in memory or on disk; without their images if
+    ``resident``, where the devices hold the split and take them from there."""
 
     def __init__(
-        self, images: np.ndarray, *, batch_size: int, seed: int, resident: bool = False
+        self, images: Images, *, batch_size: int, seed: int, resident: bool = False
     ) -> None:
         self._images = images
         self._resident = resident
@@ -48,14 +51,14 @@ class TrainBatches:
         return _padded(images, order[start : start + self._batch_size], self._batch_size)
 
 
-def eval_batches(images: np.ndarray, batch_size: int) -> Iterator[Batch]:
+def eval_batches(images: Images, batch_size: int) -> Iterator[Batch]:
     """Every image once, in the order of the split; the last batch padded and masked."""
     everything = np.arange(len(images), dtype=np.int32)
     for start in range(0, len(images), batch_size):
         yield _padded(images, everything[start : start + batch_size], batch_size)
 
 
-def _padded(images: np.ndarray | None, index: np.ndarray, size: int) -> Batch:
+def _padded(images: Images | None, index: np.ndarray, size: int) -> Batch:
     # Padding repeats a real example, so that no value computed on it can be special.
     padding = np.full(size - len(index), index[0], np.int32)
     padded = np.concatenate([index, padding])

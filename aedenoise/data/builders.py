@@ -1,7 +1,8 @@
-"""TFDS builders of the datasets in the package. They need no network and no TensorFlow."""
+"""TFDS builders of MNIST and notMNIST. They need no TensorFlow; the network only for archives."""
 
 from __future__ import annotations
 
+import contextlib
 import csv
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,10 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
+from aedenoise.data.archive import ARCHIVES, ArchiveFacts, Letters, read_archive
+from aedenoise.data.download import addresses, download
 from aedenoise.data.idx import read_idx
+from aedenoise.data.splits import copies, is_test
 
 FILES = Path(__file__).resolve().parent / "files"
 LETTERS = tuple("ABCDEFGHIJ")
@@ -36,7 +40,7 @@ class _PackagedBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         # TFDS's default, TFRecord, can only be written and read by TensorFlow.
         super().__init__(file_format=file_format or "array_record", **options)
 
-    def _dataset_info(self, names: tuple[str, ...], extra: dict[str, Any], **info: str) -> Any:
+    def _dataset_info(self, names: tuple[str, ...], extra: dict[str, Any], **info: Any) -> Any:
         return tfds.core.DatasetInfo(
             builder=self,
             features=tfds.features.FeaturesDict(
@@ -83,38 +87,118 @@ class Mnist(_PackagedBuilder, skip_registration=True):  # type: ignore[call-arg]
             yield i, {"image": image[..., None], "label": int(label)}
 
 
-class Notmnist(_PackagedBuilder, skip_registration=True):  # type: ignore[call-arg]
-    """Letters A to J. ``open``: cut from open-licensed fonts by this project's renderer."""
-
-    name = "notmnist"
-    VERSION = tfds.core.Version("1.0.0")
-    BUILDER_CONFIGS = (
-        tfds.core.BuilderConfig(
-            name="open",
-            version=VERSION,
-            description="Letters A-J of open-licensed fonts; no font family is in both splits.",
-        ),
+def _notmnist(name: str, version: str, description: str) -> Any:
+    return tfds.core.BuilderConfig(
+        name=name, version=tfds.core.Version(version), description=description
     )
 
+
+class Notmnist(_PackagedBuilder, skip_registration=True):  # type: ignore[call-arg]
+    """Letters A to J.
+
+    ``open``: cut from open-licensed fonts by this project's renderer. ``small`` and ``large``:
+    Bulatov's archives, from the folder of manual downloads or downloaded; a font is on one side
+    only, and test images that occur in training are left out.
+    """
+
+    name = "notmnist"
+    BUILDER_CONFIGS = (
+        _notmnist("open", "1.0.0", "Letters of open-licensed fonts; no family is in both splits."),
+        _notmnist("small", "1.0.0", "18,724 hand-cleaned letters; 0.5 % of labels are wrong."),
+        _notmnist("large", "1.0.0", "529,114 letters; 6.5 % of labels are wrong."),
+    )
+    # TFDS refuses a folder of manual downloads where this is not set.
+    MANUAL_DOWNLOAD_INSTRUCTIONS = "Optional: notMNIST_small.tar.gz or notMNIST_large.tar.gz."
+
     def _info(self) -> Any:
+        packed = self.builder_config.name == "open"
         return self._dataset_info(
             names=LETTERS,
             extra={"font": tfds.features.Scalar(np.int32)},
             description=(
                 "Letters A-J cut as in notMNIST (Bulatov 2011) from open-licensed fonts. "
                 "`font` is the row of the font in the manifest notmnist_open.tsv."
+                if packed
+                else "notMNIST (Bulatov 2011). `font` numbers the archive's fonts by name."
             ),
-            license="The fonts' own open licences, listed in notmnist_open.tsv.",
+            license=(
+                "The fonts' own open licences, listed in notmnist_open.tsv."
+                if packed
+                else "Not stated by its author."
+            ),
+            metadata=tfds.core.MetadataDict(),
         )
 
     def _split_generators(self, dl_manager: Any) -> dict[str, Examples]:
-        del dl_manager
-        return {split: self._generate_examples(split) for split in ("train", "test")}
+        if self.builder_config.name == "open":
+            return {
+                split: self._generate_examples(*read_open_letters(split))
+                for split in ("train", "test")
+            }
+        facts = ARCHIVES[self.builder_config.name]
+        letters = read_archive(find_archive(dl_manager, facts), facts)
+        fonts, rows, left_out = _by_font(letters)
+        original = letters.content == facts.content
+        self.info.metadata.update(
+            {
+                "archive": facts.file,
+                "content": letters.content,
+                "is_original": original if facts.content else None,
+                "readable": len(letters.image),
+                "unreadable": list(letters.unreadable),
+                "left_out_of_test": left_out,
+                "label_errors": facts.label_errors,
+            }
+        )
+        return {
+            split: self._generate_examples(letters.image, letters.label, fonts, chosen)
+            for split, chosen in rows.items()
+        }
 
-    def _generate_examples(self, split: str) -> Examples:
-        images, labels, fonts = read_open_letters(split)
-        for i, (image, label, font) in enumerate(zip(images, labels, fonts, strict=True)):
-            yield i, {"image": image[..., None], "label": int(label), "font": int(font)}
+    def _generate_examples(
+        self,
+        images: np.ndarray,
+        labels: np.ndarray,
+        fonts: np.ndarray,
+        rows: np.ndarray | None = None,
+    ) -> Examples:
+        for i, row in enumerate(range(len(images)) if rows is None else rows.tolist()):
+            yield (
+                i,
+                {
+                    "image": images[row][..., None],
+                    "label": int(labels[row]),
+                    "font": int(fonts[row]),
+                },
+            )
+
+
+def find_archive(dl_manager: Any, facts: ArchiveFacts) -> Path:
+    """The archive in TFDS's folder of manual downloads, or else downloaded and checked.
+
+    Not by TFDS's own downloader: without a network it tries for minutes.
+
+    Raises:
+      DataError: if it is not there and cannot be downloaded, or is not what it should be.
+    """
+    with contextlib.suppress(AssertionError):  # TFDS: the folder is missing or empty
+        manual = Path(dl_manager.manual_dir) / facts.file
+        if manual.exists():
+            return manual
+    folder = Path(dl_manager.download_dir) / "notmnist"
+    return download(facts.file, facts.size, facts.sha256, folder, addresses(facts.file))
+
+
+def _by_font(letters: Letters) -> tuple[np.ndarray, dict[str, np.ndarray], int]:
+    """The number of each image's font, the rows of each split, and how many test images were left
+    out as copies of training images."""
+    names = sorted(set(letters.font))
+    number = {name: i for i, name in enumerate(names)}
+    font = np.array([number[name] for name in letters.font], np.int32)
+    of_test = np.array([is_test(name) for name in names])[font]
+    train, test = np.flatnonzero(~of_test), np.flatnonzero(of_test)
+    copied = copies(letters.image, train, test)
+    return font, {"train": train, "test": test[~copied]}, int(copied.sum())
 
 
 def read_open_letters(split: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

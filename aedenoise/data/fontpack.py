@@ -6,7 +6,6 @@ Everything follows from the fonts alone: the same folder gives the same bytes.
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 from collections import defaultdict
 from collections.abc import Sequence
@@ -16,11 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from aedenoise.data.fonts import Font
+from aedenoise.data.splits import is_test
 from aedenoise.errors import UsageError
 from aedenoise.files import write_atomically
 
-# A sixth of the groups, as in MNIST's 60,000 + 10,000 images, is for testing.
-TEST_SHARE = 1 / 6
 # Faces whose letters differ by less, on average over pixels of 255, are one design under two
 # names. Measured: different text faces of one weight differ by 20 and more.
 CLONE_DIFFERENCE = 6.0
@@ -54,24 +52,6 @@ class Pack:
         )
 
 
-def describe(images: np.ndarray) -> dict[str, float]:
-    """What was measured of the original notMNIST, of ``images`` uint8 ``[N, H, W]``.
-
-    Returns:
-      ``mean`` and ``std`` of the pixels in units of [0, 1]; the shares of pixels ``at_0`` and
-      ``at_255``; the shares of images whose ink (128 or more) touches each side.
-    """
-    ink = images >= 128
-    sides = {"top": ink[:, 0], "bottom": ink[:, -1], "left": ink[:, :, 0], "right": ink[:, :, -1]}
-    return {
-        "mean": float(images.mean() / 255),
-        "std": float(images.std() / 255),
-        "at_0": float(np.mean(images == 0)),
-        "at_255": float(np.mean(images == 255)),
-        **{f"touches_{side}": float(edge.any(axis=1).mean()) for side, edge in sides.items()},
-    }
-
-
 def build_pack(fonts: Sequence[tuple[Font, np.ndarray]], *, faces_per_family: int) -> Pack:
     """Selects faces, groups near copies, splits by group, and removes duplicate images.
 
@@ -81,7 +61,7 @@ def build_pack(fonts: Sequence[tuple[Font, np.ndarray]], *, faces_per_family: in
     """
     chosen = _choose(fonts, faces_per_family)
     groups = _groups(chosen)
-    splits = ["test" if _fraction(group) < TEST_SHARE else "train" for group in groups]
+    splits = ["test" if is_test(group) else "train" for group in groups]
     order = sorted(
         range(len(chosen)),
         key=lambda i: (splits[i] == "test", groups[i], chosen[i][0].family, chosen[i][0].sha256),
@@ -175,8 +155,3 @@ def _groups(fonts: Sequence[tuple[Font, np.ndarray]]) -> list[str]:
             a, b = sorted((root(fonts[i][0].family), root(fonts[j][0].family)))
             parent[b] = a
     return [root(font.family) for font, _ in fonts]
-
-
-def _fraction(name: str) -> float:
-    """A number in [0, 1) that is a function of ``name`` alone."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64

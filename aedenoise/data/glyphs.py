@@ -136,7 +136,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _pack(arguments: argparse.Namespace) -> int:
-    from aedenoise.data.fontpack import build_pack, describe, read_facts, write_pack
+    from aedenoise.data.fontpack import build_pack, read_facts, write_pack
+    from aedenoise.data.statistics import describe
 
     if arguments.out.suffix != ".npz":
         raise UsageError(f"--out must end in .npz, not {arguments.out.name!r}")

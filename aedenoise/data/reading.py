@@ -1,53 +1,56 @@
-"""Reading: a prepared dataset as one uint8 array per split.
+"""Reading: a dataset as one uint8 array per split.
 
-The first reading prepares the TFDS dataset and keeps its arrays beside the records; later
-readings map those arrays, checked by digest, in a fraction of a second.
+The first reading prepares the dataset and keeps its arrays; later readings take those arrays,
+checked by digest, in a fraction of a second. A split that exceeds the memory budget stays on disk.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow_datasets as tfds
 
-from aedenoise.data.foreign import read_with_tensorflow, require_tensorflow
-from aedenoise.errors import DataError, StorageError, UsageError
-from aedenoise.experiment import FOREIGN
-from aedenoise.files import exclusive_lock, remove, write_atomically
+from aedenoise.data.sources import Source, find_source
+from aedenoise.data.splits import repetitions
+from aedenoise.data.streaming import Records
+from aedenoise.errors import StorageError
+from aedenoise.experiment import DataConfig
+from aedenoise.files import exclusive_lock, remove, write_atomically, writing
 
 SPLITS = ("train", "test")
-DIGEST = "digest.json"
-_ARRAYS = ("image", "label")
-Arrays = dict[str, np.ndarray]
-# (builder, split) -> images uint8 [N, H, W, C], labels int64 [N]
-ReadSplit = Callable[[Any, str], tuple[np.ndarray, np.ndarray]]
+RECORD = "digest.json"
+MEMORY_BUDGET = 4 * 2**30
+_PARTS = ("image", "label")
+_CHUNK = 2**16
+Images = np.ndarray | Records
+Arrays = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Split:
     """``images`` uint8 ``[N, H, W, C]`` and ``labels`` int64 ``[N]``, in the dataset's order."""
 
-    images: np.ndarray
+    images: Images
     labels: np.ndarray
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A dataset held in memory.
+    """A dataset, ready to be used.
 
     Attributes:
       name: full name, such as ``notmnist/open``.
       train, test: the splits.
       label_names: name of each class.
       digest: SHA-256 over the arrays of both splits: which data exactly a run used.
+      facts: what else is known, as plain values: of every dataset ``repeated_in_train``,
+        ``repeated_in_test`` and ``test_also_in_train`` (numbers of images whose pixels occur
+        before); of some also what was left out, and why.
     """
 
     name: str
@@ -55,123 +58,127 @@ class Dataset:
     test: Split
     label_names: tuple[str, ...]
     digest: str
+    facts: dict[str, Any]
 
 
 def load(
-    name: str, data_dir: str | None = None, notify: Callable[[str], None] = lambda line: None
+    data: DataConfig | str,
+    data_dir: str | None = None,
+    notify: Callable[[str], None] = lambda line: None,
+    *,
+    manual_dir: str | None = None,
+    memory_budget: int = MEMORY_BUDGET,
 ) -> Dataset:
     """Loads a dataset, preparing it first if need be.
 
     Args:
-      name: ``mnist``, ``notmnist/open``, or ``tfds:NAME`` for one of TFDS's own image datasets,
-        which needs TensorFlow and, the first time, the network.
+      data: what to load; a name alone stands for ``DataConfig(dataset=name)``. All examples are
+        loaded, whatever ``train_examples`` and ``test_examples`` say.
       data_dir: where prepared datasets live; None is TFDS's default (``TFDS_DATA_DIR`` or
         ``~/tensorflow_datasets``).
-      notify: gets one line before something that takes time.
+      notify: gets one line before something that takes time, or on something left out.
+      manual_dir: where archives that the user got lie.
+      memory_budget: in bytes; a split with more stays on disk, where its source allows that.
 
     Raises:
-      UsageError: if TFDS does not know the name.
+      UsageError: if there is no dataset of that name, no such folder or file.
       DataError: if the source or the prepared records cannot be read or do not fit.
       StorageError: if ``data_dir`` cannot be written.
     """
+    config = DataConfig(dataset=data) if isinstance(data, str) else data
     try:
-        builder, read_split = _find(name, data_dir)
-        folder = Path(builder.data_path)
+        source = find_source(config, data_dir, manual_dir)
         # Intact copies need no lock, so a shared folder may be read-only.
-        found = _read_copies(folder / "arrays", notify)
+        found = _read_copies(source, memory_budget, notify)
         if found is None:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            with exclusive_lock(folder.parent / ".lock"):
-                found = _prepare(builder, read_split, folder, notify)
+            source.folder.parent.mkdir(parents=True, exist_ok=True)
+            with exclusive_lock(source.folder.parent / ".lock"):
+                found = _prepare(source, memory_budget, notify)
     except OSError as error:
         raise StorageError(
             f"cannot keep the dataset in {error.filename or data_dir}: {error.strerror}; "
             "choose another place with --data_dir"
         ) from error
-    arrays, digest = found
+    arrays, record = found
     splits = {s: Split(arrays[f"{s}_image"], arrays[f"{s}_label"]) for s in SPLITS}
-    label = dict(builder.info.features.items()).get("label")
     return Dataset(
-        name, splits["train"], splits["test"], tuple(label.names if label else ()), digest
+        config.dataset,
+        splits["train"],
+        splits["test"],
+        source.label_names,
+        record["sha256"],
+        record["facts"],
     )
 
 
-def _find(name: str, data_dir: str | None) -> tuple[Any, ReadSplit]:
-    """The builder of a dataset, and how one of its prepared splits is read."""
-    if not name.startswith(FOREIGN):
-        return tfds.builder(name, data_dir=data_dir), _read_records
-    require_tensorflow(name)
-    try:
-        builder = tfds.builder(name.removeprefix(FOREIGN), data_dir=data_dir)
-    except (tfds.core.DatasetNotFoundError, ValueError) as error:
-        raise UsageError(f"TFDS knows no dataset {name.removeprefix(FOREIGN)!r}") from error
-    return builder, read_with_tensorflow
-
-
 def _prepare(
-    builder: Any, read_split: ReadSplit, folder: Path, notify: Callable[[str], None]
-) -> tuple[Arrays, str]:
+    source: Source, budget: int, notify: Callable[[str], None]
+) -> tuple[Arrays, dict[str, Any]]:
     """Makes whatever is missing: the records, then the copies. The caller holds the lock."""
-    if not (folder / "dataset_info.json").exists():
-        notify(f"preparing {builder.info.full_name} in {folder}")
-        # Nobody else holds the lock, so what is unfinished here belongs to a process that died.
-        for leftover in (*folder.parent.glob("incomplete.*"), folder):
-            remove(leftover)
-        tfds.disable_progress_bar()
-        with contextlib.redirect_stdout(io.StringIO()):
-            builder.download_and_prepare()
-    copies = folder / "arrays"
-    found = _read_copies(copies, lambda line: None)
+    found = _read_copies(source, budget, lambda line: None)
     if found is not None:  # another process made them while this one waited
         return found
-    arrays = {}
+    if not (source.folder / "dataset_info.json").exists():
+        # Nobody else holds the lock, so what is unfinished here belongs to a process that died.
+        for leftover in (*source.folder.parent.glob("incomplete.*"), source.folder):
+            remove(leftover)
+    source.prepare(notify)
+    arrays: Arrays = {}
     for split in SPLITS:
-        arrays[f"{split}_image"], arrays[f"{split}_label"] = read_split(builder, split)
-    digest = _digest(arrays)
-    copies.mkdir(exist_ok=True)
+        read = source.stream if _on_disk(source, split, budget) else source.read
+        arrays[f"{split}_image"], arrays[f"{split}_label"] = read(split)
+    facts = {**source.facts(), **repetitions(arrays["train_image"], arrays["test_image"])}
+    record = {"sha256": _digest(arrays), "facts": facts}
+    copies = source.folder / "arrays"
+    copies.mkdir(parents=True, exist_ok=True)
     for key, array in arrays.items():
-        buffer = io.BytesIO()
-        np.save(buffer, array, allow_pickle=False)
-        write_atomically(copies / f"{key}.npy", buffer.getvalue())
-    write_atomically(copies / DIGEST, json.dumps({"sha256": digest}).encode())
-    return arrays, digest
+        if isinstance(array, np.ndarray):
+            with writing(copies / f"{key}.npy") as file:
+                np.save(file, array, allow_pickle=False)
+    write_atomically(copies / RECORD, json.dumps(record, indent=1).encode())
+    return arrays, record
 
 
-def _read_copies(copies: Path, notify: Callable[[str], None]) -> tuple[Arrays, str] | None:
+def _read_copies(
+    source: Source, budget: int, notify: Callable[[str], None]
+) -> tuple[Arrays, dict[str, Any]] | None:
     """The arrays kept beside the records, or None if they are missing or not intact."""
-    if not (copies / DIGEST).exists():
+    copies = source.folder / "arrays"
+    if not (copies / RECORD).exists():
         return None
     with contextlib.suppress(OSError, ValueError, KeyError):
-        arrays = {key: np.load(copies / f"{key}.npy", allow_pickle=False) for key in _keys()}
-        digest = _digest(arrays)
-        if digest == json.loads((copies / DIGEST).read_text())["sha256"]:
-            return arrays, digest
-    notify(f"the arrays in {copies} are damaged; reading the records again")
+        record = json.loads((copies / RECORD).read_text(encoding="utf-8"))
+        arrays: Arrays = {}
+        streams = [split for split in SPLITS if _on_disk(source, split, budget)]
+        for split in SPLITS:
+            if split in streams:
+                # The records have checksums of their own, tested as they are read.
+                arrays[f"{split}_image"], arrays[f"{split}_label"] = source.stream(split)
+            else:
+                for part in _PARTS:
+                    file = copies / f"{split}_{part}.npy"
+                    arrays[f"{split}_{part}"] = np.load(file, allow_pickle=False)
+        if streams or _digest(arrays) == record["sha256"]:
+            return arrays, {"sha256": record["sha256"], "facts": record["facts"]}
+    notify(f"the arrays in {copies} are damaged; reading the source again")
     return None
 
 
-def _read_records(builder: Any, split: str) -> tuple[np.ndarray, np.ndarray]:
-    try:
-        source = builder.as_data_source(split=split)
-        examples = source.__getitems__(list(range(len(source))))
-    except (RuntimeError, ValueError, IndexError) as error:
-        raise DataError(
-            f"the records of {builder.info.full_name} in {builder.data_path} are damaged "
-            f"({type(error).__name__}); remove that folder, and the next run prepares it again"
-        ) from error
-    labels = np.array([example["label"] for example in examples], np.int64)
-    return np.stack([example["image"] for example in examples]), labels
+def _on_disk(source: Source, split: str, budget: int) -> bool:
+    nbytes = source.nbytes(split)
+    return nbytes is not None and nbytes > budget
 
 
 def _keys() -> Iterator[str]:
-    return (f"{split}_{array}" for split in SPLITS for array in _ARRAYS)
+    return (f"{split}_{part}" for split in SPLITS for part in _PARTS)
 
 
-def _digest(arrays: dict[str, np.ndarray]) -> str:
+def _digest(arrays: Arrays) -> str:
     """SHA-256 over name, dtype, shape and bytes of each array, in a fixed order."""
     digest = hashlib.sha256()
     for key in _keys():
         array = arrays[key]
         digest.update(f"{key} {array.dtype.str} {array.shape}\n".encode())
-        digest.update(np.ascontiguousarray(array).data)
+        for start in range(0, len(array), _CHUNK):
+            digest.update(np.ascontiguousarray(array[start : start + _CHUNK]).data)
     return digest.hexdigest()

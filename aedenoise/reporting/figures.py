@@ -90,6 +90,30 @@ def curve_figure(
     _write(path, figure, title)
 
 
+def contact_sheet(
+    path: Path, *, rows: Sequence[np.ndarray], names: Sequence[str], title: str
+) -> None:
+    """Writes a PNG of many images: uint8 ``[N, H, W, C]`` a row, with a name before each row."""
+    height, width, channels = rows[0].shape[1:]
+    columns = max(map(len, rows))
+    gap = max(1, height // 14)
+    sheet = np.full(
+        (len(rows) * (height + gap) - gap, columns * (width + gap) - gap, channels), 96, np.uint8
+    )
+    for i, row in enumerate(rows):
+        for j, image in enumerate(row):
+            top, left = i * (height + gap), j * (width + gap)
+            sheet[top : top + height, left : left + width] = image
+    figure = Figure(figsize=(9.0, 9.0 * sheet.shape[0] / sheet.shape[1]), dpi=120)
+    axis = figure.subplots()
+    axis.imshow(sheet[..., 0] if channels == 1 else sheet, cmap="gray", vmin=0, vmax=255)
+    axis.set_yticks([i * (height + gap) + height / 2 for i in range(len(rows))], names, fontsize=7)
+    axis.set_xticks([])
+    axis.tick_params(length=0)
+    axis.set_frame_on(False)
+    _write(path, figure, title)
+
+
 def _write(path: Path, figure: Figure, title: str) -> None:
     figure.suptitle(title, fontsize=9)
     buffer = io.BytesIO()

@@ -49,7 +49,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         files = Path(name)
         dataset = load("mnist", None, notify=print)
-        network.write_inputs(dataset.train.images, files)
+        network.write_inputs(dataset.train.images[:], files)
         results["floor"] = floor.measure()
         for mode, contenders in (("train", TRAINING), ("infer", INFERENCE)):
             for decoder in network.DECODERS:

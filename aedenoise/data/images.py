@@ -1,0 +1,70 @@
+"""Image files to arrays. Pillow lives here and in ``glyphs``; files are not trusted."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+# Of photographs; a larger file is refused before it is decoded.
+MAX_PIXELS = 64_000_000
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "PPM", "GIF")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".gif")
+
+
+class UnreadableImageError(ValueError):
+    """The file is no image of the kind asked for; the text says why."""
+
+
+def decode_png(content: bytes, size: tuple[int, int]) -> np.ndarray:
+    """A grey PNG of exactly ``size`` (height, width) as uint8 ``[H, W]``.
+
+    Raises:
+      UnreadableImageError: if it is anything else, or damaged.
+    """
+    try:
+        with Image.open(io.BytesIO(content), formats=("PNG",)) as image:
+            if image.size != size[::-1]:
+                raise UnreadableImageError(f"{image.size[1]} x {image.size[0]} pixels")
+            return np.asarray(image if image.mode == "L" else image.convert("L"))
+    except UnreadableImageError:
+        raise
+    except Exception as error:  # a damaged file fails in any way
+        raise UnreadableImageError(type(error).__name__) from error
+
+
+def read_image(path: Path) -> Image.Image:
+    """The image in a file, upright, in mode ``L`` (grey) or ``RGB``.
+
+    Transparent places become white; 16-bit greys are scaled to 8 bits.
+
+    Raises:
+      UnreadableImageError: if it is no image of a known format, damaged, or too large.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path, formats=FORMATS) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise UnreadableImageError(f"{image.width} x {image.height} pixels")
+                image.load()
+                return _plain(ImageOps.exif_transpose(image))
+    except UnreadableImageError:
+        raise
+    except Exception as error:  # a damaged file fails in any way
+        raise UnreadableImageError(f"cannot be read ({type(error).__name__})") from error
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16") or image.mode == "I":
+        high = np.asarray(image).astype(np.int64).clip(0, 65_535)
+        return Image.fromarray((high // 257).astype(np.uint8))
+    if "A" in image.mode or "transparency" in image.info:
+        image = image.convert("RGBA")
+        ground = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(ground, image).convert("RGB")
+    grey = image.mode in ("1", "L")
+    return image.convert("L" if grey else "RGB")

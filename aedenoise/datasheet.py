@@ -1,0 +1,112 @@
+"""``--mode=data``: what a dataset is, in lines and in a picture. Needs no JAX."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from aedenoise.data.reading import SPLITS, Dataset, Split, load
+from aedenoise.data.statistics import SIDES, describe
+from aedenoise.experiment import DataConfig, RunOptions
+from aedenoise.reporting.console import say
+from aedenoise.reporting.figures import contact_sheet
+
+_COLUMNS = 24
+_ROWS = 10
+_SHOWN_CLASSES = 12
+_SHOWN_NAMES = 5
+
+
+def data_sheet(config: DataConfig, options: RunOptions, path: Path) -> Dataset:
+    """Prepares a dataset, says what it is, and writes its contact sheet to ``path`` (PNG)."""
+    dataset = load(
+        config,
+        options.data_dir,
+        say,
+        manual_dir=options.manual_dir,
+        memory_budget=options.memory_budget * 2**20,
+    )
+    for line in _lines(dataset):
+        say(line)
+    rows, names = _examples(dataset)
+    title = f"{dataset.name}, training split; {dataset.digest[:12]}"
+    contact_sheet(path, rows=rows, names=names, title=title)
+    say(f"contact sheet: {path}")
+    return dataset
+
+
+def _lines(dataset: Dataset) -> list[str]:
+    height, width, channels = dataset.train.images.shape[1:]
+    kind = {1: "grey", 3: "colour"}.get(channels, f"{channels} channels")
+    lines = [
+        f"{dataset.name}: {len(dataset.train.images):,} training and "
+        f"{len(dataset.test.images):,} test images, {height} x {width}, {kind}",
+        f"digest {dataset.digest}",
+    ]
+    for split in SPLITS:
+        lines += _split_lines(split, getattr(dataset, split), dataset.label_names)
+    return lines + _fact_lines(dataset)
+
+
+def _split_lines(name: str, split: Split, label_names: tuple[str, ...]) -> list[str]:
+    found = describe(split.images)
+    on_disk = "" if isinstance(split.images, np.ndarray) else "; read from disk as needed"
+    touches = ", ".join(f"{side} {found[f'touches_{side}']:.1%}" for side in SIDES)
+    lines = [
+        f"{name}: pixel mean {found['mean']:.4f}, standard deviation {found['std']:.4f}, "
+        f"{found['at_0']:.1%} at 0, {found['at_255']:.1%} at 255{on_disk}",
+        f"{name}: ink touches {touches}",
+    ]
+    if label_names:
+        counts = np.bincount(split.labels, minlength=len(label_names))
+        pairs = [f"{name} {count:,}" for name, count in zip(label_names, counts, strict=True)]
+        more = len(pairs) - _SHOWN_CLASSES
+        shown = "  ".join(pairs[:_SHOWN_CLASSES]) + (f"  … and {more} more" if more > 0 else "")
+        lines.append(f"{name}: {shown}")
+    return lines
+
+
+def _fact_lines(dataset: Dataset) -> list[str]:
+    facts = dataset.facts
+    lines = []
+    if "archive" in facts:
+        known = {True: "the original's content", False: "other content than the original's"}
+        lines.append(
+            f"{facts['archive']}: {facts['readable']:,} readable images, "
+            f"{known.get(facts['is_original'], 'content')} {facts['content']}"
+        )
+    if facts.get("unreadable"):
+        names = facts["unreadable"]
+        more = ", …" if len(names) > _SHOWN_NAMES else ""
+        lines.append(f"{len(names):,} unreadable: {', '.join(names[:_SHOWN_NAMES])}{more}")
+    if facts.get("left_out_of_test"):
+        lines.append(
+            f"{facts['left_out_of_test']:,} test images left out: a training image has the "
+            "same pixels"
+        )
+    lines.append(
+        f"same pixels again: {facts['repeated_in_train']:,} in training, "
+        f"{facts['repeated_in_test']:,} in testing, "
+        f"{facts['test_also_in_train']:,} of testing also in training"
+    )
+    if facts.get("label_errors"):
+        lines.append(f"about {facts['label_errors']:.1%} of the labels are wrong (Bulatov 2011)")
+    return lines
+
+
+def _examples(dataset: Dataset) -> tuple[list[np.ndarray], list[str]]:
+    """Training images for the sheet, one row a class, or rows of all where there are none."""
+    images, labels = dataset.train.images, dataset.train.labels
+    if len(dataset.label_names) < 2:
+        chosen = _evenly(np.arange(len(images)), _COLUMNS * _ROWS)
+        rows = [images[chosen[i : i + _COLUMNS]] for i in range(0, len(chosen), _COLUMNS)]
+        return rows, [""] * len(rows)
+    present = np.unique(labels)
+    shown = present[np.linspace(0, len(present) - 1, min(len(present), 26)).astype(int)]
+    rows = [images[_evenly(np.flatnonzero(labels == label), _COLUMNS)] for label in shown]
+    return rows, [dataset.label_names[label] for label in shown]
+
+
+def _evenly(rows: np.ndarray, count: int) -> np.ndarray:
+    return rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)]
