@@ -109,4 +109,5 @@ def _examples(dataset: Dataset) -> tuple[list[np.ndarray], list[str]]:
 
 
 def _evenly(rows: np.ndarray, count: int) -> np.ndarray:
-    return rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)]
+    places = np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)
+    return np.take(rows, places)

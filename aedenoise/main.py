@@ -92,9 +92,7 @@ _flag(_EXPERIMENT, "integer", "stride", None, "factor of pools and upsampling", 
 _flag(_EXPERIMENT, "string", "precision", None, _options(PRECISIONS), "model.precision")
 _flag(_EXPERIMENT, "integer", "train_examples", None, "use only so many", "data.train_examples")
 _flag(_EXPERIMENT, "integer", "test_examples", None, "use only so many", "data.test_examples")
-_flag(
-    _RUN, "string", "mode", "train", "train | eval (a trained workdir) | data (a dataset)"
-)
+_flag(_RUN, "string", "mode", "train", "train | eval (a trained workdir) | data (a dataset)")
 _flag(
     _RUN,
     "string",

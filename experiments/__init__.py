@@ -4,6 +4,7 @@ NAMES = (
     "part2_notmnist_upsample",
     "part3_mnist_transpose",
     "mnist_quality",
+    "likeness",
     "keras_blog",
     "keras_io",
     "debug",

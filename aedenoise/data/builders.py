@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -103,7 +102,7 @@ class Notmnist(_PackagedBuilder, skip_registration=True):  # type: ignore[call-a
 
     name = "notmnist"
     BUILDER_CONFIGS = (
-        _notmnist("open", "1.0.0", "Letters of open-licensed fonts; no family is in both splits."),
+        _notmnist("open", "2.0.0", "Letters of open-licensed fonts; no family is in both splits."),
         _notmnist("small", "1.0.0", "18,724 hand-cleaned letters; 0.5 % of labels are wrong."),
         _notmnist("large", "1.0.0", "529,114 letters; 6.5 % of labels are wrong."),
     )
@@ -203,13 +202,9 @@ def _by_font(letters: Letters) -> tuple[np.ndarray, dict[str, np.ndarray], int]:
 
 def read_open_letters(split: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Images uint8 ``[N, 28, 28]``, labels (0 is A) and manifest rows of ``train`` or ``test``."""
-    with open(FILES / "notmnist_open.tsv", encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))
-    of_split = np.array([row["split"] == split for row in rows])
     with np.load(FILES / "notmnist_open.npz", allow_pickle=False) as packed:
-        image, label, font = packed["image"], packed["label"], packed["font"]
-    chosen = of_split[font]
-    return image[chosen], label[chosen], font[chosen]
+        chosen = packed["test"] == (split == "test")
+        return packed["image"][chosen], packed["label"][chosen], packed["font"][chosen]
 
 
 _BUILDERS: dict[str, type[Any]] = {"mnist": Mnist, "notmnist": Notmnist}

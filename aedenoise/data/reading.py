@@ -105,7 +105,7 @@ def load(
         config.dataset,
         splits["train"],
         splits["test"],
-        source.label_names,
+        source.label_names or tuple(record["facts"].get("label_names", ())),
         record["sha256"],
         record["facts"],
     )

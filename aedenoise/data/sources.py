@@ -33,7 +33,7 @@ class Source(Protocol):
 
     Attributes:
       folder: where what was prepared is kept.
-      label_names: the name of each class, empty if there are none.
+      label_names: the name of each class, empty if there are none or only ``facts`` knows them.
     """
 
     folder: Path

@@ -182,8 +182,9 @@ class NpzSource(_UserSource):
     """A ``.npz`` file as ``numpy.savez`` writes it.
 
     Arrays ``x_train`` and ``x_test`` (or ``train_images``, ``test_images``; ``train``, ``test``),
-    or one array ``images`` of which a sixth, chosen by row number, is for testing; labels
-    ``y_train``, ``y_test``, or ``labels``, if there are any. Images are ``[N, H, W]`` or
+    or one array ``images`` of which a sixth, chosen by row number, is for testing, or those where
+    a bool array ``test`` says so; labels ``y_train``, ``y_test``, or ``labels``, and their names
+    ``label_names``, if there are any. Images are ``[N, H, W]`` or
     ``[N, H, W, C]`` with 1 or 3 channels, uint8 or floats in [0, 1].
     """
 
@@ -203,7 +204,9 @@ class NpzSource(_UserSource):
             if size > _MAX_BYTES:
                 raise DataError(f"{self._place} unpacks to {size / 2**30:.0f} GB; at most 8 can be")
             with np.load(self._place, allow_pickle=False) as arrays:
-                images, labels, test = self._parts({key: arrays[key] for key in arrays.files})
+                found = {key: arrays[key] for key in arrays.files}
+            images, labels, test = self._parts(found)
+            self._facts["label_names"] = self._names(labels, found.get("label_names"))
         except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
             raise DataError(f"{self._place} is no .npz of plain arrays ({error})") from error
         self._keep(images, labels, test, str(self._place))
@@ -230,10 +233,20 @@ class NpzSource(_UserSource):
             )
         images = self._images(arrays[name], name)
         test = np.array([is_test(str(row)) for row in range(len(images))])
-        if len(images) > 1 and len(set(test.tolist())) == 1:
+        given_test = arrays.get("test")
+        if given_test is not None and given_test.dtype == bool:
+            if given_test.shape != (len(images),):
+                raise DataError(f"{self._place}: test has shape {given_test.shape}, not [N]")
+            test = given_test
+        elif len(images) > 1 and len(set(test.tolist())) == 1:
             test = np.arange(len(images)) == len(images) - 1
         given = [arrays[n] for n in _ALL_LABELS if n in arrays][:1] or None
         return images, self._labels(given, len(images)), test
+
+    def _names(self, labels: np.ndarray, names: np.ndarray | None) -> tuple[str, ...]:
+        if names is not None and names.dtype.kind == "U" and labels.max() < names.size:
+            return tuple(names.ravel().tolist())
+        return tuple(map(str, range(int(labels.max()) + 1))) if labels.max() > 0 else ()
 
     def _images(self, array: np.ndarray, name: str) -> np.ndarray:
         array = array[..., None] if array.ndim == 3 else array

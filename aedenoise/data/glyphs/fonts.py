@@ -38,7 +38,9 @@ _LICENCES = (
     (r"ubuntu font", "Ubuntu-font-1.0"),
     (r"permission is hereby granted, free of charge|\bmit\b|x11 licen[sc]e", "MIT"),
 )
-_PICTORIAL = 5  # PANOSE family kind
+# PANOSE family kinds.
+_HANDWRITTEN, _DECORATIVE, _PICTORIAL = 3, 4, 5
+_CATEGORIES = {"display": "display", "handwriting": "script"}
 
 
 class UnusableFontError(ValueError):
@@ -54,7 +56,8 @@ class Font:
       family: family name without style words, in lower case: faces of one family are alike.
       style: subfamily name.
       weight, italic, width: what the OS/2 table says (100 to 900; flag; 1 to 9).
-      licence: SPDX identifier.
+      kind: ``text``, ``display`` or ``script``: by the package's own record, else by PANOSE.
+      licence: SPDX identifier, or ``unknown``.
       sha256: digest of the file.
     """
 
@@ -64,22 +67,29 @@ class Font:
     weight: int
     italic: bool
     width: int
+    kind: str
     licence: str
     sha256: str
 
 
-def read_font(path: Path, letters: str, known: dict[str, dict[str, str]] | None = None) -> Font:
+def read_font(
+    path: Path,
+    letters: str,
+    known: dict[str, dict[str, str]] | None = None,
+    *,
+    open_only: bool = False,
+) -> Font:
     """Reads what is needed to use a font.
 
     Args:
       path: an OTF, TTF or WOFF2 file.
       letters: the characters that the font must have.
       known: facts by the name of the font's folder, where files do not state them:
-        ``licence``, ``family``, or ``refuse`` with the reason.
+        ``licence``, ``family``, ``kind``, or ``refuse`` with the reason.
+      open_only: refuse a font that states no open licence.
 
     Raises:
-      UnusableFontError: if the file is broken, lacks a letter, is a symbol font, or states no open
-        licence.
+      UnusableFontError: if the file is broken, lacks a letter, is a symbol font, or is not open.
     """
     facts = (known or {}).get(path.parent.name, {})
     if facts.get("refuse"):
@@ -93,7 +103,7 @@ def read_font(path: Path, letters: str, known: dict[str, dict[str, str]] | None 
             weight = int(getattr(os2, "usWeightClass", 400))
             width = int(getattr(os2, "usWidthClass", 5))
             italic = bool(getattr(os2, "fsSelection", 0) & 1)
-            pictorial = os2 is not None and os2.panose.bFamilyType == _PICTORIAL
+            panose = int(os2.panose.bFamilyType) if os2 is not None else 0
     except ImportError as error:
         raise UnusableFontError("needs the package brotli (the extra fonts)") from error
     except Exception as error:  # a damaged font fails in any way; its file must not stop the rest
@@ -103,10 +113,10 @@ def read_font(path: Path, letters: str, known: dict[str, dict[str, str]] | None 
         raise UnusableFontError(f"has no {missing[0]}")
     full_name = names[16] or names[1] or path.stem
     foreign = [c for c in letters if not _may_be(cmap[ord(c)], c)]
-    if pictorial or _SYMBOL_WORDS.search(full_name) or len(foreign) > len(letters) / 2:
+    if panose == _PICTORIAL or _SYMBOL_WORDS.search(full_name) or len(foreign) > len(letters) / 2:
         raise UnusableFontError("is a symbol font")
     licence = facts.get("licence") or _licence(names, path)
-    if not licence:
+    if not licence and open_only:
         raise UnusableFontError("states no open licence")
     return Font(
         path=path,
@@ -115,7 +125,8 @@ def read_font(path: Path, letters: str, known: dict[str, dict[str, str]] | None 
         weight=weight,
         italic=italic,
         width=width,
-        licence=licence,
+        kind=facts.get("kind") or _kind(panose, path),
+        licence=licence or "unknown",
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
     )
 
@@ -143,9 +154,22 @@ def _licence(names: dict[int, str], path: Path) -> str | None:
         for pattern, identifier in _LICENCES:
             if re.search(pattern, text, re.I):
                 return identifier
-    record = path.parent.parent / "package.json"
-    if record.is_file():
-        stated = str(json.loads(record.read_text(encoding="utf-8")).get("license", ""))
-        if stated in {identifier for _, identifier in _LICENCES}:
-            return stated
-    return None
+    stated = str(_package_record(path, "package.json").get("license", ""))
+    return stated if stated in {identifier for _, identifier in _LICENCES} else None
+
+
+def _kind(panose: int, path: Path) -> str:
+    category = _package_record(path, "metadata.json").get("category")
+    if category is not None:
+        return _CATEGORIES.get(str(category), "text")
+    return {_HANDWRITTEN: "script", _DECORATIVE: "display"}.get(panose, "text")
+
+
+def _package_record(font: Path, name: str) -> dict[str, Any]:
+    """A JSON file of the package that a font lies in (``files/`` below it), if there is one."""
+    record = font.parent.parent / name
+    try:
+        content = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -1,0 +1,83 @@
+"""Drawing letters the way notMNIST's are cut. Pillow; fonts are not trusted (see ``workers``).
+
+How the original is cut was measured on its images: the tight bounding box of a glyph's ink is
+stretched, each axis on its own, to fill the square; white on black, anti-aliased, most likely by
+Lanczos. How soft its edges are (NOTMNIST.md) is what glyphs of about 80 pixels give.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from aedenoise.data.glyphs.fonts import UnusableFontError
+
+LETTERS = "ABCDEFGHIJ"
+SIZE = 28
+RENDER_PIXELS = 80
+# Coverage from which a pixel belongs to the box: more than a trace, less than a solid edge.
+INK = 32
+# No glyph at this size is larger; a font that asks for more is broken or hostile.
+MAX_CANVAS = 2048
+
+
+def render_glyph(font: Path, letter: str, size: int = SIZE) -> np.ndarray:
+    """One letter of a font, filling the image.
+
+    Args:
+      font: an OTF, TTF or WOFF2 file.
+      letter: one character.
+      size: side of the image in pixels.
+
+    Returns:
+      uint8 ``[size, size]``, 0 for ground and 255 for ink; ink reaches all four sides, up to
+      the softness of the reduced edge.
+
+    Raises:
+      UnusableFontError: if the font cannot be drawn or the glyph has no ink.
+    """
+    return _render(_open(font, size), letter, size)
+
+
+def render_font(font: Path, letters: str = LETTERS, size: int = SIZE) -> np.ndarray:
+    """All ``letters`` of a font: uint8 ``[len(letters), size, size]``.
+
+    Raises:
+      UnusableFontError: also if more than two letters look like another one.
+    """
+    opened = _open(font, size)
+    images = np.stack([_render(opened, letter, size) for letter in letters])
+    if len({image.tobytes() for image in images}) < len(letters) - 2:
+        raise UnusableFontError("draws several letters alike")
+    return images
+
+
+def _open(font: Path, size: int) -> ImageFont.FreeTypeFont:
+    pixels = max(RENDER_PIXELS, RENDER_PIXELS * size // SIZE)
+    try:
+        return ImageFont.truetype(str(font), pixels, layout_engine=ImageFont.Layout.BASIC)
+    except (OSError, ValueError) as error:
+        raise UnusableFontError(f"cannot be opened ({error})") from error
+
+
+def _render(font: ImageFont.FreeTypeFont, letter: str, size: int) -> np.ndarray:
+    try:
+        left, top, right, bottom = (int(x) for x in font.getbbox(letter))
+        width, height = right - left + 2, bottom - top + 2
+        if not (2 < width <= MAX_CANVAS and 2 < height <= MAX_CANVAS):
+            raise UnusableFontError(f"has no ink in {letter}, or a glyph without measure")
+        canvas = Image.new("L", (width, height), 0)
+        ImageDraw.Draw(canvas).text((1 - left, 1 - top), letter, fill=255, font=font)
+    except (OSError, ValueError) as error:
+        raise (
+            error
+            if isinstance(error, UnusableFontError)
+            else UnusableFontError(f"cannot draw {letter} ({type(error).__name__})")
+        ) from error
+    ink = canvas.point(lambda value: 255 if value >= INK else 0).getbbox()
+    if ink is None:
+        raise UnusableFontError(f"has no ink in {letter}")
+    reduced = canvas.crop(ink).resize((size, size), Image.Resampling.LANCZOS)
+    return np.asarray(reduced, np.uint8)
