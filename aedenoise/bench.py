@@ -26,6 +26,7 @@ from aedenoise.evaluation.evaluate import (
 from aedenoise.experiment import DataConfig, Experiment, RunOptions
 from aedenoise.metrics import SSIM_RADIUS
 from aedenoise.ops import native
+from aedenoise.training.hosts import first_process_first
 from aedenoise.training.parallel import Executor, make_executor
 from aedenoise.training.step import scale, train_step
 from aedenoise.training.task import Params, Task, TrainState, abstract_state, make_task
@@ -112,16 +113,16 @@ def set_up(
       DataError, StorageError: see ``data.reading.load``.
     """
     executor = make_executor(options.parallel, experiment.batch_size if training else None)
-    dataset = _limited(
-        load(
+    loaded = first_process_first(
+        lambda: load(
             experiment.data,
             options.data_dir,
             notify,
             manual_dir=options.manual_dir,
             memory_budget=options.memory_budget * 2**20,
-        ),
-        experiment.data,
+        )
     )
+    dataset = _limited(loaded, experiment.data)
     height, width, channels = dataset.train.images.shape[1:]
     if min(height, width) < 2 * SSIM_RADIUS + 1:
         raise DataError(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +70,7 @@ _flag(
     "string",
     "dataset",
     None,
-    "mnist | notmnist[/open|/small|/large] | tfds:NAME | folder:DIR | npz:FILE",
+    "mnist | notmnist[/small|/large] | NAME of TFDS | folder:DIR | npz:FILE",
     "data.dataset",
 )
 _flag(_EXPERIMENT, "integer", "image_size", None, "side of a folder's images", "data.image_size")
@@ -124,7 +125,8 @@ def help_text() -> str:
         for flag in (f for f in _FLAGS if f.group == group):
             value = _field(default, flag.field) if flag.field else FLAGS[flag.name].default
             shown = "" if value is None or value is False else f" [{_text(value)}]"
-            lines.append(f"  --{flag.name:<17}{flag.help}{shown}")
+            line = f"  --{flag.name:<17}{flag.help}{shown}"
+            lines += textwrap.wrap(line, 100, subsequent_indent=" " * 21)
     return "\n".join(lines)
 
 

@@ -11,7 +11,9 @@ import tensorflow_datasets as tfds
 
 from aedenoise.data.builders import read_open_letters
 from aedenoise.data.reading import load
+from aedenoise.data.sources import find_source
 from aedenoise.errors import DataError, UsageError
+from aedenoise.experiment import DataConfig, dataset_kind
 
 HAS_TENSORFLOW = importlib.util.find_spec("tensorflow") is not None
 
@@ -20,7 +22,7 @@ HAS_TENSORFLOW = importlib.util.find_spec("tensorflow") is not None
 def test_without_tensorflow_the_extra_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"needs TensorFlow; .*aedenoise\[tfds\]"):
         load("tfds:fashion_mnist", str(tmp_path))
-    assert not list(tmp_path.iterdir())
+    assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == [".lock"]
 
 
 @pytest.mark.skipif(not HAS_TENSORFLOW, reason="needs TensorFlow, the extra tfds")
@@ -61,3 +63,12 @@ def test_a_foreign_dataset_is_read_as_arrays(tmp_path: Path) -> None:
     assert len(lines) == 1
     with pytest.raises(UsageError, match="TFDS knows no dataset 'no_such_letters'"):
         load("tfds:no_such_letters", str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["fashion_mnist", "kmnist", "emnist/letters", "cifar10"])
+def test_names_of_the_catalogue_need_no_prefix(name: str) -> None:
+    assert dataset_kind(name) == ("tfds", name)
+    assert DataConfig(dataset=f"tfds:{name}").dataset == name
+    source = find_source(DataConfig(dataset=name), None, None)
+    assert name in str(source.folder)
+    assert len(source.label_names) >= 10

@@ -27,6 +27,7 @@ SIDE = 28
 MAX_UNREADABLE = 0.001
 _MEMBER = re.compile(r"notMNIST_(?:small|large)/(([A-J])/([^/\\\0]{1,255})\.png)")
 _MAX_MEMBER_BYTES = 64 * 2**10
+_MAX_SKIPPED_BYTES = 16 * 2**20
 # Members that are neither letters nor folders: more of them than this are not Bulatov's.
 _MAX_STRANGERS = 1_000
 
@@ -166,6 +167,8 @@ def _members(file: BinaryIO, path: Path, limit: int) -> Iterator[tuple[str, byte
         tarfile.open(fileobj=stream, mode="r|", encoding="utf-8") as archive,  # type: ignore[call-overload]
     ):
         for member in archive:
+            if member.size > _MAX_SKIPPED_BYTES:  # tarfile would count through what never comes
+                raise DataError(f"{path} is not notMNIST: a member of {member.size:,} bytes")
             bar.update(file.tell() - bar.n)
             archive.members = []  # tarfile would keep every header
             match = _MEMBER.fullmatch(member.name)

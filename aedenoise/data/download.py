@@ -62,7 +62,8 @@ def _fetch(address: str, size: int, sha256: str, part: Path) -> None:
     found = 0
     try:
         with (
-            urllib.request.urlopen(address, timeout=_SECONDS) as source,
+            # An opener of its own: the shared one keeps the proxies of its first use.
+            urllib.request.build_opener().open(address, timeout=_SECONDS) as source,
             open(part, "wb") as target,
             tqdm(
                 total=size,

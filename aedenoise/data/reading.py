@@ -93,6 +93,8 @@ def load(
         if found is None:
             source.folder.parent.mkdir(parents=True, exist_ok=True)
             with exclusive_lock(source.folder.parent / ".lock"):
+                # A source knows what was prepared when it was found; by now there may be more.
+                source = find_source(config, data_dir, manual_dir)
                 found = _prepare(source, memory_budget, notify)
     except OSError as error:
         raise StorageError(
@@ -145,6 +147,8 @@ def _read_copies(
     """The arrays kept beside the records, or None if they are missing or not intact."""
     copies = source.folder / "arrays"
     if not (copies / RECORD).exists():
+        return None
+    if not source.ready():  # another process has just prepared it
         return None
     with contextlib.suppress(OSError, ValueError, KeyError):
         record = json.loads((copies / RECORD).read_text(encoding="utf-8"))

@@ -7,6 +7,7 @@ way for all of them: the lock, the copies, the digest.
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib.util
 import io
 import os
@@ -38,6 +39,9 @@ class Source(Protocol):
 
     folder: Path
     label_names: tuple[str, ...]
+
+    def ready(self) -> bool:
+        """Whether it was prepared when this source was found."""
 
     def prepare(self, notify: Notify) -> None:
         """Makes what reading needs, unless it is there; ``notify`` gets a line before work."""
@@ -91,6 +95,9 @@ class RecordsSource:
         label = dict(builder.info.features.items()).get("label")
         self.label_names = tuple(label.names or ()) if label is not None else ()
 
+    def ready(self) -> bool:
+        return bool(self._builder.info.splits)
+
     def prepare(self, notify: Notify) -> None:
         if (self.folder / "dataset_info.json").exists():
             return
@@ -99,8 +106,16 @@ class RecordsSource:
             manual_dir=self._manual_dir, force_checksums_validation=True
         )
         tfds.disable_progress_bar()
-        with contextlib.redirect_stdout(io.StringIO()):
-            self._builder.download_and_prepare(download_config=config)
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):
+                self._builder.download_and_prepare(download_config=config)
+        except RuntimeError as error:
+            # ArrayRecord's writer has no better way to say so.
+            full = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+            number = next((n for n in full if os.strerror(n) in str(error)), None)
+            if number is None:
+                raise
+            raise OSError(number, os.strerror(number), str(self.folder)) from error
         if unreadable := self.facts().get("unreadable"):
             notify(f"skipped {len(unreadable)} unreadable images: {', '.join(unreadable)}")
 
