@@ -79,7 +79,7 @@ def _original(data_dir: str, manual_dir: str) -> tuple[np.ndarray, np.ndarray]:
     name = "notmnist/small"
     dataset = load(name, data_dir, print, manual_dir=manual_dir)
     source = find_source(DataConfig(dataset=name), data_dir, None)
-    fonts = [source.stream(split)[0].column("font") for split in ("train", "test")]
+    fonts = [source.stream(split).column("font") for split in ("train", "test")]
     images = np.concatenate([dataset.train.images[:], dataset.test.images[:]])
     labels = np.concatenate([dataset.train.labels, dataset.test.labels])
     return images[..., 0], _complete(images, labels, np.concatenate(fonts))[0]

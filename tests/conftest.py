@@ -13,8 +13,12 @@ from pathlib import Path
 # Four CPU devices always, so that anything that holds on one device alone shows itself.
 os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=4"
 os.environ["JAX_PLATFORMS"] = "cpu"
-# The same small programs are compiled by many tests and processes: once is enough.
-os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="aedenoise-programs-")
+# The same small programs are compiled, and the same datasets wanted, by many tests and processes:
+# once is enough. The processes of pytest-xdist have the folder from the one that started them.
+os.environ["AEDENOISE_TEST_FOLDER"] = os.environ.get("AEDENOISE_TEST_FOLDER") or tempfile.mkdtemp(
+    prefix="aedenoise-tests-"
+)
+os.environ["JAX_COMPILATION_CACHE_DIR"] = os.environ["AEDENOISE_TEST_FOLDER"] + "/programs"
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
 
 import jax
@@ -22,13 +26,15 @@ import pytest
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
+FOLDER = os.environ["AEDENOISE_TEST_FOLDER"]
 ROOT = Path(__file__).resolve().parent.parent
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def pytest_unconfigure() -> None:
-    """Removes the programs compiled by this session."""
-    shutil.rmtree(os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
+    """Removes what was compiled and prepared by this session."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        shutil.rmtree(FOLDER, ignore_errors=True)
 
 
 @pytest.fixture
@@ -39,9 +45,9 @@ def strict_dtypes() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
+def data_dir() -> str:
     """One folder of prepared datasets for the whole session."""
-    return str(tmp_path_factory.mktemp("tfds"))
+    return f"{FOLDER}/data"
 
 
 @pytest.fixture(scope="session")

@@ -127,8 +127,12 @@ def _prepare(
     source.prepare(notify)
     arrays: Arrays = {}
     for split in SPLITS:
-        read = source.stream if _on_disk(source, split, budget) else source.read
-        arrays[f"{split}_image"], arrays[f"{split}_label"] = read(split)
+        if _on_disk(source, split, budget):
+            records = source.stream(split)
+            arrays[f"{split}_image"] = records
+            arrays[f"{split}_label"] = records.column("label").astype(np.int64)
+        else:
+            arrays[f"{split}_image"], arrays[f"{split}_label"] = source.read(split)
     facts = {**source.facts(), **repetitions(arrays["train_image"], arrays["test_image"])}
     record = {"sha256": _digest(arrays), "facts": facts}
     copies = source.folder / "arrays"
@@ -155,11 +159,11 @@ def _read_copies(
         arrays: Arrays = {}
         streams = [split for split in SPLITS if _on_disk(source, split, budget)]
         for split in SPLITS:
-            if split in streams:
-                # The records have checksums of their own, tested as they are read.
-                arrays[f"{split}_image"], arrays[f"{split}_label"] = source.stream(split)
-            else:
-                for part in _PARTS:
+            for part in _PARTS:
+                if part == "image" and split in streams:
+                    # The records have checksums of their own, tested as they are read.
+                    arrays[f"{split}_image"] = source.stream(split)
+                else:
                     file = copies / f"{split}_{part}.npy"
                     arrays[f"{split}_{part}"] = np.load(file, allow_pickle=False)
         if streams or _digest(arrays) == record["sha256"]:

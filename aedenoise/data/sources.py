@@ -52,8 +52,8 @@ class Source(Protocol):
     def read(self, split: str) -> Arrays:
         """The whole split."""
 
-    def stream(self, split: str) -> tuple[Records, np.ndarray]:
-        """The split's images where they lie, and its labels."""
+    def stream(self, split: str) -> Records:
+        """The split's images where they lie; called only where ``nbytes`` is known."""
 
     def facts(self) -> dict[str, Any]:
         """What else is known, as plain values for JSON."""
@@ -124,17 +124,20 @@ class RecordsSource:
         return int(count * np.prod(self._builder.info.features["image"].shape))
 
     def read(self, split: str) -> Arrays:
-        records, labels = self.stream(split)
+        records = self.stream(split)
         images = np.empty(records.shape, np.uint8)
+        labels = np.empty(len(records), np.int64)
         for start in range(0, len(records), _CHUNK):
-            images[start : start + _CHUNK] = records[start : start + _CHUNK]
+            rows = np.arange(start, min(start + _CHUNK, len(records)))
+            examples = records.examples(rows)
+            images[rows] = [example["image"] for example in examples]
+            labels[rows] = [example["label"] for example in examples]
         return images, labels
 
-    def stream(self, split: str) -> tuple[Records, np.ndarray]:
+    def stream(self, split: str) -> Records:
         source = self._builder.as_data_source(split=split)
         shape = tuple(self._builder.info.features["image"].shape)
-        records = Records(source, shape, str(self.folder))
-        return records, records.column("label").astype(np.int64)
+        return Records(source, shape, str(self.folder))
 
     def facts(self) -> dict[str, Any]:
         return dict(self._builder.info.metadata or {})
@@ -178,5 +181,5 @@ class TensorflowSource(RecordsSource):
             raise DataError(f"the images of {info.full_name} are not all of one size")
         return np.stack(images), np.array(labels, np.int64)
 
-    def stream(self, split: str) -> tuple[Records, np.ndarray]:
+    def stream(self, split: str) -> Records:
         raise DataError(f"{self._builder.info.full_name} can only be read as a whole")

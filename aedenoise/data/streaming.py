@@ -36,7 +36,7 @@ class Records:
         rows = np.arange(len(self))[index]
         images = np.empty((len(rows), *self.shape[1:]), np.uint8)
         for start in range(0, len(rows), _CHUNK):
-            examples = self._examples(rows[start : start + _CHUNK])
+            examples = self.examples(rows[start : start + _CHUNK])
             images[start : start + len(examples)] = [example["image"] for example in examples]
         return images
 
@@ -45,10 +45,15 @@ class Records:
         values: list[Any] = []
         for start in range(0, len(self), _CHUNK):
             rows = range(start, min(start + _CHUNK, len(self)))
-            values += [example[name] for example in self._examples(np.array(rows))]
+            values += [example[name] for example in self.examples(np.array(rows))]
         return np.array(values)
 
-    def _examples(self, rows: np.ndarray) -> list[Any]:
+    def examples(self, rows: np.ndarray) -> list[Any]:
+        """Whole examples, as TFDS gives them.
+
+        Raises:
+          DataError: if the records are damaged.
+        """
         try:
             return list(self._source.__getitems__(rows.tolist()))
         except (RuntimeError, ValueError, IndexError) as error:
