@@ -8,6 +8,7 @@ import numpy as np
 
 from aedenoise.data.reading import SPLITS, Dataset, Split, load
 from aedenoise.data.statistics import SIDES, describe
+from aedenoise.errors import StorageError
 from aedenoise.experiment import DataConfig, RunOptions
 from aedenoise.reporting.console import say
 from aedenoise.reporting.figures import contact_sheet
@@ -31,7 +32,10 @@ def data_sheet(config: DataConfig, options: RunOptions, path: Path) -> Dataset:
         say(line)
     rows, names = _examples(dataset)
     title = f"{dataset.name}, training split; {dataset.digest[:12]}"
-    contact_sheet(path, rows=rows, names=names, title=title)
+    try:
+        contact_sheet(path, rows=rows, names=names, title=title)
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror}; name a --workdir") from error
     say(f"contact sheet: {path}")
     return dataset
 

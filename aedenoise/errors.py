@@ -100,6 +100,6 @@ def report(error: BaseException, *, debug: bool) -> int:
 def nearest(name: str, known: Iterable[str]) -> str:
     """A clause that offers the known name nearest to a misspelt one, then lists all."""
     known = list(known)
-    close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.6)
     offer = f"did you mean {close[0]!r}? " if close else ""
     return f"{offer}known: {', '.join(known)}"

@@ -62,6 +62,8 @@ def dataset_kind(name: str) -> tuple[str, str]:
         return "tfds", name
     if name in DATASETS:
         return "own", name
+    if Path(name).is_dir():
+        raise UsageError(f"unknown dataset {name!r}; for your folder write folder:{name}")
     raise UsageError(
         f"unknown dataset {name!r}; {nearest(name, (*DATASETS, *TFDS_NAMES))}; or tfds:NAME, "
         "folder:DIR, npz:FILE"

@@ -22,7 +22,7 @@ from PIL import Image
 from aedenoise.data.archive import ARCHIVES, read_archive
 from aedenoise.data.download import addresses, download
 from aedenoise.data.reading import load
-from aedenoise.errors import DataError
+from aedenoise.errors import DataError, UsageError
 
 SMALL = ARCHIVES["small"]
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / SMALL.file
@@ -151,13 +151,17 @@ def test_many_unreadable_images_are_refused(tmp_path: Path) -> None:
         read_archive(tmp_path / "a.tar.gz", SMALL)
 
 
-def test_a_missing_archive_names_the_flag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_archive_names_the_flag(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # No network for this process: nothing listens at the discard port.
     for name in ("http_proxy", "https_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
-    with pytest.raises(DataError, match=r"notMNIST_large\.tar\.gz cannot be .* --manual_dir"):
-        load("notmnist/large", str(tmp_path), manual_dir=str(tmp_path))
+    with pytest.raises(DataError, match=r"large\.tar\.gz is not in .* cannot be .* --manual_dir"):
+        load("notmnist/large", str(tmp_path / "data"), manual_dir=str(archive.parent))
     assert left_in(tmp_path) == []
+    with pytest.raises(UsageError, match="is not a folder"):
+        load("notmnist/large", str(tmp_path), manual_dir=str(tmp_path / "none"))
 
 
 # Scorecard 21: hostile archives.
@@ -295,7 +299,7 @@ def test_bad_downloads_are_one_error_and_leave_nothing(
 
 
 def test_nobody_there(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"Connection refused.*--manual_dir"):
+    with pytest.raises(DataError, match=r"cannot be downloaded .*Connection refused"):
         _get(tmp_path, "http://127.0.0.1:9/a")
 
 

@@ -222,4 +222,9 @@ def test_the_mode_that_says_what_a_dataset_is(command: Command, tmp_path: Path) 
     done = command("--mode=data", f"--dataset=folder:{tmp_path / 'none'}", cwd=tmp_path)
     assert done.returncode == 2
     assert "is not a folder" in done.stderr
+    done = command("--mode=data", "--dataset=photos", cwd=tmp_path)
+    assert "write folder:photos" in done.stderr
+    done = command("--mode=data", "--dataset=notmnist", "--workdir=/proc/x", cwd=tmp_path)
+    assert done.returncode == 5
+    assert "cannot write /proc/x/notmnist-open.png" in done.stderr
     assert not (tmp_path / "sheets").exists()

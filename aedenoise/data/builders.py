@@ -14,6 +14,7 @@ from aedenoise.data.archive import ARCHIVES, ArchiveFacts, Letters, read_archive
 from aedenoise.data.download import addresses, download
 from aedenoise.data.idx import read_idx
 from aedenoise.data.splits import copies, is_test
+from aedenoise.errors import DataError
 
 FILES = Path(__file__).resolve().parent / "files"
 LETTERS = tuple("ABCDEFGHIJ")
@@ -180,12 +181,20 @@ def find_archive(dl_manager: Any, facts: ArchiveFacts) -> Path:
     Raises:
       DataError: if it is not there and cannot be downloaded, or is not what it should be.
     """
+    known = ""
     with contextlib.suppress(AssertionError):  # TFDS: the folder is missing or empty
         manual = Path(dl_manager.manual_dir) / facts.file
         if manual.exists():
             return manual
+        known = f" is not in {manual.parent} and"
     folder = Path(dl_manager.download_dir) / "notmnist"
-    return download(facts.file, facts.size, facts.sha256, folder, addresses(facts.file))
+    try:
+        return download(facts.file, facts.size, facts.sha256, folder, addresses(facts.file))
+    except DataError as error:
+        raise DataError(
+            f"{facts.file}{known} {error}; get it another way, put it into a folder, and name the "
+            "folder with --manual_dir"
+        ) from error
 
 
 def _by_font(letters: Letters) -> tuple[np.ndarray, dict[str, np.ndarray], int]:

@@ -35,7 +35,8 @@ def download(file: str, size: int, sha256: str, folder: Path, sources: Sequence[
     write there at the same time.
 
     Raises:
-      DataError: if no address gives a file of ``size`` bytes with digest ``sha256``.
+      DataError: if no address gives a file of ``size`` bytes with digest ``sha256``; the text
+        lacks the name of the file.
     """
     path, part = folder / file, folder / f"{file}.part"
     if path.exists() and _digest(path) == sha256:
@@ -51,10 +52,7 @@ def download(file: str, size: int, sha256: str, folder: Path, sources: Sequence[
             reasons.append(f"{address}: {reason}")
         finally:
             part.unlink(missing_ok=True)
-    raise DataError(
-        f"{file} cannot be downloaded ({'; '.join(reasons)}); get it another way, put it into a "
-        "folder, and name the folder with --manual_dir"
-    )
+    raise DataError(f"cannot be downloaded ({'; '.join(reasons)})")
 
 
 def _fetch(address: str, size: int, sha256: str, part: Path) -> None:

@@ -70,6 +70,8 @@ def find_source(config: DataConfig, data_dir: str | None, manual_dir: str | None
         return FolderSource(Path(name), _root(data_dir), config.image_size, config.fit)
     if kind == "npz":
         return NpzSource(Path(name), _root(data_dir))
+    if manual_dir is not None and not Path(manual_dir).is_dir():
+        raise UsageError(f"--manual_dir {manual_dir} is not a folder")
     if kind == "own":
         return RecordsSource(tfds.builder(name, data_dir=data_dir), manual_dir)
     try:
