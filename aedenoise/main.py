@@ -25,6 +25,7 @@ from aedenoise.experiment import (
     LOSSES,
     LOWERINGS,
     NOISES,
+    ORDERS,
     PARALLEL,
     PRECISIONS,
     SCHEDULES,
@@ -90,6 +91,16 @@ _flag(_EXPERIMENT, "list", "encoder_features", None, "widths, as 32,32", "model.
 _flag(_EXPERIMENT, "list", "decoder_features", None, "widths, as 32,32", "model.decoder_features")
 _flag(_EXPERIMENT, "integer", "kernel_size", None, "side of decoder kernels", "model.kernel_size")
 _flag(_EXPERIMENT, "integer", "stride", None, "factor of pools and upsampling", "model.stride")
+_flag(
+    _EXPERIMENT,
+    "string",
+    "order",
+    None,
+    f"{_options(ORDERS)} (decoders that resize)",
+    "model.order",
+)
+_flag(_EXPERIMENT, "bool", "tail", None, "end with a convolution of stride 1", "model.tail")
+_flag(_EXPERIMENT, "bool", "icnr", None, "subpixel begins without checkerboards", "model.icnr")
 _flag(_EXPERIMENT, "string", "precision", None, _options(PRECISIONS), "model.precision")
 _flag(_EXPERIMENT, "integer", "train_examples", None, "use only so many", "data.train_examples")
 _flag(_EXPERIMENT, "integer", "test_examples", None, "use only so many", "data.test_examples")

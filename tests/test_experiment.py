@@ -29,14 +29,16 @@ from aedenoise.named import find_experiment, named_experiments
 
 @given(
     st.sampled_from(DECODERS),
-    st.lists(st.integers(1, 64), min_size=1, max_size=3),
+    st.lists(st.integers(1, 16).map(lambda n: 4 * n), min_size=1, max_size=3),
     st.floats(0, 2),
     st.integers(0, 2**32 - 1),
 )
 def test_json_round_trip(decoder: str, features: list[int], level: float, seed: int) -> None:
     experiment = Experiment(
         model=ModelConfig(
-            decoder=decoder, encoder_features=tuple(features), decoder_features=tuple(features)
+            decoder=decoder,
+            encoder_features=tuple(features),
+            decoder_features=tuple(reversed(features)),
         ),
         noise=NoiseConfig(level=level),
         seed=seed,

@@ -51,6 +51,12 @@ WRONG_FLAGS = [
     (["--kernel_size=99"], "kernel_size must be from 1 to 15"),
     (["--stride=1"], "stride must be from 2 to 8"),
     (["--train_examples=0"], "train_examples must be at least 1"),
+    (["--order=up"], "unknown order"),
+    (["--decoder=transpose", "--order=resize_conv"], "is for upsample"),
+    (["--decoder=upsample", "--notail"], "cannot be left out"),
+    (["--decoder=transpose", "--noicnr"], "noicnr is for subpixel"),
+    (["--decoder=bilinear_additive", "--encoder_features=32,6"], "divisible by 4"),
+    (["--decoder=max_unpool", "--encoder_features=16,32"], "must be 32,16"),
     (["--mode=trian"], "did you mean 'train'"),
     (["--parallel=pmapp"], "did you mean 'pmap'"),
     (["--steps_per_call=-1"], "steps_per_call must be 0"),
@@ -78,7 +84,7 @@ def test_help_fits_a_screen(command: Command, flag: str) -> None:
     done = command(flag)
     assert done.returncode == 0
     lines = done.stdout.splitlines()
-    assert len(lines) <= 40
+    assert len(lines) <= 44
     assert max(map(len, lines)) <= 100
     for name in ("decoder", "dataset", "noise_level", "workdir", "mode", "overwrite"):
         assert f"  --{name} " in done.stdout

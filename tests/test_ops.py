@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from aedenoise import ops
-from aedenoise.experiment import DECODERS, ModelConfig
+from aedenoise.experiment import ModelConfig
 from aedenoise.models import build_autoencoder
 from aedenoise.ops import native, phases
 from aedenoise.ops.native import build
@@ -126,7 +126,7 @@ class TestLowerings:
 
 
 @needs_kernels
-@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize("decoder", ["upsample", "bilinear", "transpose", "subpixel", "max_unpool"])
 def test_the_network_is_the_same_function_under_both(decoder: str) -> None:
     config = ModelConfig(decoder=decoder)
     image = jax.random.uniform(jax.random.key(1), (5, 28, 28, 1))

@@ -40,7 +40,7 @@ class Denoiser:
         Args:
           noisy: ``[N, H, W, C]``, or ``[N, H, W]`` for one channel; float in units of the
             [0, 1] range, or uint8. Height and width must be divisible by the network's
-            downsampling (4 by default).
+            the model's divisor (4 by default; 1 with ``max_unpool``).
 
         Returns:
           float32 in [0, 1], of the shape of ``noisy``.
@@ -51,7 +51,7 @@ class Denoiser:
         images = np.asarray(noisy)
         scaled = images.astype(np.float32) / (255.0 if images.dtype == np.uint8 else 1.0)
         batch = scaled[..., None] if scaled.ndim == 3 else scaled
-        divisor = self.experiment.model.downsampling
+        divisor = self.experiment.model.divisor
         if batch.ndim != 4 or batch.shape[1] % divisor or batch.shape[2] % divisor:
             raise ValueError(
                 "images must have shape [N, H, W] or [N, H, W, C] with H and W divisible by "

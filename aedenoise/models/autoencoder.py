@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -11,7 +10,14 @@ import jax.numpy as jnp
 from jax import Array
 
 from aedenoise.experiment import ModelConfig
-from aedenoise.models.decoders import TransposeDecoder, UpsampleDecoder
+from aedenoise.models.decoders import (
+    AdditiveDecoder,
+    DecoderMaker,
+    MaxUnpoolDecoder,
+    SubpixelDecoder,
+    TransposeDecoder,
+    UpsampleDecoder,
+)
 from aedenoise.models.encoders import Encoder
 
 
@@ -19,7 +25,7 @@ class Autoencoder(nn.Module):
     """``decoder(encoder(image))``: images ``[B, H, W, C]`` in [0, 1] to logits of that shape.
 
     ``to_image`` turns logits into an image. With two stages of stride 2, any height and width
-    divisible by 4 works.
+    divisible by 4 works; with ``max_unpool`` any at all.
     """
 
     encoder: nn.Module
@@ -34,13 +40,12 @@ class Autoencoder(nn.Module):
             )
         return logits
 
-    def encode(self, image: Array) -> Array:
-        """The code ``[B, H/d, W/d, F]``."""
-        code: Array = self.encoder(image)
-        return code
+    def encode(self, image: Array) -> Any:
+        """The code ``[B, H/d, W/d, F]``; of a remembering encoder ``encoders.Remembered``."""
+        return self.encoder(image)
 
-    def decode(self, code: Array) -> Array:
-        """Logits, float32 ``[B, H, W, C]``."""
+    def decode(self, code: Any) -> Array:
+        """Logits, float32 ``[B, H, W, C]``, of what ``encode`` gave."""
         logits: Array = self.decoder(code)
         return logits.astype(jnp.float32)
 
@@ -49,9 +54,13 @@ def build_autoencoder(
     config: ModelConfig, channels: int = 1, *, lowering: str = "auto"
 ) -> Autoencoder:
     """The autoencoder that ``config`` describes, for images of ``channels`` channels."""
+    remember = config.decoder == "max_unpool"
     return Autoencoder(
-        encoder=Encoder(config.encoder_features, config.stride, lowering, config.precision),
+        encoder=Encoder(
+            config.encoder_features, config.stride, lowering, config.precision, remember
+        ),
         decoder=_DECODERS[config.decoder](
+            config,
             features=config.decoder_features,
             channels=channels,
             kernel_size=config.kernel_size,
@@ -67,8 +76,21 @@ def to_image(logits: Array) -> Array:
     return jax.nn.sigmoid(logits)
 
 
-_DECODERS: dict[str, Callable[..., nn.Module]] = {
-    "upsample": partial(UpsampleDecoder, method="nearest"),
-    "bilinear": partial(UpsampleDecoder, method="bilinear"),
-    "transpose": TransposeDecoder,
+def _upsample(method: str) -> DecoderMaker:
+    return lambda config, **common: UpsampleDecoder(
+        method=method, order=config.order, tail=config.tail, **common
+    )
+
+
+_DECODERS: dict[str, DecoderMaker] = {
+    "upsample": _upsample("nearest"),
+    "bilinear": _upsample("bilinear"),
+    "bicubic": _upsample("bicubic"),
+    "transpose": lambda config, **common: TransposeDecoder(tail=config.tail, **common),
+    "subpixel": lambda config, **common: SubpixelDecoder(
+        icnr=config.icnr, tail=config.tail, **common
+    ),
+    "bilinear_additive": lambda config, **common: AdditiveDecoder(tail=config.tail, **common),
+    "unpool": _upsample("corner"),
+    "max_unpool": lambda config, **common: MaxUnpoolDecoder(**common),
 }

@@ -1,31 +1,33 @@
 """Decoders: from a code ``[B, h, w, F]`` to logits ``[B, h s^n, w s^n, C]`` in n stages.
 
-Both spend the same parameters and, at stride 2, the same multiply-adds on the same code: each
-stage's kernel is applied once per low-resolution pixel, before or while it is enlarged.
+All share one form: n stages that convolve and enlarge, each with a ReLU, then (``tail``) a
+convolution to the image's channels. What differs is how a stage enlarges.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import flax.linen as nn
+from flax.linen import initializers
 from jax import Array
 
 from aedenoise import ops
-from aedenoise.models.initializers import he_normal
+from aedenoise.models.encoders import Remembered
+from aedenoise.models.initializers import he_normal, icnr
 from aedenoise.models.layers import Convolution
 
 
-class UpsampleDecoder(nn.Module):
-    """Convolve, enlarge with fixed weights, convolve (the network of the Keras blog, 2016).
+class _Decoder(nn.Module):
+    """What every decoder is told.
 
     Attributes:
       features: channels of each stage.
       channels: channels of the image.
       kernel_size: side of the kernels, in pixels.
       stride: factor of each enlargement.
-      method: ``nearest`` or ``bilinear``, as ``jax.image.resize`` names them.
       lowering, precision: see ``ops.convolutions`` and ``Convolution``.
     """
 
@@ -33,61 +35,162 @@ class UpsampleDecoder(nn.Module):
     channels: int = 1
     kernel_size: int = 3
     stride: int = 2
-    method: str = "nearest"
     lowering: str = "auto"
     precision: str = "float32"
 
-    @nn.compact
-    def __call__(self, code: Array) -> Array:
-        layer = partial(Convolution, kernel_size=self.kernel_size, precision=self.precision)
-        x = code
-        for stage, features in enumerate(self.features):
-            operation = partial(self._conv if stage == 0 else self._upsample_conv, relu=True)
-            x = layer(features, operation=operation, name=f"conv{stage}")(x)
-        return layer(self.channels, operation=self._upsample_conv, name="output")(x)
+    def _layer(
+        self,
+        features: int,
+        operation: Callable[[Array, Array, Array], Array],
+        name: str,
+        kernel_init: initializers.Initializer | None = None,
+    ) -> Convolution:
+        return Convolution(
+            features,
+            self.kernel_size,
+            operation,
+            kernel_init or he_normal(),
+            self.precision,
+            name=name,
+        )
 
     def _conv(self, x: Array, kernel: Array, bias: Array, *, relu: bool = False) -> Array:
         return ops.conv(x, kernel, bias, relu=relu, lowering=self.lowering)
 
-    def _upsample_conv(self, x: Array, kernel: Array, bias: Array, *, relu: bool = False) -> Array:
+    def _widths(self, tail: bool) -> list[int]:
+        """Channels of each stage; without a tail the last stage makes the image itself."""
+        return list(self.features) if tail else [*self.features[:-1], self.channels]
+
+
+class UpsampleDecoder(_Decoder):
+    """Enlarge with fixed weights, and convolve.
+
+    Attributes:
+      method: ``nearest``, ``bilinear`` or ``bicubic``, as ``jax.image.resize`` names them, or
+        ``corner``, simple unpooling (``ops.unpool``).
+      order: ``conv_resize`` (convolve at low resolution, enlarge, ..., convolve: the network of
+        the Keras blog, 2016) or ``resize_conv`` (enlarge, then convolve: Odena et al. 2016).
+      tail: with ``resize_conv``, whether a convolution follows the last stage.
+    """
+
+    method: str = "nearest"
+    order: str = "conv_resize"
+    tail: bool = True
+
+    @nn.compact
+    def __call__(self, code: Array) -> Array:
+        x = code
+        if self.order == "conv_resize":
+            for stage, features in enumerate(self.features):
+                operation = partial(self._conv if stage == 0 else self._enlarge_conv, relu=True)
+                x = self._layer(features, operation, f"conv{stage}")(x)
+            return self._layer(self.channels, self._enlarge_conv, "output")(x)
+        widths = self._widths(self.tail)
+        for stage, features in enumerate(widths):
+            last = not self.tail and stage == len(widths) - 1
+            operation = partial(self._enlarge_conv, relu=not last)
+            x = self._layer(features, operation, "output" if last else f"conv{stage}")(x)
+        return self._layer(self.channels, self._conv, "output")(x) if self.tail else x
+
+    def _enlarge_conv(self, x: Array, kernel: Array, bias: Array, *, relu: bool = False) -> Array:
         if self.method == "nearest":  # at low resolution, where the copies are one pixel
             return ops.upsample_conv(
                 x, kernel, bias, factor=self.stride, relu=relu, lowering=self.lowering
             )
-        return self._conv(ops.upsample(x, self.stride, self.method), kernel, bias, relu=relu)
+        if self.method == "corner":
+            enlarged = ops.unpool(x, self.stride)
+        else:
+            enlarged = ops.upsample(x, self.stride, self.method)
+        return self._conv(enlarged, kernel, bias, relu=relu)
 
 
-class TransposeDecoder(nn.Module):
+class AdditiveDecoder(_Decoder):
+    """Bilinear additive upsampling, then a convolution (Wojna et al. 2017).
+
+    Each enlargement leaves ``1 / stride**2`` of the channels, so the convolutions behind it are
+    that much smaller.
+
+    Attributes:
+      tail: whether a convolution follows the last stage.
+    """
+
+    tail: bool = True
+
+    @nn.compact
+    def __call__(self, code: Array) -> Array:
+        x = code
+        widths = self._widths(self.tail)
+        for stage, features in enumerate(widths):
+            last = not self.tail and stage == len(widths) - 1
+            x = ops.bilinear_additive(x, self.stride)
+            operation = partial(self._conv, relu=not last)
+            x = self._layer(features, operation, "output" if last else f"conv{stage}")(x)
+        return self._layer(self.channels, self._conv, "output")(x) if self.tail else x
+
+
+class TransposeDecoder(_Decoder):
     """Learned enlargement by strided transposed convolutions (the network of keras.io, 2021).
 
     Padding is ``SAME``: the output is ``stride`` times the input for any kernel.
 
     Attributes:
-      features: channels of each stage.
-      channels: channels of the image.
-      kernel_size: side of the kernels, in pixels.
-      stride: stride of each transposed convolution.
-      lowering, precision: see ``ops.convolutions`` and ``Convolution``.
+      tail: whether a convolution of stride 1 follows the last transposed one.
     """
 
-    features: Sequence[int] = (32, 32)
-    channels: int = 1
-    kernel_size: int = 3
-    stride: int = 2
-    lowering: str = "auto"
-    precision: str = "float32"
+    tail: bool = True
 
     @nn.compact
     def __call__(self, code: Array) -> Array:
-        layer = partial(Convolution, kernel_size=self.kernel_size, precision=self.precision)
-        enlarge = partial(ops.conv_transpose, stride=self.stride, relu=True, lowering=self.lowering)
         x = code
-        for stage, features in enumerate(self.features):
-            x = layer(
-                features,
-                operation=enlarge,
-                kernel_init=he_normal(self.stride),
-                name=f"conv_transpose{stage}",
-            )(x)
-        last = partial(ops.conv, lowering=self.lowering)
-        return layer(self.channels, operation=last, name="output")(x)
+        widths = self._widths(self.tail)
+        for stage, features in enumerate(widths):
+            last = not self.tail and stage == len(widths) - 1
+            enlarge = partial(
+                ops.conv_transpose, stride=self.stride, relu=not last, lowering=self.lowering
+            )
+            name = f"conv_transpose{stage}"
+            x = self._layer(features, enlarge, name, he_normal(self.stride))(x)
+        return self._layer(self.channels, self._conv, "output")(x) if self.tail else x
+
+
+class SubpixelDecoder(_Decoder):
+    """Convolve to ``stride**2`` times the channels, then shuffle them into pixels (Shi et al.
+    2016).
+
+    Attributes:
+      icnr: whether the kernels that make one block begin alike, so that the untrained decoder
+        is a nearest enlargement without checkerboards (Aitken et al. 2017).
+      tail: whether a convolution follows the last stage.
+    """
+
+    icnr: bool = True
+    tail: bool = True
+
+    @nn.compact
+    def __call__(self, code: Array) -> Array:
+        x = code
+        widths = self._widths(self.tail)
+        kernel_init = icnr(self.stride) if self.icnr else he_normal()
+        for stage, features in enumerate(widths):
+            last = not self.tail and stage == len(widths) - 1
+            operation = partial(self._conv, relu=not last)
+            layer = self._layer(features * self.stride**2, operation, f"conv{stage}", kernel_init)
+            x = ops.depth_to_space(layer(x), self.stride)
+        return self._layer(self.channels, self._conv, "output")(x) if self.tail else x
+
+
+class MaxUnpoolDecoder(_Decoder):
+    """Convolve, then put every value where the encoder's pool found its maximum (Zeiler & Fergus
+    2014). Its encoder must remember the places; any height and width works, odd ones too."""
+
+    @nn.compact
+    def __call__(self, code: Remembered) -> Array:
+        x = code.code
+        for stage, places in enumerate(reversed(code.places)):
+            operation = partial(self._conv, relu=True)
+            x = self._layer(places.shape[-1], operation, f"conv{stage}")(x)
+            x = ops.max_unpool(x, places, self.stride)
+        return self._layer(self.channels, self._conv, "output")(x)
+
+
+DecoderMaker = Callable[..., Any]

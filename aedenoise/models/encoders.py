@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import NamedTuple
 
 import flax.linen as nn
+import jax
 from jax import Array
 
 from aedenoise import ops
 from aedenoise.models.layers import Convolution
+
+
+class Remembered(NamedTuple):
+    """A code, and where each pool found its maxima.
+
+    Attributes:
+      code: ``[B, h, w, F]``.
+      places: bool ``[B, H, W, F]`` of each stage, before its pool.
+    """
+
+    code: Array
+    places: tuple[Array, ...]
 
 
 class Encoder(nn.Module):
@@ -19,15 +33,19 @@ class Encoder(nn.Module):
       features: channels of each stage.
       stride: side of the pooling windows; each stage divides height and width by it.
       lowering, precision: see ``ops.convolutions`` and ``Convolution``.
+      remember: return ``Remembered``; then sides need not be divisible by the strides.
     """
 
     features: Sequence[int] = (32, 32)
     stride: int = 2
     lowering: str = "auto"
     precision: str = "float32"
+    remember: bool = False
 
     @nn.compact
-    def __call__(self, image: Array) -> Array:
+    def __call__(self, image: Array) -> Array | Remembered:
+        if self.remember:
+            return self._remembered(image)
         operation = partial(ops.conv_pool_relu, window=self.stride, lowering=self.lowering)
         x = image
         for stage, features in enumerate(self.features):
@@ -36,3 +54,16 @@ class Encoder(nn.Module):
             )
             x = layer(x)
         return x
+
+    def _remembered(self, image: Array) -> Remembered:
+        operation = partial(ops.conv, lowering=self.lowering)
+        x, found = image, []
+        for stage, features in enumerate(self.features):
+            layer = Convolution(
+                features, 3, operation, precision=self.precision, name=f"conv{stage}"
+            )
+            # ReLU and maximum commute.
+            pooled, places = ops.max_pool_places(layer(x), self.stride)
+            x = jax.nn.relu(pooled)
+            found.append(places)
+        return Remembered(x, tuple(found))

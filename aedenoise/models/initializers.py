@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import jax.numpy as jnp
 from flax.linen import initializers
+from jax import Array
 
 
 def he_normal(stride: int = 1) -> initializers.Initializer:
@@ -13,3 +17,15 @@ def he_normal(stride: int = 1) -> initializers.Initializer:
     the variance is larger by that factor.
     """
     return initializers.variance_scaling(2.0 * stride**2, "fan_in", "truncated_normal")
+
+
+def icnr(stride: int) -> initializers.Initializer:
+    """Kernels ``[k, k, C, stride**2 O]`` of which the ``stride**2`` that make one block are alike
+    (Aitken et al. 2017): the untrained layer is a convolution and a nearest enlargement."""
+
+    def init(key: Array, shape: Any, dtype: Any = jnp.float32, out_sharding: Any = None) -> Array:
+        *sides, features = shape
+        one = he_normal()(key, (*sides, features // stride**2), dtype)
+        return jnp.tile(one, stride**2)
+
+    return init

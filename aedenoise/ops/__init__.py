@@ -1,14 +1,20 @@
-"""Image maths on arrays, NHWC: convolutions, pooling and upsampling."""
+"""Image maths on arrays, NHWC: convolutions, pooling, unpooling and enlarging."""
 
 from aedenoise.ops.convolutions import conv, conv_pool_relu, conv_transpose, upsample_conv
 from aedenoise.ops.pooling import max_pool
-from aedenoise.ops.resizing import upsample
+from aedenoise.ops.resizing import bilinear_additive, depth_to_space, upsample
+from aedenoise.ops.unpooling import max_pool_places, max_unpool, unpool
 
 __all__ = [
+    "bilinear_additive",
     "conv",
     "conv_pool_relu",
     "conv_transpose",
+    "depth_to_space",
     "max_pool",
+    "max_pool_places",
+    "max_unpool",
+    "unpool",
     "upsample",
     "upsample_conv",
 ]

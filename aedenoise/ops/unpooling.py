@@ -1,0 +1,62 @@
+"""Unpooling: small maps spread over large ones, without weights."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from aedenoise.ops.pooling import max_pool
+
+
+def unpool(image: Array, factor: int) -> Array:
+    """Each value in the first corner of a block of zeros: ``[B, H, W, C] -> [B, f H, f W, C]``."""
+    batch, height, width, channels = image.shape
+    blocks = jnp.zeros((batch, height, factor, width, factor, channels), image.dtype)
+    blocks = blocks.at[:, :, 0, :, 0].set(image)
+    return blocks.reshape(batch, height * factor, width * factor, channels)
+
+
+def max_pool_places(image: Array, window: int) -> tuple[Array, Array]:
+    """The maximum of each ``window x window`` block, and where it stood.
+
+    Sides need not be divisible by ``window``: what is over at the end is left out, as in PyTorch's
+    ``MaxPool2d``.
+
+    Returns:
+      ``[B, H // w, W // w, C]``, and bool ``[B, H, W, C]`` with one True a block and channel: the
+      first of equal maxima, row by row.
+    """
+    batch, height, width, channels = image.shape
+    rows, columns = height // window, width // window
+    if not rows or not columns:
+        raise ValueError(f"{height} x {width} pixels hold no block of {window} x {window}")
+    kept = image[:, : rows * window, : columns * window]
+    blocks = kept.reshape(batch, rows, window, columns, window, channels)
+    flat = jnp.transpose(blocks, (0, 1, 3, 5, 2, 4)).reshape(batch, rows, columns, channels, -1)
+    first = jax.nn.one_hot(jnp.argmax(flat, axis=-1), window**2, dtype=jnp.bool_)
+    square = first.reshape(batch, rows, columns, channels, window, window)
+    places = jnp.transpose(square, (0, 1, 4, 2, 5, 3)).reshape(kept.shape)
+    over = ((0, 0), (0, height - rows * window), (0, width - columns * window), (0, 0))
+    return max_pool(kept, window), jnp.pad(places, over)
+
+
+def max_unpool(image: Array, places: Array, window: int) -> Array:
+    """Each value where the maximum of its block stood, zeros elsewhere (Zeiler & Fergus 2014).
+
+    Args:
+      image: ``[B, H // w, W // w, C]``.
+      places: bool ``[B, H, W, C]`` of ``max_pool_places``.
+
+    Returns:
+      ``[B, H, W, C]``.
+
+    Raises:
+      ValueError: if the shapes do not belong together.
+    """
+    batch, height, width, channels = places.shape
+    if image.shape != (batch, height // window, width // window, channels):
+        raise ValueError(f"{image.shape} was not pooled from {places.shape} by {window}")
+    spread = jnp.repeat(jnp.repeat(image, window, axis=1), window, axis=2)
+    over = ((0, 0), (0, height - spread.shape[1]), (0, width - spread.shape[2]), (0, 0))
+    return jnp.where(places, jnp.pad(spread, over), jnp.zeros((), image.dtype))
