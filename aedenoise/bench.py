@@ -23,6 +23,7 @@ from aedenoise.evaluation.evaluate import (
     noisy_images,
     predict,
 )
+from aedenoise.evaluation.grid import make_grid_step
 from aedenoise.experiment import DataConfig, Experiment, RunOptions
 from aedenoise.metrics import SSIM_RADIUS
 from aedenoise.ops import native
@@ -33,6 +34,9 @@ from aedenoise.training.task import Params, Task, TrainState, abstract_state, ma
 
 EVAL_BATCH = 256
 SHOWN_IMAGES = 12
+# Artifacts are measured on so many images, and no more pixels.
+GRID_IMAGES = 1024
+GRID_PIXELS = 2**20
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class Bench:
       task: model, corruption, loss and optimizer.
       split: the training images on the devices, as the executor placed them; or None.
       batches: the training batch of each step.
-      eval_fn, predict_fn: compiled evaluation and prediction.
+      eval_fn, predict_fn, grid_fn: compiled evaluation, prediction and measures of artifacts.
     """
 
     experiment: Experiment
@@ -59,6 +63,7 @@ class Bench:
     batches: TrainBatches | ReadAhead
     eval_fn: Callable[[Any, Any, Any], Any]
     predict_fn: Callable[[Any, Any], Any]
+    grid_fn: Callable[[Any, Any], Any]
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -83,6 +88,17 @@ class Bench:
         """Quality over the whole test split."""
         size = -(-EVAL_BATCH // jax.device_count()) * jax.device_count()
         return evaluate(self.eval_fn, params, eval_batches(self.dataset.test.images, size))
+
+    def grid(self, params: Params) -> tuple[dict[str, dict[str, float]], dict[str, np.ndarray]]:
+        """The grid that the decoder leaves, on evenly spaced test images: measures and pictures,
+        see ``evaluation.grid``."""
+        images = self.dataset.test.images
+        height, width, _ = self.image_shape
+        count = min(len(images), GRID_IMAGES, max(16, GRID_PIXELS // (height * width)))
+        chosen = np.linspace(0, len(images) - 1, count).astype(np.int32)
+        batch = next(eval_batches(images[chosen], count))._replace(index=chosen)
+        measures, pictures = jax.device_get(self.grid_fn(params, batch))
+        return jax.tree.map(float, measures), pictures
 
     def examples(self, params: Params) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Some test images, float32 ``[N, H, W, C]``: original, noisy as the evaluation shows
@@ -161,6 +177,9 @@ def set_up(
         batches=batches,
         eval_fn=executor.evaluate(make_eval_step(task.model, task.corrupt, mean_image)),
         predict_fn=jax.jit(lambda params, noisy: predict(task.model, params, noisy)),
+        grid_fn=jax.jit(
+            make_grid_step(task.model, task.corrupt, task.loss, experiment.model.stride)
+        ),
     )
 
 

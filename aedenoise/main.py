@@ -36,7 +36,7 @@ from aedenoise.experiment import (
 )
 
 FLAGS = flags.FLAGS
-MODES = ("train", "eval", "data")
+MODES = ("train", "eval", "data", "artifacts")
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ _flag(_EXPERIMENT, "bool", "icnr", None, "subpixel begins without checkerboards"
 _flag(_EXPERIMENT, "string", "precision", None, _options(PRECISIONS), "model.precision")
 _flag(_EXPERIMENT, "integer", "train_examples", None, "use only so many", "data.train_examples")
 _flag(_EXPERIMENT, "integer", "test_examples", None, "use only so many", "data.test_examples")
-_flag(_RUN, "string", "mode", "train", "train | eval (a trained workdir) | data (a dataset)")
+_flag(_RUN, "string", "mode", "train", "train | eval | data | artifacts")
 _flag(
     _RUN,
     "string",
@@ -157,7 +157,13 @@ def _run(argv: Sequence[str]) -> int:
     if FLAGS.experiment == "list":
         _list_experiments()
         return 0
-    return {"train": _train, "eval": _evaluate, "data": _describe_data}[FLAGS.mode]()
+    modes = {
+        "train": _train,
+        "eval": _evaluate,
+        "data": _describe_data,
+        "artifacts": _show_artifacts,
+    }
+    return modes[FLAGS.mode]()
 
 
 def _train() -> int:
@@ -209,6 +215,16 @@ def _evaluate() -> int:
     from aedenoise.modes import evaluate_run
 
     evaluate_run(experiment, _run_options(workdir.path))
+    return 0
+
+
+def _show_artifacts() -> int:
+    experiment = replace(_named_experiment(), _overrides())
+    _quiet_libraries()
+    from aedenoise.gallery import decoder_gallery
+
+    folder = Path(FLAGS.workdir).expanduser() if FLAGS.workdir else Path("sheets")
+    decoder_gallery(experiment.model, experiment.seed, folder / "artifacts.png")
     return 0
 
 

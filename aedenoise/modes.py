@@ -9,14 +9,15 @@ import dataclasses
 from typing import Any
 
 import jax
+import numpy as np
 
 from aedenoise.bench import Bench, set_up
 from aedenoise.errors import DataError
 from aedenoise.evaluation.evaluate import Results
 from aedenoise.experiment import Experiment, RunOptions
-from aedenoise.records import config_record, evaluation_record, results_record, tables_of
-from aedenoise.reporting.console import Progress, results_table, say
-from aedenoise.reporting.figures import curve_figure, denoised_figure, strip
+from aedenoise.records import Measures, config_record, evaluation_record, results_record, tables_of
+from aedenoise.reporting.console import Progress, artifacts_line, results_table, say
+from aedenoise.reporting.figures import artifacts_figure, curve_figure, denoised_figure, strip
 from aedenoise.reporting.metrics_log import MetricsLog, read_series
 from aedenoise.runtime import prepare_process
 from aedenoise.training import loop
@@ -92,10 +93,12 @@ def train(experiment: Experiment, options: RunOptions) -> dict[str, Any] | None:
         return None
     # None where an earlier session was killed between the last checkpoint and this line.
     evaluation = observer.results or bench.evaluate(state.params)
-    _write_figures(workdir, bench, state.params, evaluation)
-    results = results_record(bench, evaluation, clock)
+    measures, pictures = observer.grid or bench.grid(state.params)
+    _write_figures(workdir, bench, state.params, evaluation, pictures)
+    results = results_record(bench, evaluation, measures, clock)
     write_json(workdir.results, results)
     say(results_table(evaluation))
+    say(artifacts_line(measures))
     speed = f", {clock.images_per_second:,.0f} images/s" if clock.images_per_second else ""
     say(f"{clock.seconds:.1f} s of training{speed} | results and figures are in {workdir.path}")
     return results
@@ -120,9 +123,11 @@ def evaluate_run(experiment: Experiment, options: RunOptions) -> dict[str, Any]:
     step = int(state.step)
     _start_line(bench, options)
     evaluation = bench.evaluate(state.params)
-    results = evaluation_record(bench, evaluation, step)
+    measures, _ = bench.grid(state.params)
+    results = evaluation_record(bench, evaluation, measures, step)
     say(f"checkpoint of step {step} of {workdir.read_config()['total_steps']}")
     say(results_table(evaluation))
+    say(artifacts_line(measures))
     try:
         write_json(workdir.evaluation, results)
     except OSError as error:
@@ -144,6 +149,7 @@ class _Observer:
         clock: loop.Clock,
     ) -> None:
         self.results: Results | None = None
+        self.grid: tuple[Measures, dict[str, np.ndarray]] | None = None
         self._bench = bench
         self._plan = plan
         self._signals = signals
@@ -162,6 +168,10 @@ class _Observer:
     def evaluate(self, step: int, state: TrainState) -> None:
         self.results = self._bench.evaluate(state.params)
         values = {f"eval/{name}": value for name, value in self.results["denoised"].items()}
+        if step == self._plan.total_steps:
+            self.grid = self._bench.grid(state.params)
+            for place, found in self.grid[0].items():
+                values |= {f"artifacts/{place}_{name}": value for name, value in found.items()}
         self._log.write(step, values)
         self._log.write_image(step, "denoised", strip(*self._bench.examples(state.params)))
         epoch = step // self._plan.steps_per_epoch
@@ -206,7 +216,13 @@ def _start_line(bench: Bench, options: RunOptions) -> None:
     )
 
 
-def _write_figures(workdir: Workdir, bench: Bench, params: Params, evaluation: Results) -> None:
+def _write_figures(
+    workdir: Workdir,
+    bench: Bench,
+    params: Params,
+    evaluation: Results,
+    pictures: dict[str, np.ndarray],
+) -> None:
     original, noisy, denoised = bench.examples(params)
     denoised_figure(
         workdir.figures / "denoised.png",
@@ -218,6 +234,15 @@ def _write_figures(workdir: Workdir, bench: Bench, params: Params, evaluation: R
             f"sigma {bench.experiment.noise.level:g}, PSNR "
             f"{evaluation['noisy']['psnr']:.2f} to {evaluation['denoised']['psnr']:.2f} dB"
         ),
+    )
+    artifacts_figure(
+        workdir.figures / "artifacts.png",
+        rows={bench.experiment.label: pictures},
+        titles={
+            "residual": "mean residual",
+            "spectrum": "residual's spectrum",
+            "constant": "constant code",
+        },
     )
     name = bench.experiment.loss
     curve_figure(

@@ -35,13 +35,19 @@ def config_record(bench: Bench) -> dict[str, Any]:
     }
 
 
-def results_record(bench: Bench, results: Results, clock: Clock) -> dict[str, Any]:
+Measures = dict[str, dict[str, float]]
+
+
+def results_record(
+    bench: Bench, results: Results, artifacts: Measures, clock: Clock
+) -> dict[str, Any]:
     """What ``results.json`` holds."""
     speed = clock.images_per_second
     return {
         "experiment": bench.experiment.label,
         "dataset": dataset_record(bench),
         **_to_file(results),
+        "artifacts": artifacts,
         "train": {
             "steps": bench.total_steps,
             "epochs": bench.experiment.epochs,
@@ -53,7 +59,9 @@ def results_record(bench: Bench, results: Results, clock: Clock) -> dict[str, An
     }
 
 
-def evaluation_record(bench: Bench, results: Results, step: int) -> dict[str, Any]:
+def evaluation_record(
+    bench: Bench, results: Results, artifacts: Measures, step: int
+) -> dict[str, Any]:
     """What ``eval.json`` holds."""
     return {
         "experiment": bench.experiment.label,
@@ -61,6 +69,7 @@ def evaluation_record(bench: Bench, results: Results, step: int) -> dict[str, An
         "noise": dataclasses.asdict(bench.experiment.noise),
         "dataset": dataset_record(bench),
         **_to_file(results),
+        "artifacts": artifacts,
         "environment": environment(),
     }
 

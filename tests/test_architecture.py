@@ -27,17 +27,20 @@ ROOMS = {
     "noise": GROUND,
     "losses": GROUND,
     "metrics": GROUND,
+    "artifacts": GROUND | {"ops"},
     "models": GROUND | {"ops"},
     "data": GROUND,
     "training": GROUND | {"models", "noise", "losses", "metrics"},
-    "evaluation": GROUND | {"models", "noise", "losses", "metrics", "training", "workdir"},
+    "evaluation": GROUND
+    | {"artifacts", "models", "noise", "losses", "metrics", "training", "workdir"},
     "reporting": GROUND,
     "bench": GROUND | {"data", "evaluation", "metrics", "ops", "training"},
     "records": GROUND | {"bench", "evaluation", "training"},
     "modes": GROUND
     | {"bench", "records", "reporting", "evaluation", "runtime", "training", "workdir"},
     "datasheet": GROUND | {"data", "reporting"},
-    "main": GROUND | {"named", "workdir", "modes", "datasheet", "reporting"},
+    "gallery": GROUND | {"artifacts", "evaluation", "models", "reporting"},
+    "main": GROUND | {"named", "workdir", "modes", "datasheet", "gallery", "reporting"},
 }
 # Libraries that live in one room, so that they can be replaced there.
 HOMES = {

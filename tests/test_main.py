@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import signal
 import subprocess
@@ -148,9 +149,27 @@ def finished(command: Command, tmp_path_factory: pytest.TempPathFactory) -> tupl
 
 
 @pytest.mark.end_to_end
+def test_the_artifacts_of_all_decoders_are_drawn(command: Command, tmp_path: Path) -> None:
+    done = command("--mode=artifacts", f"--workdir={tmp_path}", "--encoder_features=8,8")
+    assert done.returncode == 0, done.stderr
+    rows = {line[:28].strip(): line[28:].split() for line in done.stdout.splitlines()}
+    assert rows["upsample"] == rows["subpixel"] == ["0.000", "0.000"]
+    assert float(rows["transpose"][0]) > 0.5
+    assert rows["transpose k4"][0] == "0.000"  # the stride divides the kernel
+    assert float(rows["transpose k4"][1]) > 0.1  # yet random kernels leave a grid
+    assert (tmp_path / "artifacts.png").stat().st_size > 10_000
+
+
+@pytest.mark.end_to_end
 def test_a_run_leaves_everything_it_promises(finished: tuple[Path, str]) -> None:
     workdir, printed = finished
     results = json.loads((workdir / "results.json").read_text())
+    assert set(results["artifacts"]) == {"residual", "gradient", "constant"}
+    assert all(
+        math.isfinite(value) for found in results["artifacts"].values() for value in found.values()
+    )
+    assert (workdir / "figures" / "artifacts.png").exists()
+    assert "artifacts/residual_excess_2" in (workdir / "metrics.jsonl").read_text()
     config = json.loads((workdir / "config.json").read_text())
     assert {p.name for p in workdir.iterdir()} == {
         "config.json",

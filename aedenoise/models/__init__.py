@@ -8,7 +8,7 @@ from aedenoise.models.decoders import (
     TransposeDecoder,
     UpsampleDecoder,
 )
-from aedenoise.models.encoders import Encoder, Remembered
+from aedenoise.models.encoders import Encoder, Remembered, constant_code
 
 __all__ = [
     "AdditiveDecoder",
@@ -20,5 +20,6 @@ __all__ = [
     "TransposeDecoder",
     "UpsampleDecoder",
     "build_autoencoder",
+    "constant_code",
     "to_image",
 ]

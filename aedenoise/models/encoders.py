@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from aedenoise import ops
@@ -24,6 +26,27 @@ class Remembered(NamedTuple):
 
     code: Array
     places: tuple[Array, ...]
+
+
+def constant_code(code: Array | Remembered, stride: int) -> Array | Remembered:
+    """One code that is the same everywhere: the mean over examples and places, ``[1, h, w, F]``.
+    Remembered maxima are put into the first place of each block, as of a constant image."""
+    if isinstance(code, Remembered):
+        mean = constant_code(code.code, stride)
+        assert isinstance(mean, Array)
+        return Remembered(mean, tuple(_first_places(places, stride) for places in code.places))
+    mean = jnp.mean(code, axis=(0, 1, 2), keepdims=True)
+    return jnp.broadcast_to(mean, (1, *code.shape[1:]))
+
+
+def _first_places(places: Array, stride: int) -> Array:
+    _, height, width, _ = places.shape
+    rows, columns = (np.arange(n) for n in (height, width))
+    first = np.outer(
+        (rows % stride == 0) & (rows < height // stride * stride),
+        (columns % stride == 0) & (columns < width // stride * stride),
+    )
+    return jnp.broadcast_to(first[None, :, :, None], (1, *places.shape[1:]))
 
 
 class Encoder(nn.Module):

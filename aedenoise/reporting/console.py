@@ -53,6 +53,16 @@ def results_table(results: Mapping[str, Mapping[str, float]]) -> str:
     return "\n".join(lines)
 
 
+def artifacts_line(measures: Mapping[str, Mapping[str, float]]) -> str:
+    """The grid that the decoder leaves, in one line."""
+    residual, constant = measures["residual"], measures["constant"]
+    return (
+        f"grid of 2 and 4 pixels: {residual['excess_2']:+.1%}, {residual['excess_4']:+.1%} power "
+        f"in the residual, {constant['spread_2']:.4f}, {constant['spread_4']:.4f} on a constant "
+        "code"
+    )
+
+
 class Progress(AbstractContextManager["Progress"]):
     """A bar over training steps with loss, images per second and time left.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -14,6 +14,7 @@ from aedenoise.files import write_atomically
 
 matplotlib.use("Agg")
 Series = tuple[Sequence[int], Sequence[float]]
+_MANY = 4
 
 
 def denoised_figure(
@@ -90,6 +91,45 @@ def curve_figure(
     _write(path, figure, title)
 
 
+def artifacts_figure(
+    path: Path, *, rows: Mapping[str, Mapping[str, np.ndarray]], titles: Mapping[str, str]
+) -> None:
+    """Writes a PNG with a row for each decoder and a column for each kind of picture; the other
+    way round where there are many decoders.
+
+    Args:
+      path: the file; its folder is made.
+      rows: for each name its pictures ``[H, W]``, by the keys of ``titles``.
+      titles: what each kind of picture is called.
+
+    Residuals are shown around zero, all else from its least to its greatest value.
+    """
+    across = len(rows) > _MANY
+    shape = (len(titles), len(rows)) if across else (len(rows), len(titles))
+    figure = Figure(figsize=(1.5 * shape[1] + 0.6, 1.6 * shape[0] + 0.4), dpi=110)
+    grid = figure.subplots(*shape, squeeze=False)
+    for pictures, axes in zip(rows.values(), grid.T if across else grid, strict=True):
+        for kind, axis in zip(titles, axes, strict=True):
+            axis.set_xticks([])
+            axis.set_yticks([])
+            picture = pictures[kind]
+            most = float(np.abs(picture).max()) or 1.0
+            signed = kind == "residual"
+            axis.imshow(
+                picture,
+                cmap="RdBu_r" if signed else "viridis",
+                vmin=-most if signed else float(picture.min()),
+                # A constant has no least and greatest value.
+                vmax=most if signed else max(float(picture.max()), float(picture.min()) + 1e-4),
+            )
+    above, beside = (list(rows), list(titles.values()))[:: 1 if across else -1]
+    for text, axis in zip(above, grid[0], strict=True):
+        axis.set_title(text.replace(" ", "\n") if across else text, fontsize=8)
+    for text, axis in zip(beside, grid[:, 0], strict=True):
+        axis.set_ylabel(text.replace(", ", ",\n"), fontsize=8)
+    _write(path, figure, "")
+
+
 def contact_sheet(
     path: Path, *, rows: Sequence[np.ndarray], names: Sequence[str], title: str
 ) -> None:
@@ -115,7 +155,8 @@ def contact_sheet(
 
 
 def _write(path: Path, figure: Figure, title: str) -> None:
-    figure.suptitle(title, fontsize=9)
+    if title:
+        figure.suptitle(title, fontsize=9)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", bbox_inches="tight", metadata={"Software": None})
     path.parent.mkdir(parents=True, exist_ok=True)

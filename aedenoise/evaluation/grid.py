@@ -1,0 +1,84 @@
+"""The grid that a decoder leaves: in its errors, in its gradients, and on a constant code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from aedenoise import artifacts
+from aedenoise.batch import Batch
+from aedenoise.evaluation.evaluate import evaluation_key, noisy_images
+from aedenoise.losses import Loss
+from aedenoise.models import Autoencoder, constant_code, to_image
+from aedenoise.noise import Corruption
+from aedenoise.training.step import scale
+from aedenoise.training.task import Params
+
+# Places this near to a border show padding, not the grid.
+_BORDER_SHARE = 4
+Grid = tuple[dict[str, dict[str, Array]], dict[str, Array]]
+
+
+def make_grid_step(
+    model: Autoencoder, corrupt: Corruption, loss: Loss, stride: int
+) -> Callable[[Params, Batch], Grid]:
+    """The pure function ``(params, batch) -> (measures, pictures)``.
+
+    Measures, see ``aedenoise.artifacts``: of the ``residual`` (denoised minus original) and of
+    the ``gradient`` of the loss by the noisy input ``polyphase_2``, ``polyphase_4``, ``excess_2``
+    and ``excess_4``; of the ``constant`` response ``spread_2`` and ``spread_4``, in units of the
+    [0, 1] range. Pictures, ``[H, W]``: the ``residual``'s mean, its ``spectrum`` (log10 of the mean
+    power, zero frequency in the middle), and the ``constant`` response.
+    """
+
+    def grid_step(params: Params, batch: Batch) -> Grid:
+        variables = {"params": params}
+        clean = scale(batch.image)
+        noisy = noisy_images(corrupt, evaluation_key(), batch)
+
+        def total_loss(noisy: Array) -> tuple[Array, Array]:
+            logits: Any = model.apply(variables, noisy)
+            return jnp.sum(loss(logits, clean)), logits
+
+        gradient, logits = jax.grad(total_loss, has_aux=True)(noisy)
+        residual = to_image(logits) - clean
+        response = constant_response(model, params, noisy, stride)
+        inner = _without_border(response)
+        measures = {
+            "residual": artifacts.measures(residual),
+            "gradient": artifacts.measures(gradient),
+            "constant": {
+                f"spread_{period}": artifacts.phase_spread(inner, period)
+                for period in artifacts.PERIODS
+            },
+        }
+        spectrum = jnp.mean(jnp.square(jnp.abs(jnp.fft.fft2(residual, axes=(1, 2)))), axis=(0, 3))
+        pictures = {
+            "residual": jnp.mean(residual, axis=(0, 3)),
+            "spectrum": jnp.log10(jnp.fft.fftshift(spectrum) + 1e-12),
+            "constant": jnp.mean(response, axis=(0, 3)),
+        }
+        return measures, pictures
+
+    return grid_step
+
+
+def constant_response(model: Autoencoder, params: Params, image: Array, stride: int) -> Array:
+    """What the decoder makes of the mean code of ``image`` at every place, ``[1, H, W, C]`` in
+    [0, 1]. A decoder that leaves no grid makes one value of it, up to its borders."""
+    variables = {"params": params}
+    code: Any = model.apply(variables, image, method="encode")
+    logits: Any = model.apply(variables, constant_code(code, stride), method="decode")
+    return to_image(logits)
+
+
+def _without_border(image: Array) -> Array:
+    height, width = image.shape[1:3]
+    # Whole blocks of the largest period, so that phases keep their places.
+    period = max(artifacts.PERIODS)
+    top, left = (n // _BORDER_SHARE // period * period for n in (height, width))
+    return image[:, top : height - top, left : width - left]

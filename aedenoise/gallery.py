@@ -1,0 +1,71 @@
+"""``--mode=artifacts``: the grids of all decoders in one figure, before any training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from aedenoise import artifacts
+from aedenoise.errors import StorageError
+from aedenoise.evaluation.grid import constant_response
+from aedenoise.experiment import DECODERS, ModelConfig
+from aedenoise.models import build_autoencoder
+from aedenoise.reporting.console import say
+from aedenoise.reporting.figures import artifacts_figure
+
+_IMAGES = 8
+_TITLES = {"overlap": "overlap of kernels", "constant": "untrained, constant code"}
+
+
+def decoder_gallery(config: ModelConfig, seed: int, path: Path) -> None:
+    """Prints how uneven each decoder's overlap and untrained response are, and draws both.
+
+    Widths, kernel, stride and stages are those of ``config``. The response is that of a code which
+    is the same everywhere, to white noise in seven places of each side; ``seed`` draws both.
+    """
+    size = 7 * config.downsampling
+    image = jax.random.uniform(jax.random.key(seed), (_IMAGES, size, size, 1))
+    rows: dict[str, dict[str, np.ndarray]] = {}
+    say(f"{'uneven, (max - min) / mean':<28}{'overlap':>10}{'response':>10}")
+    for name, variant in _variants(config):
+        model = build_autoencoder(variant, lowering="plain")
+        params: Any = model.init(jax.random.key(seed), image[:1])["params"]
+        response = np.asarray(constant_response(model, params, image, variant.stride))[0, :, :, 0]
+        overlap = artifacts.overlap_map(artifacts.stages_of(variant), 7)
+        border = 2 * config.downsampling
+        measured = [artifacts.unevenness(picture, border) for picture in (overlap, response)]
+        say(f"{name:<28}{measured[0]:>10.3f}{measured[1]:>10.3f}")
+        rows[name] = {"overlap": overlap, "constant": response}
+    try:
+        artifacts_figure(path, rows=rows, titles=_TITLES)
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror}; name a --workdir") from error
+    say(f"figure: {path}")
+
+
+def _variants(config: ModelConfig) -> Iterator[tuple[str, ModelConfig]]:
+    """Every decoder that ``config``'s widths allow, with its variants."""
+    base = replace(config, decoder="upsample", order="conv_resize", tail=True, icnr=True)
+    for decoder in DECODERS:
+        if decoder == "bilinear_additive" and any(
+            width % base.stride**2 for width in (*base.encoder_features, *base.decoder_features)
+        ):
+            continue
+        if decoder == "max_unpool" and base.decoder_features != base.encoder_features[::-1]:
+            continue
+        variant = replace(base, decoder=decoder)
+        yield decoder, variant
+        if decoder == "upsample":
+            yield f"{decoder} resize_conv", replace(variant, order="resize_conv")
+        if decoder == "subpixel":
+            yield f"{decoder} noicnr", replace(variant, icnr=False)
+        if decoder == "transpose":
+            yield f"{decoder} notail", replace(variant, tail=False)
+            for kernel in (2, 4, 5, 6):
+                if kernel != base.kernel_size:
+                    yield f"{decoder} k{kernel}", replace(variant, kernel_size=kernel)
