@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from aedenoise.experiment import ModelConfig
+from aedenoise.experiment import TAIL_SIDE, ModelConfig
 from aedenoise.ops import phases
 
 # Kind of stage, kernel side, factor.
@@ -28,7 +28,7 @@ def stages_of(config: ModelConfig) -> list[Stage]:
     enlarge: Stage = ("spread" if config.decoder == "unpool" else "repeat", 0, s)
     conv: Stage = ("conv", k, 1)
     count = len(config.decoder_features)
-    tail = [conv] if config.tail else []
+    tail: list[Stage] = [("conv", TAIL_SIDE, 1)] if config.tail else []
     if config.decoder == "transpose":
         return [("transpose", k, s)] * count + tail
     if config.decoder in ("subpixel", "max_unpool"):

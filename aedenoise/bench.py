@@ -51,6 +51,7 @@ class Bench:
       task: model, corruption, loss and optimizer.
       split: the training images on the devices, as the executor placed them; or None.
       batches: the training batch of each step.
+      total_steps: training steps in the whole run.
       eval_fn, predict_fn, grid_fn: compiled evaluation, prediction and measures of artifacts.
     """
 
@@ -61,6 +62,7 @@ class Bench:
     task: Task
     split: Any
     batches: TrainBatches | ReadAhead
+    total_steps: int
     eval_fn: Callable[[Any, Any, Any], Any]
     predict_fn: Callable[[Any, Any], Any]
     grid_fn: Callable[[Any, Any], Any]
@@ -70,11 +72,6 @@ class Bench:
         """Height, width and channels."""
         height, width, channels = self.dataset.train.images.shape[1:]
         return height, width, channels
-
-    @property
-    def total_steps(self) -> int:
-        """Training steps in the whole run."""
-        return self.batches.steps_per_epoch * self.experiment.epochs
 
     def step_fn(self, state: Any, key: Any, batch: Any, *, axis_name: str | None = None) -> Any:
         """The pure training step of this experiment."""
@@ -120,9 +117,11 @@ def set_up(
     *,
     notify: Callable[[str], None],
     training: bool = True,
+    total_steps: int | None = None,
 ) -> Bench:
     """Checks the devices, loads the data (``notify`` gets a line before anything slow), and
     builds the functions of a run. Without ``training``, the batch size need not fit the devices.
+    The run has ``total_steps`` updates, or else the experiment's epochs.
 
     Raises:
       UsageError: if devices, image size and experiment do not fit together.
@@ -160,12 +159,8 @@ def set_up(
     split, batches = _training_data(experiment, executor, dataset, training)
     lowering = _lowering(options.lowering, notify)
     _say_where_precision_is_missing(experiment.model.precision, notify)
-    task = make_task(
-        experiment,
-        channels=channels,
-        total_steps=batches.steps_per_epoch * experiment.epochs,
-        lowering=lowering,
-    )
+    total_steps = total_steps or batches.steps_per_epoch * experiment.epochs
+    task = make_task(experiment, channels=channels, total_steps=total_steps, lowering=lowering)
     mean_image = (mean_of(dataset.train.images) / 255.0).astype(np.float32)
     return Bench(
         experiment=experiment,
@@ -175,6 +170,7 @@ def set_up(
         task=task,
         split=split,
         batches=batches,
+        total_steps=total_steps,
         eval_fn=executor.evaluate(make_eval_step(task.model, task.corrupt, mean_image)),
         predict_fn=jax.jit(lambda params, noisy: predict(task.model, params, noisy)),
         grid_fn=jax.jit(

@@ -25,6 +25,8 @@ DECODERS = (
     "unpool",
     "max_unpool",
 )
+# Side of the kernel of the convolution behind a decoder's last enlargement.
+TAIL_SIDE = 3
 ORDERS = ("conv_resize", "resize_conv")
 # Decoders that enlarge by a rule, before or behind a convolution.
 _RESIZING = ("upsample", "bilinear", "bicubic", "unpool")
@@ -102,7 +104,7 @@ class ModelConfig:
       encoder_features: channels of each encoder stage; each stage divides height and width
         by ``stride``.
       decoder_features: channels of each decoder stage; as many stages as the encoder has.
-      kernel_size: side of the decoder's kernels, in pixels.
+      kernel_size: side of the decoder's kernels, in pixels; a tail's is 3.
       stride: factor of each pool and of each enlargement.
       order: of decoders that enlarge by a rule: ``conv_resize`` or ``resize_conv``.
       tail: whether a convolution of stride 1 follows the last enlargement.

@@ -47,6 +47,19 @@ def exclusive_lock(path: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def lock_if_free(path: Path) -> Iterator[bool]:
+    """Holds the lock on ``path``, or gives False where another process does; the system takes it
+    back from a process that died. Other machines see it where the file system has ``flock``."""
+    with open(path, "ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
 def cache_folder() -> Path:
     """Where this package keeps what it can make again: ``$XDG_CACHE_HOME/aedenoise``, or
     ``~/.cache/aedenoise``. It need not exist."""

@@ -7,13 +7,14 @@ The only module that knows flags. Nothing heavy is imported before they are know
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from absl import app, flags
 
@@ -35,8 +36,11 @@ from aedenoise.experiment import (
     replace,
 )
 
+if TYPE_CHECKING:
+    from aedenoise.study.design import Study
+
 FLAGS = flags.FLAGS
-MODES = ("train", "eval", "data", "artifacts")
+MODES = ("train", "eval", "data", "artifacts", "compare", "report")
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ def _options(names: Sequence[str]) -> str:
     return " | ".join(names)
 
 
-_EXPERIMENT, _RUN = "experiment", "run"
+_EXPERIMENT, _RUN, _COMPARE = "experiment", "run", "compare"
 _flag(_EXPERIMENT, "string", "experiment", None, "start from a named experiment; 'list' shows them")
 _flag(_EXPERIMENT, "string", "decoder", None, _options(DECODERS), "model.decoder")
 _flag(
@@ -104,7 +108,7 @@ _flag(_EXPERIMENT, "bool", "icnr", None, "subpixel begins without checkerboards"
 _flag(_EXPERIMENT, "string", "precision", None, _options(PRECISIONS), "model.precision")
 _flag(_EXPERIMENT, "integer", "train_examples", None, "use only so many", "data.train_examples")
 _flag(_EXPERIMENT, "integer", "test_examples", None, "use only so many", "data.test_examples")
-_flag(_RUN, "string", "mode", "train", "train | eval | data | artifacts")
+_flag(_RUN, "string", "mode", "train", _options(MODES))
 _flag(
     _RUN,
     "string",
@@ -124,6 +128,20 @@ _flag(_RUN, "integer", "steps_per_call", 0, "steps in one call of the device; 0:
 _flag(_RUN, "integer", "log_every", 20, "steps between lines of metrics.jsonl")
 _flag(_RUN, "integer", "save_every", 200, "steps between checkpoints, beside epoch ends")
 _flag(_RUN, "integer", "eval_every", 1, "epochs between evaluations")
+_flag(
+    _COMPARE,
+    "list",
+    "decoders",
+    None,
+    "as upsample,transpose:k4:notail; the first is compared with",
+)
+_flag(_COMPARE, "list", "datasets", None, "of the grid, as --dataset")
+_flag(_COMPARE, "list", "noise_levels", None, "of the grid, as --noise_level")
+_flag(_COMPARE, "list", "match", None, "equal parameters | multiply_adds | latency | widths")
+_flag(_COMPARE, "list", "steps", None, "lengths of training, in updates")
+_flag(_COMPARE, "integer", "seeds", None, "how many, from --seed on")
+_flag(_COMPARE, "integer", "seeds_at_once", 0, "trained together; 0: 1 on CPU, 8 elsewhere")
+_flag(_COMPARE, "string", "part", "1/1", "as 2/3: only the second of three parts of the cells")
 _flag(_RUN, "bool", "debug", False, "show the traceback of an error")
 
 
@@ -131,7 +149,11 @@ def help_text() -> str:
     """All flags of the package on one screen, with the defaults that will be used."""
     default = Experiment()
     lines = ["python -m aedenoise.main [--flag=value ...]    (--helpfull also lists absl's flags)"]
-    for group, title in ((_EXPERIMENT, "The experiment:"), (_RUN, "The run:")):
+    for group, title in (
+        (_EXPERIMENT, "The experiment:"),
+        (_COMPARE, "The grid of --mode=compare:"),
+        (_RUN, "The run:"),
+    ):
         lines.append(title)
         for flag in (f for f in _FLAGS if f.group == group):
             value = _field(default, flag.field) if flag.field else FLAGS[flag.name].default
@@ -162,6 +184,8 @@ def _run(argv: Sequence[str]) -> int:
         "eval": _evaluate,
         "data": _describe_data,
         "artifacts": _show_artifacts,
+        "compare": _compare,
+        "report": _report,
     }
     return modes[FLAGS.mode]()
 
@@ -225,6 +249,79 @@ def _show_artifacts() -> int:
 
     folder = Path(FLAGS.workdir).expanduser() if FLAGS.workdir else Path("sheets")
     decoder_gallery(experiment.model, experiment.seed, folder / "artifacts.png")
+    return 0
+
+
+def _compare() -> int:
+    from aedenoise.named import find_study
+    from aedenoise.study.design import Study
+
+    for flag, instead in _PER_DECODER.items():
+        if FLAGS[flag].value is not None:
+            raise UsageError(f"--mode=compare does not take --{flag}; use {instead}")
+    named = Study(base=Experiment()) if FLAGS.experiment is None else find_study(FLAGS.experiment)
+    study = _with_grid(named)
+    folder = Path("runs") / f"compare-{study.name or 'decoders'}"
+    options = _run_options(folder)
+    part = _part(FLAGS.part)
+    if FLAGS.seeds_at_once < 0:
+        raise UsageError(f"seeds_at_once must be 0 (automatic) or more: {FLAGS.seeds_at_once}")
+    _quiet_libraries()
+    from aedenoise.compare import compare
+
+    compare(study, options, seeds_at_once=FLAGS.seeds_at_once, part=part)
+    return 0
+
+
+# Flags of one network that a comparison says per decoder or per grid.
+_PER_DECODER = {
+    "decoder": "--decoders=upsample,transpose:k4",
+    "order": "--decoders=upsample:resize_conv",
+    "tail": "--decoders=transpose:notail",
+    "icnr": "--decoders=subpixel:noicnr",
+    "epochs": "--steps=1000",
+}
+
+
+def _with_grid(study: Study) -> Study:
+    """``study`` with what flags say of it."""
+    values: dict[str, Any] = {"base": replace(study.base, _overrides())}
+    if FLAGS.dataset is not None:
+        values["datasets"] = (FLAGS.dataset,)
+    if FLAGS.noise_level is not None:
+        values["noise_levels"] = (FLAGS.noise_level,)
+    for flag, field, convert in (
+        ("decoders", "decoders", str),
+        ("datasets", "datasets", str),
+        ("noise_levels", "noise_levels", float),
+        ("match", "matches", str),
+        ("steps", "steps", int),
+    ):
+        given = FLAGS[flag].value
+        if given is not None:
+            try:
+                values[field] = tuple(convert(value.strip()) for value in given)
+            except ValueError:
+                raise UsageError(f"--{flag} takes numbers, not {','.join(given)}") from None
+    if FLAGS.seeds is not None:
+        values["seeds"] = FLAGS.seeds
+    return dataclasses.replace(study, **values)
+
+
+def _part(text: str) -> tuple[int, int]:
+    which, _, of = text.partition("/")
+    if which.isdecimal() and of.isdecimal() and 1 <= int(which) <= int(of):
+        return int(which), int(of)
+    raise UsageError(f"--part is the first to the last of all parts, as 2/3, not {text!r}")
+
+
+def _report() -> int:
+    if FLAGS.workdir is None:
+        raise UsageError("--mode=report needs --workdir, the folder of a comparison")
+    _quiet_libraries()
+    from aedenoise.compare import report_study
+
+    report_study(Path(FLAGS.workdir).expanduser())
     return 0
 
 

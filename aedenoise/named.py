@@ -8,11 +8,13 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 from aedenoise.errors import UsageError, nearest
 from aedenoise.experiment import Experiment
+from aedenoise.study.design import Study
 
 
 def named_experiments() -> dict[str, str]:
@@ -30,6 +32,13 @@ def find_experiment(name: str) -> Experiment:
     if not isinstance(found, Experiment) or found.name != name:
         raise UsageError(f"experiments/{name}.py must define EXPERIMENT with name={name!r}")
     return found
+
+
+def find_study(name: str) -> Study:
+    """The comparison that a named experiment's file defines as STUDY; or of its experiment."""
+    experiment = find_experiment(name)
+    study = getattr(_module(name), "STUDY", None) or Study(base=experiment)
+    return replace(study, name=name)
 
 
 def _module(name: str) -> ModuleType:

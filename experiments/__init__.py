@@ -3,6 +3,8 @@
 NAMES = (
     "part2_notmnist_upsample",
     "part3_mnist_transpose",
+    "upsample_vs_transpose",
+    "decoder_budget",
     "mnist_quality",
     "likeness",
     "keras_blog",

@@ -7,6 +7,7 @@ Answer: yes; 13.86 dB from 10.98 dB after 4 epochs, in 14 s; seed 0.
 """
 
 from aedenoise.experiment import DataConfig, Experiment, ModelConfig
+from aedenoise.study.design import Study
 
 EXPERIMENT = Experiment(
     name="debug",
@@ -15,3 +16,6 @@ EXPERIMENT = Experiment(
     batch_size=64,
     epochs=4,
 )
+
+# Of --mode=compare --experiment=debug.
+STUDY = Study(base=EXPERIMENT, steps=(60,), seeds=3)

@@ -20,7 +20,7 @@ ROOMS = {
     "files": set(),
     "batch": set(),
     "experiment": {"errors"},
-    "named": {"errors", "experiment"},
+    "named": {"errors", "experiment", "study"},
     "workdir": GROUND,
     "runtime": GROUND,
     "ops": GROUND,
@@ -40,7 +40,11 @@ ROOMS = {
     | {"bench", "records", "reporting", "evaluation", "runtime", "training", "workdir"},
     "datasheet": GROUND | {"data", "reporting"},
     "gallery": GROUND | {"artifacts", "evaluation", "models", "reporting"},
-    "main": GROUND | {"named", "workdir", "modes", "datasheet", "gallery", "reporting"},
+    "study": GROUND
+    | {"artifacts", "bench", "data", "evaluation", "metrics", "models", "reporting", "training"},
+    "compare": GROUND | {"bench", "reporting", "runtime", "study", "training"},
+    "main": GROUND
+    | {"compare", "study", "named", "workdir", "modes", "datasheet", "gallery", "reporting"},
 }
 # Libraries that live in one room, so that they can be replaced there.
 HOMES = {
@@ -50,7 +54,7 @@ HOMES = {
     "grain": {"data/streaming.py"},
     "PIL": {"data/glyphs/render.py", "data/images.py", "data/user_files.py"},
     "fontTools": {"data/glyphs/fonts.py"},
-    "matplotlib": {"reporting/figures.py"},
+    "matplotlib": {"reporting/figures.py", "reporting/study_figures.py"},
     "tensorboardX": {"reporting/metrics_log.py"},
     "tqdm": {
         "reporting/console.py",
@@ -59,6 +63,7 @@ HOMES = {
         "data/glyphs/__main__.py",
         "data/user_files.py",
     },
+    "scipy": {"study/statistics.py"},
     "optax": {"training/optimizer.py", "training/step.py", "training/task.py"},
 }
 

@@ -47,14 +47,10 @@ def make_grid_step(
         gradient, logits = jax.grad(total_loss, has_aux=True)(noisy)
         residual = to_image(logits) - clean
         response = constant_response(model, params, noisy, stride)
-        inner = _without_border(response)
         measures = {
             "residual": artifacts.measures(residual),
             "gradient": artifacts.measures(gradient),
-            "constant": {
-                f"spread_{period}": artifacts.phase_spread(inner, period)
-                for period in artifacts.PERIODS
-            },
+            "constant": spreads(response),
         }
         spectrum = jnp.mean(jnp.square(jnp.abs(jnp.fft.fft2(residual, axes=(1, 2)))), axis=(0, 3))
         pictures = {
@@ -74,6 +70,14 @@ def constant_response(model: Autoencoder, params: Params, image: Array, stride: 
     code: Any = model.apply(variables, image, method="encode")
     logits: Any = model.apply(variables, constant_code(code, stride), method="decode")
     return to_image(logits)
+
+
+def spreads(response: Array) -> dict[str, Array]:
+    """``spread_2`` and ``spread_4`` of a constant response, away from its borders."""
+    inner = _without_border(response)
+    return {
+        f"spread_{period}": artifacts.phase_spread(inner, period) for period in artifacts.PERIODS
+    }
 
 
 def _without_border(image: Array) -> Array:

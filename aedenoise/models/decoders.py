@@ -15,6 +15,7 @@ from flax.linen import initializers
 from jax import Array
 
 from aedenoise import ops
+from aedenoise.experiment import TAIL_SIDE
 from aedenoise.models.encoders import Remembered
 from aedenoise.models.initializers import he_normal, icnr
 from aedenoise.models.layers import Convolution
@@ -26,7 +27,7 @@ class _Decoder(nn.Module):
     Attributes:
       features: channels of each stage.
       channels: channels of the image.
-      kernel_size: side of the kernels, in pixels.
+      kernel_size: side of the kernels, in pixels, but for the tail's 3.
       stride: factor of each enlargement.
       lowering, precision: see ``ops.convolutions`` and ``Convolution``.
     """
@@ -44,10 +45,12 @@ class _Decoder(nn.Module):
         operation: Callable[[Array, Array, Array], Array],
         name: str,
         kernel_init: initializers.Initializer | None = None,
+        *,
+        side: int | None = None,
     ) -> Convolution:
         return Convolution(
             features,
-            self.kernel_size,
+            side or self.kernel_size,
             operation,
             kernel_init or he_normal(),
             self.precision,
@@ -56,6 +59,12 @@ class _Decoder(nn.Module):
 
     def _conv(self, x: Array, kernel: Array, bias: Array, *, relu: bool = False) -> Array:
         return ops.conv(x, kernel, bias, relu=relu, lowering=self.lowering)
+
+    def _tail(self, x: Array) -> Array:
+        """The convolution of stride 1 behind the last enlargement: always 3x3, so that kernels of
+        other sides differ in what they enlarge."""
+        tail: Array = self._layer(self.channels, self._conv, "output", side=TAIL_SIDE)(x)
+        return tail
 
     def _widths(self, tail: bool) -> list[int]:
         """Channels of each stage; without a tail the last stage makes the image itself."""
@@ -90,7 +99,7 @@ class UpsampleDecoder(_Decoder):
             last = not self.tail and stage == len(widths) - 1
             operation = partial(self._enlarge_conv, relu=not last)
             x = self._layer(features, operation, "output" if last else f"conv{stage}")(x)
-        return self._layer(self.channels, self._conv, "output")(x) if self.tail else x
+        return self._tail(x) if self.tail else x
 
     def _enlarge_conv(self, x: Array, kernel: Array, bias: Array, *, relu: bool = False) -> Array:
         if self.method == "nearest":  # at low resolution, where the copies are one pixel
@@ -125,7 +134,7 @@ class AdditiveDecoder(_Decoder):
             x = ops.bilinear_additive(x, self.stride)
             operation = partial(self._conv, relu=not last)
             x = self._layer(features, operation, "output" if last else f"conv{stage}")(x)
-        return self._layer(self.channels, self._conv, "output")(x) if self.tail else x
+        return self._tail(x) if self.tail else x
 
 
 class TransposeDecoder(_Decoder):
@@ -150,7 +159,7 @@ class TransposeDecoder(_Decoder):
             )
             name = f"conv_transpose{stage}"
             x = self._layer(features, enlarge, name, he_normal(self.stride))(x)
-        return self._layer(self.channels, self._conv, "output")(x) if self.tail else x
+        return self._tail(x) if self.tail else x
 
 
 class SubpixelDecoder(_Decoder):
@@ -176,7 +185,7 @@ class SubpixelDecoder(_Decoder):
             operation = partial(self._conv, relu=not last)
             layer = self._layer(features * self.stride**2, operation, f"conv{stage}", kernel_init)
             x = ops.depth_to_space(layer(x), self.stride)
-        return self._layer(self.channels, self._conv, "output")(x) if self.tail else x
+        return self._tail(x) if self.tail else x
 
 
 class MaxUnpoolDecoder(_Decoder):
@@ -190,7 +199,7 @@ class MaxUnpoolDecoder(_Decoder):
             operation = partial(self._conv, relu=True)
             x = self._layer(places.shape[-1], operation, f"conv{stage}")(x)
             x = ops.max_unpool(x, places, self.stride)
-        return self._layer(self.channels, self._conv, "output")(x)
+        return self._tail(x)
 
 
 DecoderMaker = Callable[..., Any]

@@ -52,7 +52,7 @@ def denoised_figure(
     grid[3, 0].set_ylabel("residual", fontsize=8)
     for column in range(columns):
         grid[3, column].imshow(residual[column], cmap="RdBu_r", vmin=-0.5, vmax=0.5)
-    _write(path, figure, title)
+    write_figure(path, figure, title)
 
 
 def curve_figure(
@@ -88,7 +88,7 @@ def curve_figure(
     losses.set_ylabel(loss_name)
     ratios.set_ylabel("dB")
     figure.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=3)
-    _write(path, figure, title)
+    write_figure(path, figure, title)
 
 
 def artifacts_figure(
@@ -127,7 +127,7 @@ def artifacts_figure(
         axis.set_title(text.replace(" ", "\n") if across else text, fontsize=8)
     for text, axis in zip(beside, grid[:, 0], strict=True):
         axis.set_ylabel(text.replace(", ", ",\n"), fontsize=8)
-    _write(path, figure, "")
+    write_figure(path, figure, "")
 
 
 def contact_sheet(
@@ -151,10 +151,11 @@ def contact_sheet(
     axis.set_xticks([])
     axis.tick_params(length=0)
     axis.set_frame_on(False)
-    _write(path, figure, title)
+    write_figure(path, figure, title)
 
 
-def _write(path: Path, figure: Figure, title: str) -> None:
+def write_figure(path: Path, figure: Figure, title: str) -> None:
+    """Writes a PNG, the same bytes for the same figure; its folder is made."""
     if title:
         figure.suptitle(title, fontsize=9)
     buffer = io.BytesIO()

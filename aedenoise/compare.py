@@ -1,0 +1,173 @@
+"""``--mode=compare`` and ``--mode=report``: a grid of training runs, and what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import jax
+
+from aedenoise.bench import set_up
+from aedenoise.errors import CheckpointError
+from aedenoise.experiment import RunOptions
+from aedenoise.files import write_atomically
+from aedenoise.reporting.console import say
+from aedenoise.runtime import prepare_process
+from aedenoise.study import report
+from aedenoise.study.cells import Finished, Runner
+from aedenoise.study.design import Cell, Study, display_name
+from aedenoise.study.drawing import draw
+from aedenoise.study.folder import Networks, StudyFolder
+from aedenoise.study.matching import match_networks
+from aedenoise.training.parallel import automatic_steps_per_call
+from aedenoise.training.preemption import StopSignals
+
+# Seeds of one call on an accelerator; a CPU is busy with one.
+_SEEDS_AT_ONCE = 8
+
+
+def compare(
+    study: Study, options: RunOptions, *, seeds_at_once: int = 0, part: tuple[int, int] = (1, 1)
+) -> bool:
+    """Trains the cells of ``study`` that nobody has trained yet, and writes the reports.
+
+    Args:
+      study: the comparison.
+      options: as of a run; ``workdir`` is the folder of the study, which any number of processes
+        may share.
+      seeds_at_once: seeds trained together by ``vmap``; 0: one on CPU, 8 elsewhere.
+      part: (i, n): only the i-th of n parts of the cells, for machines that share no folder.
+
+    Returns:
+      Whether all cells of the study are done.
+    """
+    folder = StudyFolder(options.workdir)
+    folder.claim(study, overwrite=options.overwrite)
+    prepare_process(say)
+    networks = folder.networks(lambda: _match(study, options))
+    for line in _network_lines(networks):
+        say(line)
+    cells = list(study.cells())
+    todo = [cell for cell in cells[part[0] - 1 :: part[1]] if not folder.is_done(cell)]
+    say(f"{len(cells)} cells, {len(todo)} to train here, in {folder.path}")
+    on_cpu = jax.default_backend() == "cpu"
+    together = seeds_at_once or (1 if on_cpu else _SEEDS_AT_ONCE)
+    runner = Runner(study, options, say)
+    with StopSignals() as signals:
+        for group in _groups(todo, together):
+            with folder.taking(group) as mine:
+                if not mine:
+                    continue
+                condition = mine[0].condition
+                network = networks[condition.match][condition.dataset][mine[0].decoder]
+                finished = runner.run(
+                    mine,
+                    network,
+                    steps_per_call=options.steps_per_call or automatic_steps_per_call(),
+                    stop_requested=lambda: signals.received is not None,
+                )
+                for each in finished or []:
+                    drawn = each.pictures if each.cell.seed == study.base.seed else {}
+                    folder.record(each.cell, each.row, each.curve, drawn)
+            for each in finished or []:
+                say(_cell_line(folder, cells, each))
+            if signals.received is not None:
+                break
+    left = sum(not folder.is_done(cell) for cell in cells)
+    if any(folder.is_done(cell) for cell in cells):
+        write_report(folder, quiet=left > 0)
+    if left:
+        name = f"{signals.received.name}: " if signals.received else ""
+        say(f"{name}{left} of {len(cells)} cells are left; the same command continues")
+    return left == 0
+
+
+def write_report(folder: StudyFolder, *, quiet: bool = False) -> None:
+    """Writes tables and figures of the cells that are done; or, in a folder that has only
+    ``cells.csv``, of those in it.
+
+    Raises:
+      CheckpointError: if there is no study, or nothing in it.
+    """
+    study, _ = folder.read()
+    rows, curves = folder.results(study)
+    if rows:
+        write_atomically(folder.table, report.to_csv(rows).encode())
+        write_atomically(folder.curves, report.to_csv(curves).encode())
+    elif not folder.table.is_file():
+        raise CheckpointError(f"{folder.path} has no finished cell yet; --mode=compare trains them")
+    # From the files, so that tables do not depend on digits that the files do not have.
+    rows = report.from_csv(folder.table.read_text(encoding="utf-8"))
+    curves = report.from_csv(folder.curves.read_text(encoding="utf-8"))
+    reference = study.decoders[0]
+    text = report.tables(rows, reference)
+    write_atomically(folder.path / "tables.md", text.encode())
+    differences = report.to_csv(report.differences_table(rows, reference))
+    write_atomically(folder.path / "differences.csv", differences.encode())
+    draw(folder.figures, rows, curves, reference, folder.load_pictures)
+    if not quiet:
+        say(text.rstrip())
+    say(f"tables and figures are in {folder.path}")
+
+
+def _match(study: Study, options: RunOptions) -> Networks:
+    """Networks of equal cost for each match and dataset."""
+    shapes = {}
+    for dataset in study.datasets:
+        cell = next(cell for cell in study.cells() if cell.condition.dataset == dataset)
+        features = study.base.model.decoder_features
+        bench = set_up(study.experiment(cell, features), options, notify=say)
+        shapes[dataset] = bench.image_shape
+    networks: Networks = {}
+    for match in study.matches:
+        say(f"seeking networks of equal {match.replace('_', '-')}")
+        found = {
+            shape: match_networks(study.decoders, study.base.model, shape, match)
+            for shape in dict.fromkeys(shapes.values())
+        }
+        networks[match] = {dataset: found[shape] for dataset, shape in shapes.items()}
+    return networks
+
+
+def _network_lines(networks: Networks) -> Iterator[str]:
+    for match, datasets in networks.items():
+        for dataset, decoders in datasets.items():
+            yield f"equal {match.replace('_', '-')}, {dataset}:"
+            for decoder, network in decoders.items():
+                yield (
+                    f"  {display_name(decoder):<24}{','.join(map(str, network.features)):<12}"
+                    f"{network.parameters:>10,} parameters {network.multiply_adds:>14,} "
+                    f"multiply-adds   {network.ratio:.3f}"
+                )
+
+
+def _groups(cells: list[Cell], together: int) -> Iterator[list[Cell]]:
+    """Cells that differ in their seeds alone, ``together`` at a time; first seeds first."""
+    seeds = list(dict.fromkeys(cell.seed for cell in cells))
+    for start in range(0, len(seeds), together):
+        chunk = set(seeds[start : start + together])
+        groups: dict[Cell, list[Cell]] = {}
+        for cell in cells:
+            if cell.seed in chunk:
+                groups.setdefault(replace(cell, seed=0), []).append(cell)
+        yield from groups.values()
+
+
+def _cell_line(folder: StudyFolder, cells: list[Cell], finished: Finished) -> str:
+    done = sum(folder.is_done(cell) for cell in cells)
+    cell, row = finished.cell, finished.row
+    what = (
+        f"diverged by step {row['diverged_at']}"
+        if row["diverged_at"] is not None
+        else f"{row['psnr']:.2f} dB, excess {row['residual_excess_2']:.3f}"
+    )
+    return (
+        f"{done}/{len(cells)} {display_name(cell.decoder)}, {cell.condition}, seed {cell.seed}: "
+        f"{what}"
+    )
+
+
+def report_study(path: Path) -> None:
+    """Writes the tables and figures of a study anew from its results."""
+    write_report(StudyFolder(path))

@@ -1,0 +1,152 @@
+"""Figures of a comparison: intervals, clouds of cells, curves, images side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from aedenoise.reporting.figures import write_figure
+
+_COLUMNS = 4
+_IMAGES = 6
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean with its interval, and with a wider one around that."""
+
+    mean: float
+    low: float | None = None
+    high: float | None = None
+    wide_low: float | None = None
+    wide_high: float | None = None
+
+
+@dataclass(frozen=True)
+class Line:
+    """Points of one decoder: ``y`` over ``x``, perhaps with intervals; joined if ``joined``."""
+
+    x: Sequence[float]
+    y: Sequence[float | Interval]
+    joined: bool = False
+
+
+Panel = Mapping[str, Line]
+"""Lines by decoder."""
+
+
+def intervals_figure(
+    path: Path, panels: Mapping[str, Mapping[str, Interval]], *, unit: str, title: str
+) -> None:
+    """Writes a PNG with a panel for each condition: a mean and its intervals for each decoder."""
+    figure, axes = _panels(len(panels), height=0.28 * max(map(len, panels.values())) + 0.9)
+    for (name, found), axis in zip(panels.items(), axes, strict=False):
+        axis.axvline(0.0, color="0.6", lw=0.8)
+        for place, interval in enumerate(found.values()):
+            color = f"C{place + 1}"
+            if interval.wide_low is not None:
+                axis.plot([interval.wide_low, interval.wide_high], [place, place], color, lw=1)
+            if interval.low is not None:
+                axis.plot([interval.low, interval.high], [place, place], color, lw=3.5)
+            axis.plot([interval.mean], [place], "o", color="k", ms=3, zorder=3)
+        axis.set_yticks(range(len(found)), list(found), fontsize=7)
+        axis.set_ylim(len(found) - 0.5, -0.5)
+        axis.set_title(name, fontsize=7)
+        axis.set_xlabel(unit, fontsize=7)
+        axis.tick_params(axis="x", labelsize=7)
+    write_figure(path, figure, title)
+
+
+def lines_figure(
+    path: Path,
+    panels: Mapping[str, Panel],
+    *,
+    x_label: str,
+    y_label: str,
+    title: str,
+    log_x: bool = False,
+) -> None:
+    """Writes a PNG with a panel for each condition, and a colour for each decoder."""
+    figure, axes = _panels(len(panels), height=2.2)
+    names = list(dict.fromkeys(name for panel in panels.values() for name in panel))
+    for (panel_name, panel), axis in zip(panels.items(), axes, strict=False):
+        for name, line in panel.items():
+            _draw(axis, line, f"C{names.index(name) % 10}")
+        if log_x:
+            axis.set_xscale("log")
+        axis.set_title(panel_name, fontsize=7)
+        axis.set_xlabel(x_label, fontsize=7)
+        axis.set_ylabel(y_label, fontsize=7)
+        axis.tick_params(labelsize=7, which="both")
+    handles = [
+        axes[0].plot([], [], "o-", color=f"C{place % 10}", ms=3, label=name)[0]
+        for place, name in enumerate(names)
+    ]
+    figure.legend(
+        handles=handles, fontsize=7, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=6
+    )
+    write_figure(path, figure, title)
+
+
+def _draw(axis: Any, line: Line, color: str) -> None:
+    means = [y.mean if isinstance(y, Interval) else y for y in line.y]
+    axis.plot(line.x, means, "-" if line.joined else "o", color=color, ms=3, lw=1, alpha=0.8)
+    for x, y in zip(line.x, line.y, strict=True):
+        if isinstance(y, Interval) and y.low is not None:
+            axis.plot([x, x], [y.low, y.high], color=color, lw=1.2)
+
+
+def side_by_side_figure(path: Path, pictures: Mapping[str, Mapping[str, Any]], title: str) -> None:
+    """Writes a PNG with a row for each decoder: the same images denoised, the spectrum of its
+    residual, and its response to a constant code; above them originals and noisy images.
+
+    Args:
+      path: the file; its folder is made.
+      pictures: by decoder, as ``study.cells.Finished`` has them.
+      title: a line above.
+    """
+    first = next(iter(pictures.values()))
+    shown = min(_IMAGES, len(first["original"]))
+    above = {"original": first["original"], "noisy": first["noisy"]}
+    rows: dict[str, Any] = above | {name: found["denoised"] for name, found in pictures.items()}
+    figure = Figure(figsize=(0.8 * (shown + 2) + 1.2, 0.82 * len(rows)), dpi=120)
+    grid = figure.subplots(len(rows), shown + 2, squeeze=False)
+    for axis in grid.flat:
+        axis.set_xticks([])
+        axis.set_yticks([])
+    for axes, (name, images) in zip(grid, rows.items(), strict=True):
+        axes[0].set_ylabel(name.replace(" ", "\n", 1), fontsize=7)
+        for axis, image in zip(axes, images[:shown], strict=False):
+            image = np.clip(image, 0.0, 1.0)
+            axis.imshow(
+                image[..., 0] if image.shape[-1] == 1 else image, cmap="gray", vmin=0, vmax=1
+            )
+    spectra = np.stack([found["spectrum"] for found in pictures.values()])
+    for axes, found in zip(grid[len(above) :], pictures.values(), strict=True):
+        axes[shown].imshow(found["spectrum"], vmin=float(spectra.min()), vmax=float(spectra.max()))
+        constant = found["constant"]
+        axes[shown + 1].imshow(
+            constant, vmin=float(constant.min()), vmax=max(constant.max(), constant.min() + 1e-4)
+        )
+    for axis in grid[: len(above), shown:].flat:
+        axis.set_axis_off()
+    grid[len(above), shown].set_title("spectrum", fontsize=7)
+    grid[len(above), shown + 1].set_title("constant", fontsize=7)
+    write_figure(path, figure, title)
+
+
+def _panels(count: int, *, height: float) -> tuple[Figure, list[Any]]:
+    columns = min(count, _COLUMNS)
+    rows = -(-count // columns)
+    figure = Figure(figsize=(2.5 * columns + 0.6, height * rows + 0.3), dpi=120)
+    grid = figure.subplots(rows, columns, squeeze=False)
+    figure.subplots_adjust(hspace=0.7, wspace=0.5)
+    axes = list(grid.flat)
+    for axis in axes[count:]:
+        axis.set_axis_off()
+    return figure, axes

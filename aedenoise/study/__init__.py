@@ -1,0 +1,1 @@
+"""Comparisons of decoders: matched networks, a grid of cells with seeds, intervals, reports."""

@@ -1,0 +1,185 @@
+"""What is measured of a cell: a row of numbers, a learning curve, pictures."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from aedenoise import artifacts, metrics
+from aedenoise.bench import Bench, set_up
+from aedenoise.data.batches import eval_batches
+from aedenoise.errors import UsageError
+from aedenoise.evaluation.evaluate import evaluation_key, noisy_images
+from aedenoise.evaluation.grid import constant_response, spreads
+from aedenoise.experiment import RunOptions
+from aedenoise.study.design import Cell, Study
+from aedenoise.study.folder import Row
+from aedenoise.study.matching import Network
+from aedenoise.study.training import train_seeds
+from aedenoise.training.step import scale
+from aedenoise.training.task import Params, create_state, run_keys
+
+_CURVE_IMAGES = 512
+# Points of a learning curve: after the whole training, a half of it, a quarter, …
+_CURVE_HALVINGS = 5
+_RESPONSE_IMAGES = 64
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A cell that was trained.
+
+    Attributes:
+      cell: which.
+      row: its columns beside those that name it.
+      curve: ``at_step``, ``psnr`` and ``excess_2`` of 512 test images.
+      pictures: float arrays: originals, noisy and denoised images, and those of
+        ``evaluation.grid``.
+    """
+
+    cell: Cell
+    row: Row
+    curve: list[Row]
+    pictures: dict[str, np.ndarray]
+
+
+class Runner:
+    """Trains cells, keeping what those of one decoder and condition share."""
+
+    def __init__(self, study: Study, options: RunOptions, notify: Callable[[str], None]) -> None:
+        self._study = study
+        self._options = options
+        self._notify = notify
+        self._benches: dict[str, Bench] = {}
+
+    def bench(self, cell: Cell, network: Network) -> Bench:
+        """The experiment of ``cell``, but for its seed."""
+        alike = dataclasses.replace(cell, seed=self._study.base.seed)
+        if alike.name not in self._benches:
+            bench = set_up(
+                self._study.experiment(alike, network.features),
+                self._options,
+                notify=self._notify,
+                total_steps=cell.condition.steps,
+            )
+            if bench.split is None:
+                raise UsageError(
+                    f"{cell.condition.dataset} is too large for a comparison, which keeps its "
+                    "images on the device; use fewer with --train_examples, or raise "
+                    "--memory_budget"
+                )
+            self._benches[alike.name] = bench
+        return self._benches[alike.name]
+
+    def run(
+        self,
+        cells: Sequence[Cell],
+        network: Network,
+        *,
+        steps_per_call: int,
+        stop_requested: Callable[[], bool],
+    ) -> list[Finished] | None:
+        """Trains ``cells``, which differ in their seeds alone; None if it was asked to stop."""
+        bench = self.bench(cells[0], network)
+        curves: list[list[Row]] = [[] for _ in cells]
+        watch = _curve_point(bench)
+
+        def at_mark(step: int, params: list[Params]) -> None:
+            for curve, each in zip(curves, params, strict=True):
+                point = {name: float(value) for name, value in watch(each).items()}
+                if all(map(math.isfinite, point.values())):
+                    curve.append({"at_step": step} | point)
+
+        trained = train_seeds(
+            bench,
+            [cell.seed for cell in cells],
+            steps_per_call=steps_per_call,
+            marks=_marks(bench.total_steps),
+            at_mark=at_mark,
+            stop_requested=stop_requested,
+        )
+        if trained is None:
+            return None
+        images = bench.experiment.batch_size * trained.counted_steps * len(cells)
+        speed = round(images / trained.seconds, 1) if trained.seconds and images else None
+        return [
+            _finished(bench, network, cell, params, curve, diverged, speed)
+            for cell, params, curve, diverged in zip(
+                cells, trained.params, curves, trained.diverged, strict=True
+            )
+        ]
+
+
+def _finished(
+    bench: Bench,
+    network: Network,
+    cell: Cell,
+    params: Params,
+    curve: list[Row],
+    diverged: int | None,
+    speed: float | None,
+) -> Finished:
+    row: Row = {
+        "features": " ".join(map(str, network.features)),
+        "parameters": network.parameters,
+        "multiply_adds": network.multiply_adds,
+        "matched": network.ratio,
+        "images_per_second": speed,
+        "device": jax.devices()[0].device_kind,
+        "dataset_digest": bench.dataset.digest[:12],
+    }
+    quality, pictures = _measures(bench, cell, params)
+    if diverged is None and all(map(math.isfinite, quality.values())):
+        return Finished(cell, row | {"diverged_at": None} | quality, curve, pictures)
+    # Its numbers would be of nothing; the row stays, and says why it has none.
+    step = bench.total_steps if diverged is None else diverged
+    return Finished(cell, row | {"diverged_at": step} | dict.fromkeys(quality), curve, {})
+
+
+def _measures(
+    bench: Bench, cell: Cell, params: Params
+) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+    results = bench.evaluate(params)
+    grid, pictures = bench.grid(params)
+    denoised = results["denoised"]
+    quality = {name: denoised[name] for name in ("psnr", "psnr_of_mean_mse", "ssim", "mse", "bce")}
+    quality["noisy_psnr"] = results["noisy"]["psnr"]
+    for of in ("residual", "gradient", "constant"):
+        quality |= {f"{of}_{name}": value for name, value in grid[of].items()}
+    init_key, _ = run_keys(cell.seed)
+    untrained = create_state(bench.task, init_key, bench.image_shape).params
+    images = scale(jnp.asarray(np.asarray(bench.dataset.test.images[:_RESPONSE_IMAGES])))
+    stride = bench.experiment.model.stride
+    response = constant_response(bench.task.model, untrained, images, stride)
+    quality |= {f"untrained_{name}": float(value) for name, value in spreads(response).items()}
+    original, noisy, shown = bench.examples(params)
+    return quality, pictures | {"original": original, "noisy": noisy, "denoised": shown}
+
+
+def _marks(steps: int) -> list[int]:
+    return sorted({steps >> halvings for halvings in range(_CURVE_HALVINGS + 1)} - {0})
+
+
+def _curve_point(bench: Bench) -> Callable[[Params], dict[str, Any]]:
+    """PSNR and grid on fixed test images, as a compiled function of parameters."""
+    images = bench.dataset.test.images
+    chosen = np.linspace(0, len(images) - 1, min(_CURVE_IMAGES, len(images))).astype(np.int32)
+    batch = next(eval_batches(images[chosen], len(chosen)))._replace(index=chosen)
+    clean = scale(jnp.asarray(batch.image))
+    noisy = noisy_images(bench.task.corrupt, evaluation_key(), batch)
+
+    @jax.jit
+    def measures(denoised: Any, clean: Any) -> dict[str, Any]:
+        return {
+            "psnr": jnp.mean(metrics.psnr(metrics.mse(denoised, clean))),
+            "excess_2": artifacts.excess_power(denoised - clean, 2),
+        }
+
+    return lambda params: measures(bench.predict_fn(params, noisy), clean)

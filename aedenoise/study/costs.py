@@ -1,0 +1,113 @@
+"""What a network costs: parameters, multiply-adds, measured latency."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from aedenoise.experiment import ModelConfig
+from aedenoise.models import build_autoencoder
+
+ImageShape = tuple[int, int, int]
+_LATENCY_BATCH = 64
+
+
+def parameters(config: ModelConfig, shape: ImageShape) -> dict[str, int]:
+    """How many parameters the ``encoder`` and the ``decoder`` have."""
+    model = build_autoencoder(config, shape[-1], lowering="plain")
+    image = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
+    variables: Any = jax.eval_shape(model.init, jax.random.key(0), image)
+    return {
+        part: sum(int(leaf.size) for leaf in jax.tree.leaves(tree))
+        for part, tree in variables["params"].items()
+    }
+
+
+def multiply_adds(config: ModelConfig, shape: ImageShape) -> int:
+    """Multiply-adds of the convolutions for one image of ``shape`` [H, W, C].
+
+    Counted in the traced network as it is written (an enlargement by a rule, then a convolution
+    of all its pixels), without those on padding: half of what XLA's cost analysis calls the
+    operations of these convolutions. What enlarges by a rule is not counted.
+    """
+    model = build_autoencoder(config, shape[-1], lowering="plain")
+    image = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
+    variables = jax.eval_shape(model.init, jax.random.key(0), image)
+    traced = jax.make_jaxpr(model.apply)(variables, image)
+    return sum(_of_convolution(equation) for equation in _convolutions(traced.jaxpr))
+
+
+def latency_ratio(
+    config: ModelConfig, reference: ModelConfig, shape: ImageShape, *, rounds: int = 15
+) -> float:
+    """Time of one network over that of another to denoise a batch of 64: the median of ratios
+    measured in turn, since a machine's speed drifts."""
+    calls = [_denoising(each, shape) for each in (config, reference)]
+    repeats = max(1, round(0.02 / _seconds(calls[1], 1)))
+    ratios = []
+    for turn in range(rounds):
+        order = (0, 1) if turn % 2 else (1, 0)
+        seconds = {which: _seconds(calls[which], repeats) for which in order}
+        ratios.append(seconds[0] / seconds[1])
+    return float(np.median(ratios))
+
+
+def _denoising(config: ModelConfig, shape: ImageShape) -> Callable[[], Any]:
+    """A compiled call that has run once."""
+    model = build_autoencoder(config, shape[-1])
+    images = jnp.zeros((_LATENCY_BATCH, *shape))
+    variables = model.init(jax.random.key(0), images[:1])
+    apply = jax.jit(model.apply)
+    jax.block_until_ready(apply(variables, images))
+    return lambda: apply(variables, images)
+
+
+def _seconds(call: Callable[[], Any], repeats: int) -> float:
+    begin = time.perf_counter()
+    for _ in range(repeats):
+        jax.block_until_ready(call())
+    return (time.perf_counter() - begin) / repeats
+
+
+def _convolutions(jaxpr: Any) -> Iterator[Any]:
+    """Every convolution in a traced program, those in its calls too."""
+    for equation in jaxpr.eqns:
+        if equation.primitive.name == "conv_general_dilated":
+            yield equation
+        for value in equation.params.values():
+            inner = getattr(value, "jaxpr", None)
+            if inner is not None:
+                yield from _convolutions(inner)
+
+
+def _of_convolution(equation: Any) -> int:
+    """Multiply-adds of one convolution equation: taps that meet a value, along each axis."""
+    (x, kernel), (y,) = equation.invars, equation.outvars
+    p = equation.params
+    numbers = p["dimension_numbers"]
+    count = y.aval.shape[numbers.out_spec[0]]  # examples
+    count *= kernel.aval.shape[numbers.rhs_spec[0]] * kernel.aval.shape[numbers.rhs_spec[1]]
+    for axis in range(len(p["window_strides"])):
+        count *= _taps(
+            size=x.aval.shape[numbers.lhs_spec[2 + axis]],
+            kernel=kernel.aval.shape[numbers.rhs_spec[2 + axis]],
+            outputs=y.aval.shape[numbers.out_spec[2 + axis]],
+            stride=p["window_strides"][axis],
+            low=p["padding"][axis][0],
+            spread=p["lhs_dilation"][axis],
+            dilation=p["rhs_dilation"][axis],
+        )
+    return int(count)
+
+
+def _taps(
+    *, size: int, kernel: int, outputs: int, stride: int, low: int, spread: int, dilation: int
+) -> int:
+    """Pairs of output and tap that meet a value, not padding or a hole of a spread input."""
+    places = np.arange(outputs)[:, None] * stride + np.arange(kernel)[None, :] * dilation - low
+    return int(np.sum((places >= 0) & (places % spread == 0) & (places // spread < size)))

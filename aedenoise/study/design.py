@@ -1,0 +1,215 @@
+"""What a comparison asks: a grid of decoders, datasets, noise levels, matchings, steps and seeds.
+
+A *condition* is everything but decoder and seed; a *cell* is one training run. Decoders are
+compared within a condition, seed by seed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aedenoise.errors import CheckpointError, UsageError, nearest
+from aedenoise.experiment import (
+    DECODERS,
+    DataConfig,
+    Experiment,
+    ModelConfig,
+    first_difference,
+    from_dict,
+    replace,
+    to_dict,
+)
+
+# What the networks of one comparison have in common: see ``study.matching``.
+MATCHES = ("parameters", "multiply_adds", "latency", "widths")
+_MODIFIERS: dict[str, dict[str, Any]] = {
+    "resize_conv": {"order": "resize_conv"},
+    "notail": {"tail": False},
+    "noicnr": {"icnr": False},
+}
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Where decoders are compared with each other."""
+
+    dataset: str
+    noise_level: float
+    match: str
+    steps: int
+
+    def __str__(self) -> str:
+        return f"{self.dataset}, noise {self.noise_level:g}, equal {self.match}, {self.steps} steps"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training run of a comparison."""
+
+    decoder: str
+    condition: Condition
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """A name for files, different for each cell of a study."""
+        c = self.condition
+        parts = (self.decoder, c.dataset, f"{c.noise_level:g}", c.match, str(c.steps))
+        return "_".join(map(slug, parts)) + f"_seed{self.seed}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """A comparison of decoders.
+
+    Attributes:
+      name: of the experiment that it was made from.
+      base: what all cells share: encoder, widths to match, loss, optimizer, batch size. Its
+        dataset and noise level stand where ``datasets`` or ``noise_levels`` are empty; its seed is
+        the first of the seeds; its epochs do not count.
+      decoders: the decoders, such as ``transpose:k4:notail``, see ``model_of``; the first is the
+        one that the others are compared with, and matched to.
+      datasets, noise_levels, matches: the grid; matches are of ``MATCHES``.
+      steps: lengths of training, in updates; each is a run of its own with its whole schedule.
+      seeds: how many.
+    """
+
+    name: str = ""
+    base: Experiment
+    decoders: tuple[str, ...] = (
+        "upsample",
+        "bilinear",
+        "transpose:k3",
+        "transpose:k4",
+        "subpixel",
+    )
+    datasets: tuple[str, ...] = ()
+    noise_levels: tuple[float, ...] = ()
+    matches: tuple[str, ...] = ("parameters",)
+    steps: tuple[int, ...] = (1000,)
+    seeds: int = 8
+
+    def __post_init__(self) -> None:
+        names = self.datasets or (self.base.data.dataset,)
+        datasets = tuple(DataConfig(dataset=name).dataset for name in names)
+        object.__setattr__(self, "datasets", datasets)
+        levels = self.noise_levels or (self.base.noise.level,)
+        object.__setattr__(self, "noise_levels", tuple(float(level) for level in levels))
+        for axis in ("decoders", "datasets", "noise_levels", "matches", "steps"):
+            values = tuple(getattr(self, axis))
+            object.__setattr__(self, axis, values)
+            if not values or len(set(values)) < len(values):
+                raise UsageError(f"{axis} must name each value once: {', '.join(map(str, values))}")
+        for match in self.matches:
+            if match not in MATCHES:
+                raise UsageError(f"unknown match {match!r}; {nearest(match, MATCHES)}")
+        if min(self.steps) < 1:
+            raise UsageError(f"steps must be at least 1, not {min(self.steps)}")
+        if self.seeds < 1:
+            raise UsageError(f"seeds must be at least 1, not {self.seeds}")
+        for decoder in self.decoders:
+            model_of(decoder, self.base.model)
+        for level in self.noise_levels:
+            replace(self.base, {"noise.level": level})
+        files = [cell.name for cell in self.cells()]
+        if len(set(files)) < len(files):
+            raise UsageError("two datasets of the study have the same name for files; rename one")
+
+    def conditions(self) -> Iterator[Condition]:
+        """Every condition, in the order of the reports."""
+        for match, steps, dataset, level in itertools.product(
+            self.matches, self.steps, self.datasets, self.noise_levels
+        ):
+            yield Condition(dataset, level, match, steps)
+
+    def cells(self) -> Iterator[Cell]:
+        """Every cell, seed by seed: a study that was stopped has compared what it has."""
+        for seed in range(self.base.seed, self.base.seed + self.seeds):
+            for condition in self.conditions():
+                for decoder in self.decoders:
+                    yield Cell(decoder, condition, seed)
+
+    def experiment(self, cell: Cell, features: tuple[int, ...]) -> Experiment:
+        """What ``cell`` trains, with the decoder's matched widths."""
+        model = dataclasses.replace(
+            model_of(cell.decoder, self.base.model), decoder_features=features
+        )
+        return replace(
+            dataclasses.replace(self.base, model=model, seed=cell.seed),
+            {"data.dataset": cell.condition.dataset, "noise.level": cell.condition.noise_level},
+        )
+
+
+def model_of(decoder: str, base: ModelConfig) -> ModelConfig:
+    """``base`` with the decoder that a name describes: one of ``DECODERS``, then any of ``kN``
+    (side of the kernels), ``resize_conv``, ``notail`` and ``noicnr``, with colons between.
+
+    Raises:
+      UsageError: if the name says nothing known, or what its decoder cannot have.
+    """
+    kind, *modifiers = decoder.split(":")
+    if kind not in DECODERS:
+        raise UsageError(f"unknown decoder {kind!r}; {nearest(kind, DECODERS)}")
+    values: dict[str, Any] = {"order": "conv_resize", "tail": True, "icnr": True, "decoder": kind}
+    for modifier in modifiers:
+        if re.fullmatch(r"k\d{1,3}", modifier):
+            values["kernel_size"] = int(modifier[1:])
+        elif modifier in _MODIFIERS:
+            values |= _MODIFIERS[modifier]
+        else:
+            known = ("k3", *_MODIFIERS)
+            raise UsageError(f"unknown {modifier!r} in {decoder!r}; {nearest(modifier, known)}")
+    return dataclasses.replace(base, **values)
+
+
+def display_name(decoder: str) -> str:
+    """A decoder's name in sentences: ``transpose k4 notail``."""
+    return decoder.replace(":", " ")
+
+
+def study_to_dict(study: Study) -> dict[str, Any]:
+    """The study as plain values for JSON."""
+    values = dataclasses.asdict(study)
+    return {
+        name: list(value) if isinstance(value, tuple) else value for name, value in values.items()
+    } | {"base": to_dict(study.base)}
+
+
+def study_from_dict(values: Mapping[str, Any]) -> Study:
+    """The inverse of ``study_to_dict``; raises ``CheckpointError`` on anything else."""
+    try:
+        tuples: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in values.items()
+        }
+        return Study(**{**tuples, "base": from_dict(values["base"])})
+    except (KeyError, TypeError, UsageError) as error:
+        raise CheckpointError(f"study.json is not a study of this version: {error}") from error
+
+
+def study_difference(old: Study, new: Study) -> str | None:
+    """``field (old value, now new value)`` of the first field in which two studies differ."""
+    for field in dataclasses.fields(Study):
+        before, after = getattr(old, field.name), getattr(new, field.name)
+        if field.name == "base":
+            # Dataset and noise level of the base are in the grid; a cell has no epochs.
+            same = {"data.dataset": old.datasets[0], "noise.level": 0.0, "epochs": 1}
+            difference = first_difference(replace(before, same), replace(after, same))
+            if difference:
+                return difference
+        elif field.name != "name" and before != after:
+            return f"{field.name} ({_listed(before)}, now {_listed(after)})"
+    return None
+
+
+def _listed(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def slug(text: str) -> str:
+    """``text`` as part of a file's name."""
+    return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-")

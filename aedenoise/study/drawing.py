@@ -1,0 +1,171 @@
+"""The figures of a study, from its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aedenoise.reporting.study_figures import (
+    Interval,
+    Line,
+    Panel,
+    intervals_figure,
+    lines_figure,
+    side_by_side_figure,
+)
+from aedenoise.study.design import Condition, display_name, slug
+from aedenoise.study.report import Row, by_condition, compare, decoders_of, paired, title
+from aedenoise.study.statistics import Difference, difference
+
+Pictures = Callable[[str, Condition, int], dict[str, Any] | None]
+_SHOWN = {"psnr": ("differences_psnr", "dB"), "residual_excess_2": ("differences_excess", "excess")}
+
+
+def draw(
+    folder: Path, rows: Sequence[Row], curves: Sequence[Row], reference: str, pictures: Pictures
+) -> None:
+    """Writes the figures of a study into ``folder``.
+
+    ``differences_psnr.png`` and ``differences_excess.png`` (to the reference, with intervals),
+    ``quality_artifacts.png`` (a point for each cell), ``cost.png`` (PSNR over multiply-adds),
+    ``learning.png`` and ``learning_differences.png`` (over steps), and for each condition
+    ``images_….png``.
+    """
+    good = [row for row in rows if row["diverged_at"] is None]
+    _differences(folder, rows, reference)
+    _clouds(folder, good)
+    _costs(folder, good)
+    _learning(folder, curves, reference)
+    for condition, group in by_condition(good).items():
+        seed = min(row["seed"] for row in group)
+        found = {
+            display_name(decoder): drawn
+            for decoder in decoders_of(group)
+            if (drawn := pictures(decoder, condition, seed)) is not None
+        }
+        if found:
+            name = slug(f"{condition.dataset} {condition.noise_level:g} {condition.match}")
+            path = folder / f"images_{name}_{condition.steps}.png"
+            side_by_side_figure(path, found, f"{title(condition)}, seed {seed}")
+
+
+def _differences(folder: Path, rows: Sequence[Row], reference: str) -> None:
+    for metric, (name, unit) in _SHOWN.items():
+        panels: dict[str, dict[str, Interval]] = {}
+        for comparison in compare(rows, reference, [metric]):
+            panel = panels.setdefault(_short(comparison.condition), {})
+            panel[display_name(comparison.decoder)] = _interval(comparison.difference)
+        if panels:
+            intervals_figure(
+                folder / f"{name}.png",
+                panels,
+                unit=unit,
+                title=f"difference to {display_name(reference)}: 95 % (thick), corrected (thin)",
+            )
+
+
+def _clouds(folder: Path, rows: Sequence[Row]) -> None:
+    panels: dict[str, Panel] = {
+        _short(condition): {
+            display_name(decoder): Line(
+                [row["residual_excess_2"] for row in group if row["decoder"] == decoder],
+                [row["psnr"] for row in group if row["decoder"] == decoder],
+            )
+            for decoder in decoders_of(group)
+        }
+        for condition, group in by_condition(rows).items()
+    }
+    if panels:
+        lines_figure(
+            folder / "quality_artifacts.png",
+            panels,
+            x_label="excess at Nyquist",
+            y_label="PSNR, dB",
+            title="a point for each training run",
+        )
+
+
+def _costs(folder: Path, rows: Sequence[Row]) -> None:
+    panels: dict[str, dict[str, Line]] = {}
+    for condition, group in by_condition(rows).items():
+        panel = panels.setdefault(_short(replace(condition, match="")), {})
+        for decoder in decoders_of(group):
+            mine = [row for row in group if row["decoder"] == decoder]
+            before = panel.get(display_name(decoder), Line([], []))
+            spread = float(np.std([row["psnr"] for row in mine]))
+            mean = float(np.mean([row["psnr"] for row in mine]))
+            panel[display_name(decoder)] = Line(
+                [*before.x, mine[0]["multiply_adds"] / 1e6],
+                [*before.y, Interval(mean, mean - spread, mean + spread)],
+            )
+    if panels:
+        lines_figure(
+            folder / "cost.png",
+            panels,
+            x_label="multiply-adds per image, millions",
+            y_label="PSNR, dB",
+            title="mean over seeds, bars of one standard deviation",
+        )
+
+
+def _learning(folder: Path, curves: Sequence[Row], reference: str) -> None:
+    levels: dict[str, Panel] = {}
+    gaps: dict[str, Panel] = {}
+    for condition, group in by_condition(curves).items():
+        steps = sorted({point["at_step"] for point in group})
+        at = {step: [point for point in group if point["at_step"] == step] for step in steps}
+        levels[_short(condition)] = {
+            display_name(decoder): _mean_line(at, decoder) for decoder in decoders_of(group)
+        }
+        gaps[_short(condition)] = {
+            display_name(decoder): _gap_line(at, decoder, reference)
+            for decoder in decoders_of(group)
+            if decoder != reference
+        }
+    for name, panels, label in (
+        ("learning", levels, "PSNR of 512 test images, dB"),
+        ("learning_differences", gaps, f"PSNR - {display_name(reference)}, dB"),
+    ):
+        if any(panels.values()):
+            lines_figure(
+                folder / f"{name}.png",
+                panels,
+                x_label="step",
+                y_label=label,
+                title="within the runs, mean over seeds",
+                log_x=True,
+            )
+
+
+def _mean_line(at: dict[int, list[Row]], decoder: str) -> Line:
+    means = {
+        step: float(np.mean(values))
+        for step, points in at.items()
+        if (values := [point["psnr"] for point in points if point["decoder"] == decoder])
+    }
+    return Line(list(means), list(means.values()), joined=True)
+
+
+def _gap_line(at: dict[int, list[Row]], decoder: str, reference: str) -> Line:
+    gaps = {
+        step: _interval(difference(values))
+        for step, points in at.items()
+        if (values := paired(points, decoder, reference, "psnr"))
+    }
+    return Line(list(gaps), list(gaps.values()), joined=True)
+
+
+def _interval(d: Difference) -> Interval:
+    return Interval(d.mean, d.low, d.high, d.corrected_low, d.corrected_high)
+
+
+def _short(condition: Condition) -> str:
+    match = f"\nequal {condition.match.replace('_', '-')}" if condition.match else ""
+    return (
+        f"{condition.dataset}, noise {condition.noise_level:g},{match or chr(10)}"
+        f"{',' if match else ''} {condition.steps:,} steps"
+    )

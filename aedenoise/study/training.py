@@ -1,0 +1,155 @@
+"""Training of a network from several seeds, each as if it were alone.
+
+A seed decides the parameters, the order of the examples and the noise, as in a run of its own;
+decoders that start from one seed share all three, but for their own parameters.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from aedenoise.batch import Batch
+from aedenoise.bench import Bench
+from aedenoise.data.batches import TrainBatches
+from aedenoise.training.task import Params, create_state, run_keys
+
+# Divergence and stop signals are looked for after so many steps.
+_LOOK_EVERY = 50
+
+
+@dataclass
+class Trained:
+    """What training gave, seed by seed.
+
+    Attributes:
+      params: the parameters of each seed.
+      diverged: the step at which a seed's loss was first seen not to be finite, or None.
+      seconds: of the training steps, without compilation.
+      counted_steps: the steps that took them.
+    """
+
+    params: list[Params]
+    diverged: list[int | None]
+    seconds: float = 0.0
+    counted_steps: int = 0
+
+
+def train_seeds(
+    bench: Bench,
+    seeds: Sequence[int],
+    *,
+    steps_per_call: int,
+    marks: Sequence[int] = (),
+    at_mark: Callable[[int, list[Params]], None] = lambda step, params: None,
+    stop_requested: Callable[[], bool] = lambda: False,
+) -> Trained | None:
+    """Trains ``bench.total_steps`` updates from each seed, all seeds at once by ``vmap``.
+
+    Args:
+      bench: the experiment; its own seed does not count.
+      seeds: one or more.
+      steps_per_call: updates in one call of the device.
+      marks: steps after which ``at_mark(step, params of each seed)`` is called.
+      at_mark: see there.
+      stop_requested: asked now and then.
+
+    Returns:
+      None if it was asked to stop.
+    """
+    init_keys, noise_keys = (list(keys) for keys in zip(*map(run_keys, seeds), strict=True))
+    several = len(seeds) > 1
+    state: Any = [create_state(bench.task, key, bench.image_shape) for key in init_keys]
+    state = _stack(state) if several else state[0]
+    key = jnp.stack(noise_keys) if several else noise_keys[0]
+    batches = [
+        TrainBatches(
+            np.asarray(bench.dataset.train.images),
+            batch_size=bench.experiment.batch_size,
+            seed=seed,
+            resident=True,
+        )
+        for seed in seeds
+    ]
+    call = _compiled(bench, several)
+    losses: list[tuple[int, Array]] = []
+    trained = Trained([], [None] * len(seeds))
+    step, begin = 0, time.perf_counter()
+    while step < bench.total_steps:
+        boundary = min([m for m in marks if m > step], default=bench.total_steps)
+        count = min(steps_per_call, boundary - step)
+        batch = _numpy_stack([_batch_at(batches, step + i, several) for i in range(count)])
+        state, loss = call(state, key, bench.split, batch)
+        step += count
+        losses.append((step, loss))
+        if step == count:  # the first call compiles
+            jax.block_until_ready(state)
+            begin = time.perf_counter()
+        if step in marks or step == bench.total_steps or len(losses) >= _LOOK_EVERY:
+            _note_divergence(losses, trained.diverged)
+            losses.clear()
+            if stop_requested():
+                return None
+        if step in marks or step == bench.total_steps:
+            trained.seconds += time.perf_counter() - begin
+            if step in marks:
+                at_mark(step, _unstack(state.params, len(seeds), several))
+            begin = time.perf_counter()
+        if all(trained.diverged):
+            break
+    trained.counted_steps = step - min(steps_per_call, step)
+    trained.params = _unstack(state.params, len(seeds), several)
+    return trained
+
+
+def _compiled(bench: Bench, several: bool) -> Any:
+    def update(state: Any, key: Array, split: Array, batch: Batch) -> tuple[Any, Array]:
+        whole = batch._replace(image=jnp.take(split, batch.index, axis=0))
+        state, metrics = bench.step_fn(state, key, whole)
+        return state, metrics["loss_sum"]
+
+    each = jax.vmap(update, in_axes=(0, 0, None, 0)) if several else update
+
+    def run(state: Any, key: Array, split: Array, batches: Batch) -> tuple[Any, Array]:
+        if batches.index.shape[0] == 1:  # convolutions inside a loop lose their fast path on CPU
+            state, loss = each(state, key, split, jax.tree.map(lambda leaf: leaf[0], batches))
+            return state, loss[None]
+        return jax.lax.scan(lambda carry, batch: each(carry, key, split, batch), state, batches)
+
+    return jax.jit(run, donate_argnums=0)
+
+
+def _batch_at(batches: list[TrainBatches], step: int, several: bool) -> Batch:
+    each = [batch(step) for batch in batches]
+    return _numpy_stack(each) if several else each[0]
+
+
+def _note_divergence(losses: list[tuple[int, Array]], diverged: list[int | None]) -> None:
+    """Enters the last step of the first call in which a seed's loss is not finite."""
+    for step, loss in losses:
+        # [steps of the call] or [steps of the call, seeds]
+        values = np.asarray(loss).reshape(np.shape(loss)[0], -1)
+        for which in np.flatnonzero(~np.isfinite(values).all(axis=0)):
+            if diverged[which] is None:
+                diverged[which] = step
+
+
+def _stack(trees: list[Any]) -> Any:
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
+
+
+def _numpy_stack(trees: list[Any]) -> Any:
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *trees)
+
+
+def _unstack(tree: Any, count: int, several: bool) -> list[Any]:
+    if not several:
+        return [tree]
+    return [jax.tree.map(lambda leaf, i=i: leaf[i], tree) for i in range(count)]
