@@ -118,26 +118,20 @@ def set_up(
     notify: Callable[[str], None],
     training: bool = True,
     total_steps: int | None = None,
+    dataset: Dataset | None = None,
 ) -> Bench:
     """Checks the devices, loads the data (``notify`` gets a line before anything slow), and
-    builds the functions of a run. Without ``training``, the batch size need not fit the devices.
-    The run has ``total_steps`` updates, or else the experiment's epochs.
+    builds the functions of a run. Without ``training``, the batch size need not fit the devices,
+    and no training images are put there. The run has ``total_steps`` updates, or else the
+    experiment's epochs; ``dataset`` is that of a bench of the same data, which is not loaded anew.
 
     Raises:
       UsageError: if devices, image size and experiment do not fit together.
       DataError, StorageError: see ``data.reading.load``.
     """
     executor = make_executor(options.parallel, experiment.batch_size if training else None)
-    loaded = first_process_first(
-        lambda: load(
-            experiment.data,
-            options.data_dir,
-            notify,
-            manual_dir=options.manual_dir,
-            memory_budget=options.memory_budget * 2**20,
-        )
-    )
-    dataset = _limited(loaded, experiment.data)
+    if dataset is None:
+        dataset = _load(experiment.data, options, notify)
     height, width, channels = dataset.train.images.shape[1:]
     if min(height, width) < 2 * SSIM_RADIUS + 1:
         raise DataError(
@@ -177,6 +171,19 @@ def set_up(
             make_grid_step(task.model, task.corrupt, task.loss, experiment.model.stride)
         ),
     )
+
+
+def _load(config: DataConfig, options: RunOptions, notify: Callable[[str], None]) -> Dataset:
+    loaded = first_process_first(
+        lambda: load(
+            config,
+            options.data_dir,
+            notify,
+            manual_dir=options.manual_dir,
+            memory_budget=options.memory_budget * 2**20,
+        )
+    )
+    return _limited(loaded, config)
 
 
 def _training_data(

@@ -105,7 +105,7 @@ def write_report(folder: StudyFolder, *, quiet: bool = False) -> None:
     write_atomically(folder.path / "tables.md", text.encode())
     differences = report.to_csv(report.differences_table(rows, reference))
     write_atomically(folder.path / "differences.csv", differences.encode())
-    draw(folder.figures, rows, curves, reference, folder.load_pictures)
+    draw(folder.figures, rows, curves, study.decoders, folder.load_pictures)
     if not quiet:
         say(text.rstrip())
     say(f"tables and figures are in {folder.path}")

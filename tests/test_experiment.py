@@ -89,6 +89,9 @@ def test_a_foreign_config_is_refused(values: dict[str, object]) -> None:
         from_dict(values)
 
 
+COMPARISONS = {"upsample_vs_transpose", "decoder_budget"}
+
+
 def test_every_named_experiment_loads_and_states_question_and_command() -> None:
     documents = named_experiments()
     assert set(documents) >= {
@@ -101,7 +104,8 @@ def test_every_named_experiment_loads_and_states_question_and_command() -> None:
     for name, document in documents.items():
         assert find_experiment(name).name == name
         assert "?" in document.splitlines()[0]
-        assert f"python -m aedenoise.main --experiment={name}" in document
+        mode = "--mode=compare " if name in COMPARISONS else ""
+        assert f"python -m aedenoise.main {mode}--experiment={name}" in document
 
 
 def test_named_experiments_match_the_published_networks() -> None:

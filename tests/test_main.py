@@ -66,6 +66,15 @@ WRONG_FLAGS = [
     (["--decodr=upsample"], "Did you mean: decoder"),
     (["upsample"], "unexpected argument 'upsample'"),
     (["--mode=eval"], "--mode=eval needs --workdir"),
+    (["--mode=report"], "--mode=report needs --workdir"),
+    (["--mode=compare", "--decoder=transpose"], "use --decoders=upsample,transpose:k4"),
+    (["--mode=compare", "--decoders=upsample,transpos:k4"], "did you mean 'transpose'"),
+    (["--mode=compare", "--decoders=upsample,transpose:k16"], "kernel_size must be"),
+    (["--mode=compare", "--match=parameter"], "did you mean 'parameters'"),
+    (["--mode=compare", "--steps=many"], "--steps takes numbers"),
+    (["--mode=compare", "--seeds=0"], "seeds must be at least 1"),
+    (["--mode=compare", "--part=3/2"], "as 2/3"),
+    (["--mode=compare", "--seeds_at_once=-1"], "seeds_at_once must be 0"),
 ]
 
 

@@ -41,14 +41,19 @@ Panel = Mapping[str, Line]
 
 
 def intervals_figure(
-    path: Path, panels: Mapping[str, Mapping[str, Interval]], *, unit: str, title: str
+    path: Path,
+    panels: Mapping[str, Mapping[str, Interval]],
+    colors: Mapping[str, str],
+    *,
+    unit: str,
+    title: str,
 ) -> None:
     """Writes a PNG with a panel for each condition: a mean and its intervals for each decoder."""
     figure, axes = _panels(len(panels), height=0.28 * max(map(len, panels.values())) + 0.9)
     for (name, found), axis in zip(panels.items(), axes, strict=False):
         axis.axvline(0.0, color="0.6", lw=0.8)
-        for place, interval in enumerate(found.values()):
-            color = f"C{place + 1}"
+        for place, (decoder, interval) in enumerate(found.items()):
+            color = colors[decoder]
             if interval.wide_low is not None:
                 axis.plot([interval.wide_low, interval.wide_high], [place, place], color, lw=1)
             if interval.low is not None:
@@ -65,6 +70,7 @@ def intervals_figure(
 def lines_figure(
     path: Path,
     panels: Mapping[str, Panel],
+    colors: Mapping[str, str],
     *,
     x_label: str,
     y_label: str,
@@ -76,7 +82,7 @@ def lines_figure(
     names = list(dict.fromkeys(name for panel in panels.values() for name in panel))
     for (panel_name, panel), axis in zip(panels.items(), axes, strict=False):
         for name, line in panel.items():
-            _draw(axis, line, f"C{names.index(name) % 10}")
+            _draw(axis, line, colors[name])
         if log_x:
             axis.set_xscale("log")
         axis.set_title(panel_name, fontsize=7)
@@ -84,12 +90,9 @@ def lines_figure(
         axis.set_ylabel(y_label, fontsize=7)
         axis.tick_params(labelsize=7, which="both")
     handles = [
-        axes[0].plot([], [], "o-", color=f"C{place % 10}", ms=3, label=name)[0]
-        for place, name in enumerate(names)
+        axes[0].plot([], [], "o-", color=colors[name], ms=3, label=name)[0] for name in names
     ]
-    figure.legend(
-        handles=handles, fontsize=7, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=6
-    )
+    figure.legend(handles=handles, fontsize=7, loc="outside lower center", ncols=6)
     write_figure(path, figure, title)
 
 
@@ -114,8 +117,9 @@ def side_by_side_figure(path: Path, pictures: Mapping[str, Mapping[str, Any]], t
     shown = min(_IMAGES, len(first["original"]))
     above = {"original": first["original"], "noisy": first["noisy"]}
     rows: dict[str, Any] = above | {name: found["denoised"] for name, found in pictures.items()}
-    figure = Figure(figsize=(0.8 * (shown + 2) + 1.2, 0.82 * len(rows)), dpi=120)
-    grid = figure.subplots(len(rows), shown + 2, squeeze=False)
+    figure = Figure(figsize=(0.9 * (shown + 2) + 0.6, 0.92 * len(rows) + 0.4), dpi=120)
+    tight = {"wspace": 0.06, "hspace": 0.06, "top": 0.93}
+    grid = figure.subplots(len(rows), shown + 2, squeeze=False, gridspec_kw=tight)
     for axis in grid.flat:
         axis.set_xticks([])
         axis.set_yticks([])
@@ -143,9 +147,9 @@ def side_by_side_figure(path: Path, pictures: Mapping[str, Mapping[str, Any]], t
 def _panels(count: int, *, height: float) -> tuple[Figure, list[Any]]:
     columns = min(count, _COLUMNS)
     rows = -(-count // columns)
-    figure = Figure(figsize=(2.5 * columns + 0.6, height * rows + 0.3), dpi=120)
+    size = (max(2.5 * columns, 4.0) + 0.6, height * rows + 0.7)
+    figure = Figure(figsize=size, dpi=120, layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False)
-    figure.subplots_adjust(hspace=0.7, wspace=0.5)
     axes = list(grid.flat)
     for axis in axes[count:]:
         axis.set_axis_off()

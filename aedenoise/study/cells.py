@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
 from aedenoise import artifacts, metrics
 from aedenoise.bench import Bench, set_up
@@ -58,25 +59,39 @@ class Runner:
         self._options = options
         self._notify = notify
         self._benches: dict[str, Bench] = {}
+        self._splits: dict[str, Array] = {}
 
     def bench(self, cell: Cell, network: Network) -> Bench:
         """The experiment of ``cell``, but for its seed."""
         alike = dataclasses.replace(cell, seed=self._study.base.seed)
         if alike.name not in self._benches:
-            bench = set_up(
+            same_data = [
+                bench.dataset
+                for bench in self._benches.values()
+                if bench.experiment.data.dataset == cell.condition.dataset
+            ]
+            self._benches[alike.name] = set_up(
                 self._study.experiment(alike, network.features),
                 self._options,
                 notify=self._notify,
+                training=False,
                 total_steps=cell.condition.steps,
+                dataset=same_data[0] if same_data else None,
             )
-            if bench.split is None:
-                raise UsageError(
-                    f"{cell.condition.dataset} is too large for a comparison, which keeps its "
-                    "images on the device; use fewer with --train_examples, or raise "
-                    "--memory_budget"
-                )
-            self._benches[alike.name] = bench
         return self._benches[alike.name]
+
+    def split(self, bench: Bench) -> Array:
+        """The training images of ``bench``, on the device that trains."""
+        name = bench.experiment.data.dataset
+        if name not in self._splits:
+            images = bench.dataset.train.images
+            if not isinstance(images, np.ndarray):
+                raise UsageError(
+                    f"{name} is read from disk, and a comparison keeps its images on the device: "
+                    "raise --memory_budget, or use fewer with --train_examples"
+                )
+            self._splits[name] = jnp.asarray(images)
+        return self._splits[name]
 
     def run(
         self,
@@ -99,6 +114,7 @@ class Runner:
 
         trained = train_seeds(
             bench,
+            self.split(bench),
             [cell.seed for cell in cells],
             steps_per_call=steps_per_call,
             marks=_marks(bench.total_steps),
@@ -135,7 +151,8 @@ def _finished(
         "device": jax.devices()[0].device_kind,
         "dataset_digest": bench.dataset.digest[:12],
     }
-    quality, pictures = _measures(bench, cell, params)
+    # As NumPy arrays, for evaluation uses all devices.
+    quality, pictures = _measures(bench, cell, jax.device_get(params))
     if diverged is None and all(map(math.isfinite, quality.values())):
         return Finished(cell, row | {"diverged_at": None} | quality, curve, pictures)
     # Its numbers would be of nothing; the row stays, and says why it has none.

@@ -38,7 +38,12 @@ def multiply_adds(config: ModelConfig, shape: ImageShape) -> int:
     model = build_autoencoder(config, shape[-1], lowering="plain")
     image = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
     variables = jax.eval_shape(model.init, jax.random.key(0), image)
-    traced = jax.make_jaxpr(model.apply)(variables, image)
+    return multiply_adds_of(model.apply, variables, image)
+
+
+def multiply_adds_of(function: Callable[..., Any], *arguments: Any) -> int:
+    """Multiply-adds of the convolutions of ``function(*arguments)``, which is only traced."""
+    traced = jax.make_jaxpr(function)(*arguments)
     return sum(_of_convolution(equation) for equation in _convolutions(traced.jaxpr))
 
 

@@ -26,6 +26,7 @@ from aedenoise.experiment import (
 )
 
 # What the networks of one comparison have in common: see ``study.matching``.
+ALL = "all conditions"
 MATCHES = ("parameters", "multiply_adds", "latency", "widths")
 _MODIFIERS: dict[str, dict[str, Any]] = {
     "resize_conv": {"order": "resize_conv"},
@@ -36,15 +37,18 @@ _MODIFIERS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Condition:
-    """Where decoders are compared with each other."""
+    """Where decoders are compared with each other. ``ALL`` as dataset, without a noise level, is
+    the mean over all of them."""
 
     dataset: str
-    noise_level: float
+    noise_level: float | None
     match: str
     steps: int
 
     def __str__(self) -> str:
-        return f"{self.dataset}, noise {self.noise_level:g}, equal {self.match}, {self.steps} steps"
+        noise = "" if self.noise_level is None else f", noise {self.noise_level:g}"
+        match = "widths" if self.match == "widths" else self.match.replace("_", "-")
+        return f"{self.dataset}{noise}, {self.steps:,} steps, equal {match}"
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class Cell:
     def name(self) -> str:
         """A name for files, different for each cell of a study."""
         c = self.condition
-        parts = (self.decoder, c.dataset, f"{c.noise_level:g}", c.match, str(c.steps))
+        parts = (self.decoder, c.dataset, f"{c.noise_level or 0.0:g}", c.match, str(c.steps))
         return "_".join(map(slug, parts)) + f"_seed{self.seed}"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,28 +17,35 @@ from aedenoise.reporting.study_figures import (
     side_by_side_figure,
 )
 from aedenoise.study.design import Condition, display_name, slug
-from aedenoise.study.report import Row, by_condition, compare, decoders_of, paired, title
+from aedenoise.study.report import Row, by_condition, compare, decoders_of, paired
 from aedenoise.study.statistics import Difference, difference
 
+Colors = dict[str, str]
 Pictures = Callable[[str, Condition, int], dict[str, Any] | None]
 _SHOWN = {"psnr": ("differences_psnr", "dB"), "residual_excess_2": ("differences_excess", "excess")}
 
 
 def draw(
-    folder: Path, rows: Sequence[Row], curves: Sequence[Row], reference: str, pictures: Pictures
+    folder: Path,
+    rows: Sequence[Row],
+    curves: Sequence[Row],
+    decoders: Sequence[str],
+    pictures: Pictures,
 ) -> None:
     """Writes the figures of a study into ``folder``.
 
     ``differences_psnr.png`` and ``differences_excess.png`` (to the reference, with intervals),
     ``quality_artifacts.png`` (a point for each cell), ``cost.png`` (PSNR over multiply-adds),
     ``learning.png`` and ``learning_differences.png`` (over steps), and for each condition
-    ``images_….png``.
+    ``images_….png``. Each of ``decoders``, of which the first is the reference, has its colour.
     """
+    reference = decoders[0]
+    colors = {display_name(decoder): f"C{place % 10}" for place, decoder in enumerate(decoders)}
     good = [row for row in rows if row["diverged_at"] is None]
-    _differences(folder, rows, reference)
-    _clouds(folder, good)
-    _costs(folder, good)
-    _learning(folder, curves, reference)
+    _differences(folder, rows, reference, colors)
+    _clouds(folder, good, colors)
+    _costs(folder, good, colors)
+    _learning(folder, curves, reference, colors)
     for condition, group in by_condition(good).items():
         seed = min(row["seed"] for row in group)
         found = {
@@ -50,10 +56,10 @@ def draw(
         if found:
             name = slug(f"{condition.dataset} {condition.noise_level:g} {condition.match}")
             path = folder / f"images_{name}_{condition.steps}.png"
-            side_by_side_figure(path, found, f"{title(condition)}, seed {seed}")
+            side_by_side_figure(path, found, f"{condition}, seed {seed}")
 
 
-def _differences(folder: Path, rows: Sequence[Row], reference: str) -> None:
+def _differences(folder: Path, rows: Sequence[Row], reference: str, colors: Colors) -> None:
     for metric, (name, unit) in _SHOWN.items():
         panels: dict[str, dict[str, Interval]] = {}
         for comparison in compare(rows, reference, [metric]):
@@ -63,12 +69,13 @@ def _differences(folder: Path, rows: Sequence[Row], reference: str) -> None:
             intervals_figure(
                 folder / f"{name}.png",
                 panels,
+                colors,
                 unit=unit,
                 title=f"difference to {display_name(reference)}: 95 % (thick), corrected (thin)",
             )
 
 
-def _clouds(folder: Path, rows: Sequence[Row]) -> None:
+def _clouds(folder: Path, rows: Sequence[Row], colors: Colors) -> None:
     panels: dict[str, Panel] = {
         _short(condition): {
             display_name(decoder): Line(
@@ -83,16 +90,17 @@ def _clouds(folder: Path, rows: Sequence[Row]) -> None:
         lines_figure(
             folder / "quality_artifacts.png",
             panels,
+            colors,
             x_label="excess at Nyquist",
             y_label="PSNR, dB",
             title="a point for each training run",
         )
 
 
-def _costs(folder: Path, rows: Sequence[Row]) -> None:
+def _costs(folder: Path, rows: Sequence[Row], colors: Colors) -> None:
     panels: dict[str, dict[str, Line]] = {}
     for condition, group in by_condition(rows).items():
-        panel = panels.setdefault(_short(replace(condition, match="")), {})
+        panel = panels.setdefault(_short(condition).rpartition(",")[0], {})
         for decoder in decoders_of(group):
             mine = [row for row in group if row["decoder"] == decoder]
             before = panel.get(display_name(decoder), Line([], []))
@@ -106,13 +114,14 @@ def _costs(folder: Path, rows: Sequence[Row]) -> None:
         lines_figure(
             folder / "cost.png",
             panels,
+            colors,
             x_label="multiply-adds per image, millions",
             y_label="PSNR, dB",
             title="mean over seeds, bars of one standard deviation",
         )
 
 
-def _learning(folder: Path, curves: Sequence[Row], reference: str) -> None:
+def _learning(folder: Path, curves: Sequence[Row], reference: str, colors: Colors) -> None:
     levels: dict[str, Panel] = {}
     gaps: dict[str, Panel] = {}
     for condition, group in by_condition(curves).items():
@@ -134,6 +143,7 @@ def _learning(folder: Path, curves: Sequence[Row], reference: str) -> None:
             lines_figure(
                 folder / f"{name}.png",
                 panels,
+                colors,
                 x_label="step",
                 y_label=label,
                 title="within the runs, mean over seeds",
@@ -152,7 +162,7 @@ def _mean_line(at: dict[int, list[Row]], decoder: str) -> Line:
 
 def _gap_line(at: dict[int, list[Row]], decoder: str, reference: str) -> Line:
     gaps = {
-        step: _interval(difference(values))
+        step: _interval(difference(list(values.values())))
         for step, points in at.items()
         if (values := paired(points, decoder, reference, "psnr"))
     }
@@ -164,8 +174,6 @@ def _interval(d: Difference) -> Interval:
 
 
 def _short(condition: Condition) -> str:
-    match = f"\nequal {condition.match.replace('_', '-')}" if condition.match else ""
-    return (
-        f"{condition.dataset}, noise {condition.noise_level:g},{match or chr(10)}"
-        f"{',' if match else ''} {condition.steps:,} steps"
-    )
+    """A condition in two lines."""
+    where, *rest = str(condition).rsplit(", ", 2)
+    return f"{where},\n{', '.join(rest)}"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from aedenoise.errors import CheckpointError
-from aedenoise.study.design import Condition, display_name
+from aedenoise.study.design import ALL, Condition, display_name
 from aedenoise.study.statistics import Difference, difference
 
 Row = dict[str, Any]
@@ -29,7 +29,8 @@ METRICS = {
     "constant_spread_2": "spread 2, constant code",
     "constant_spread_4": "spread 4, constant code",
 }
-_HEADLINE = ("psnr", "residual_excess_2")
+# Those of the tables, with their decimals.
+_DIGITS = {"psnr": 2, "residual_excess_2": 3, "constant_spread_2": 4}
 _TEXT = {"decoder", "dataset", "match", "features", "device", "dataset_digest"}
 _WHOLE = {"steps", "seed", "parameters", "multiply_adds", "diverged_at", "at_step", "seeds"}
 
@@ -49,38 +50,56 @@ def compare(
     rows: Sequence[Row], reference: str, metrics: Iterable[str] = METRICS
 ) -> list[Comparison]:
     """Every decoder against the reference, seed by seed, where both have the seed and neither
-    diverged. The correction counts the comparisons of one metric."""
+    diverged; at the end the mean over all conditions of equal match and steps, of the seeds that
+    all of them have. The correction counts the comparisons of one metric."""
     groups = by_condition(rows)
-    pairs = [
-        (condition, decoder)
-        for condition, group in groups.items()
-        for decoder in decoders_of(group)
-        if decoder != reference
-    ]
     found = []
     for metric in metrics:
-        samples = [
-            (condition, decoder, paired(groups[condition], decoder, reference, metric))
-            for condition, decoder in pairs
-        ]
-        comparisons = sum(1 for *_, values in samples if values)
+        samples: dict[tuple[Condition, str], dict[int, float]] = {
+            (condition, decoder): paired(group, decoder, reference, metric)
+            for condition, group in groups.items()
+            for decoder in decoders_of(group)
+            if decoder != reference
+        }
+        samples |= _over_conditions(samples)
+        some = {key: values for key, values in samples.items() if values}
         found += [
-            Comparison(condition, decoder, reference, metric, difference(values, comparisons))
-            for condition, decoder, values in samples
-            if values
+            Comparison(
+                condition, decoder, reference, metric, difference(list(values.values()), len(some))
+            )
+            for (condition, decoder), values in some.items()
         ]
     return found
 
 
-def paired(rows: Sequence[Row], decoder: str, reference: str, metric: str) -> list[float]:
+def paired(rows: Sequence[Row], decoder: str, reference: str, metric: str) -> dict[int, float]:
     """``decoder - reference`` of each seed that both have."""
     values = {(row["decoder"], row["seed"]): row[metric] for row in rows}
     seeds = sorted(seed for name, seed in values if name == reference)
-    return [
-        values[decoder, seed] - values[reference, seed]
+    return {
+        seed: values[decoder, seed] - values[reference, seed]
         for seed in seeds
         if values.get((decoder, seed)) is not None and values[reference, seed] is not None
-    ]
+    }
+
+
+def _over_conditions(
+    samples: Mapping[tuple[Condition, str], dict[int, float]],
+) -> dict[tuple[Condition, str], dict[int, float]]:
+    """The mean difference of each seed, where there is more than one condition to average."""
+    members: dict[tuple[Condition, str], list[dict[int, float]]] = {}
+    for (condition, decoder), values in samples.items():
+        pool = Condition(ALL, None, condition.match, condition.steps)
+        members.setdefault((pool, decoder), []).append(values)
+    return {
+        key: {
+            seed: float(np.mean([values[seed] for values in each]))
+            for seed in each[0]
+            if all(seed in values for values in each)
+        }
+        for key, each in members.items()
+        if len(each) > 1
+    }
 
 
 def by_condition(rows: Sequence[Row]) -> dict[Condition, list[Row]]:
@@ -105,10 +124,7 @@ def sentence(comparison: Comparison) -> str:
     if mean < 0.0:
         better, worse, mean = worse, better, -mean
         low, high = (None, None) if low is None or high is None else (-high, -low)
-    where = (
-        f"{d.seeds} seed{'s' * (d.seeds != 1)}, {c.dataset}, noise {c.noise_level:g}, "
-        f"{c.steps:,} steps, {_equal(c.match)}"
-    )
+    where = f"{d.seeds} seed{'s' * (d.seeds != 1)}, {c}"
     names = (display_name(better), display_name(worse))
     if low is None or high is None:
         return f"{names[0]} is ahead of {names[1]} by {mean:.2f} dB in one seed; {where}"
@@ -118,27 +134,20 @@ def sentence(comparison: Comparison) -> str:
     return f"{names[0]} is not clearly better than {names[1]}: {interval}; {where}"
 
 
-def _equal(match: str) -> str:
-    words = {
-        "parameters": "equal parameters",
-        "multiply_adds": "equal multiply-adds",
-        "latency": "equal latency",
-    }
-    return words.get(match, "equal widths")
-
-
 def tables(rows: Sequence[Row], reference: str) -> str:
     """The study in Markdown: a table for each condition, the sentences, what was left out."""
-    comparisons = {
-        (c.condition, c.decoder, c.metric): c for c in compare(rows, reference, _HEADLINE)
-    }
+    found = compare(rows, reference, _DIGITS)
+    comparisons = {(c.condition, c.decoder, c.metric): c for c in found}
     parts = [_HEAD]
     for condition, group in by_condition(rows).items():
-        parts += [f"## {title(condition)}", _table(condition, group, comparisons)]
+        parts += [f"## {condition}", _table(condition, group, comparisons)]
+    pooled = [c for c in found if c.condition.dataset == ALL]
+    if pooled:
+        parts += ["## Mean over the conditions above", _pooled_table(pooled)]
     spoken = [f"- {sentence(c)}." for c in comparisons.values() if c.metric == "psnr"]
     parts += ["## In words", "\n".join(spoken) or "Nothing to compare yet."]
     left_out = [
-        f"- {display_name(row['decoder'])}, seed {row['seed']}, {title(_condition(row))}: "
+        f"- {display_name(row['decoder'])}, seed {row['seed']}, {_condition(row)}: "
         f"training diverged by step {row['diverged_at']}"
         for row in rows
         if row["diverged_at"] is not None
@@ -150,8 +159,9 @@ def tables(rows: Sequence[Row], reference: str) -> str:
 _HEAD = (
     "Mean over seeds, standard deviation behind ±. Differences are to the decoder in the first row"
     "\nof the same seeds: mean and 95 % interval by paired bootstrap, then the interval corrected "
-    "for\nthe number of comparisons in this file. Excess is the residual's power at Nyquist's "
-    "frequency\nover that around it, less one: 0 is no checkerboard."
+    "for\nthe number of comparisons of one measure in this file. Excess is the residual's power "
+    "at Nyquist's\nfrequency over that around it, less one: 0 is no checkerboard. Spread is the "
+    "strength of the grid in\nthe response to a constant code, in units of the [0, 1] range."
 )
 
 
@@ -160,10 +170,8 @@ def _table(
     rows: Sequence[Row],
     comparisons: dict[tuple[Condition, str, str], Comparison],
 ) -> str:
-    header = (
-        "decoder | widths | parameters | multiply-adds | seeds | PSNR, dB | difference, dB | "
-        "corrected | excess | difference | corrected"
-    )
+    header = "decoder | widths | parameters | multiply-adds | seeds"
+    header += "".join(f" | {METRICS[metric]} | difference | corrected" for metric in _DIGITS)
     lines = [f"| {header} |", "|" + " --- |" * (header.count("|") + 1)]
     for decoder in decoders_of(rows):
         mine = [row for row in rows if row["decoder"] == decoder]
@@ -175,11 +183,21 @@ def _table(
             f"{mine[0]['multiply_adds']:,}",
             f"{len(good)}" if len(good) == len(mine) else f"{len(good)} of {len(mine)}",
         ]
-        for metric in _HEADLINE:
-            digits = 2 if metric == "psnr" else 3
+        for metric in _DIGITS:
+            digits = _DIGITS[metric]
             cells.append(_mean([row[metric] for row in good], digits))
             found = comparisons.get((condition, decoder, metric))
             cells += ["", ""] if found is None else _intervals(found.difference, digits)
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _pooled_table(comparisons: Sequence[Comparison]) -> str:
+    header = "decoder | condition | measure | seeds | difference | corrected"
+    lines = [f"| {header} |", "|" + " --- |" * (header.count("|") + 1)]
+    for c in comparisons:
+        cells = [display_name(c.decoder), str(c.condition), METRICS[c.metric]]
+        cells += [str(c.difference.seeds), *_intervals(c.difference, _DIGITS[c.metric])]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -199,14 +217,6 @@ def _intervals(d: Difference, digits: int) -> list[str]:
         f"{d.mean:+.{digits}f} {span(d.low, d.high)}".strip(),
         span(d.corrected_low, d.corrected_high),
     ]
-
-
-def title(condition: Condition) -> str:
-    """A condition in words."""
-    return (
-        f"{condition.dataset}, noise {condition.noise_level:g}, {_equal(condition.match)}, "
-        f"{condition.steps:,} steps"
-    )
 
 
 def _condition(row: Row) -> Condition:

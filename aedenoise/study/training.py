@@ -44,6 +44,7 @@ class Trained:
 
 def train_seeds(
     bench: Bench,
+    split: Array,
     seeds: Sequence[int],
     *,
     steps_per_call: int,
@@ -55,6 +56,7 @@ def train_seeds(
 
     Args:
       bench: the experiment; its own seed does not count.
+      split: its training images, uint8 ``[N, H, W, C]`` on one device, which computes.
       seeds: one or more.
       steps_per_call: updates in one call of the device.
       marks: steps after which ``at_mark(step, params of each seed)`` is called.
@@ -71,7 +73,7 @@ def train_seeds(
     key = jnp.stack(noise_keys) if several else noise_keys[0]
     batches = [
         TrainBatches(
-            np.asarray(bench.dataset.train.images),
+            bench.dataset.train.images,
             batch_size=bench.experiment.batch_size,
             seed=seed,
             resident=True,
@@ -86,7 +88,7 @@ def train_seeds(
         boundary = min([m for m in marks if m > step], default=bench.total_steps)
         count = min(steps_per_call, boundary - step)
         batch = _numpy_stack([_batch_at(batches, step + i, several) for i in range(count)])
-        state, loss = call(state, key, bench.split, batch)
+        state, loss = call(state, key, split, batch)
         step += count
         losses.append((step, loss))
         if step == count:  # the first call compiles

@@ -1,0 +1,274 @@
+"""Comparisons: intervals that cover, seeds that pair, cells that are trained once."""
+
+from __future__ import annotations
+
+import multiprocessing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from helpers import SMALL, bench, digest, saved_state, small
+from scipy import stats
+
+from aedenoise.errors import CheckpointError, UsageError
+from aedenoise.experiment import Experiment, RunOptions
+from aedenoise.models import build_autoencoder
+from aedenoise.modes import train
+from aedenoise.study import report
+from aedenoise.study.cells import Runner
+from aedenoise.study.design import Cell, Study, model_of, study_from_dict, study_to_dict
+from aedenoise.study.folder import StudyFolder
+from aedenoise.study.matching import match_networks
+from aedenoise.study.statistics import difference, percentile_interval, student_interval
+from aedenoise.study.training import Trained, train_seeds
+from aedenoise.training.task import run_keys
+
+TINY = Study(base=SMALL, decoders=("upsample", "transpose:k3"), steps=(12,), seeds=3)
+
+
+def rows(values: dict[str, list[float | None]]) -> list[dict[str, Any]]:
+    """Rows of one condition: PSNR by decoder and seed, None where training diverged."""
+    return [
+        {
+            "decoder": decoder,
+            "dataset": "mnist",
+            "noise_level": 0.4,
+            "match": "parameters",
+            "steps": 100,
+            "seed": seed,
+            "features": "32 32",
+            "parameters": 28353,
+            "multiply_adds": 4076800,
+            "diverged_at": 50 if psnr is None else None,
+            **dict.fromkeys(report.METRICS, None if psnr is None else 0.0),
+            "psnr": psnr,
+        }
+        for decoder, found in values.items()
+        for seed, psnr in enumerate(found)
+    ]
+
+
+class TestIntervals:
+    def test_intervals_of_eight_normal_seeds_cover_their_mean(self) -> None:
+        """95 % of 300 draws: the standard error of the share is 1.3 %."""
+        draws = np.random.default_rng(0).normal(size=(300, 8))
+        for interval in (percentile_interval, lambda values: student_interval(values, 0.95)):
+            ends = [interval(values) for values in draws]
+            assert np.mean([low < 0.0 < high for low, high in ends]) == pytest.approx(
+                0.95, abs=0.04
+            )
+
+    def test_students_interval_is_that_of_the_paired_t_test(self) -> None:
+        values = np.random.default_rng(1).normal(0.3, 0.1, size=9)
+        expected = stats.ttest_1samp(values, 0.0).confidence_interval(0.99)
+        assert student_interval(values.tolist(), 0.99) == pytest.approx(tuple(expected), rel=0.02)
+
+    def test_correction_widens_and_is_the_same_each_time(self) -> None:
+        values = [0.1, 0.2, 0.15, 0.12, 0.3, 0.18]
+        alone, among = difference(values), difference(values, 16)
+        assert (alone.low, alone.high) == (among.low, among.high)
+        assert among.corrected_low < alone.corrected_low < alone.mean < alone.corrected_high
+        assert among == difference(values, 16)
+
+    def test_one_seed_has_no_interval_and_three_are_never_clear_among_many(self) -> None:
+        assert difference([0.5]).low is None
+        assert not difference([0.5]).is_clear
+        assert not difference([0.4, 0.5, 0.7], 16).is_clear
+
+    def test_equal_values_have_an_interval_of_no_width(self) -> None:
+        assert difference([0.25] * 4, 3).corrected_low == pytest.approx(0.25)
+
+
+class TestReport:
+    def test_pairs_cancel_what_seeds_share(self) -> None:
+        shared = [20.0, 22.0, 19.0, 25.0, 21.0, 18.0]
+        better = [value + 0.12 + 0.01 * (-1) ** i for i, value in enumerate(shared)]
+        found = report.compare(rows({"upsample": shared, "transpose:k3": better}), "upsample")
+        psnr = next(c for c in found if c.metric == "psnr")
+        assert psnr.difference.mean == pytest.approx(0.12)
+        assert report.sentence(psnr) == (
+            "transpose k3 is better than upsample by 0.12 dB [0.11, 0.13]; "
+            "6 seeds, mnist, noise 0.4, 100 steps, equal parameters"
+        )
+
+    def test_what_is_not_clear_is_not_called_better(self) -> None:
+        found = report.compare(rows({"a": [1.0, 2.0, 3.0], "b": [1.2, 1.7, 3.2]}), "a", ["psnr"])
+        assert "b is not clearly better than a: 0.03 dB [-" in report.sentence(found[0])
+
+    def test_diverged_cells_are_named_and_leave_their_pair_out(self) -> None:
+        table = rows({"upsample": [20.0, 21.0, 22.0], "transpose:k3": [20.1, None, 22.1]})
+        assert report.paired(table, "transpose:k3", "upsample", "psnr") == pytest.approx(
+            {0: 0.1, 2: 0.1}
+        )
+        text = report.tables(table, "upsample")
+        assert "| 2 of 3 |" in text
+        assert "- transpose k3, seed 1, mnist, noise 0.4, 100 steps, equal parameters: " in text
+        assert "training diverged by step 50" in text
+
+    def test_a_reference_without_cells_is_no_error(self) -> None:
+        text = report.tables(rows({"transpose:k3": [None]}), "upsample")
+        assert "Nothing to compare yet." in text
+        assert "| none |" in text
+
+    def test_the_mean_over_conditions_is_of_the_seeds_that_all_have(self) -> None:
+        low = rows({"a": [1.0, 2.0, 3.0], "b": [1.5, 2.0, 3.25]})
+        high = rows({"a": [1.0, 2.0, None], "b": [1.1, 2.2, 3.5]})
+        both = low + [row | {"noise_level": 0.8} for row in high]
+        *_, pooled = report.compare(both, "a", ["psnr"])
+        assert str(pooled.condition) == "all conditions, 100 steps, equal parameters"
+        assert pooled.difference.seeds == 2
+        assert pooled.difference.mean == pytest.approx((0.5 + 0.1 + 0.0 + 0.2) / 4)
+
+    def test_csv_returns_what_it_was_given(self) -> None:
+        table = rows({"upsample": [20.125, None]})
+        text = report.to_csv(table)
+        assert report.from_csv(text) == table
+        assert report.to_csv(report.from_csv(text)) == text
+        assert report.from_csv(report.to_csv([])) == []
+
+    def test_a_table_of_something_else_is_refused_by_its_line(self) -> None:
+        with pytest.raises(CheckpointError, match="line 3 "):
+            report.from_csv("decoder,seed\nupsample,1\nupsample,one\n")
+
+
+class TestDesign:
+    def test_cells_go_seed_by_seed_and_have_names_of_their_own(self) -> None:
+        study = replace(TINY, noise_levels=(0.2, 0.4), matches=("parameters", "widths"))
+        cells = list(study.cells())
+        assert len(cells) == len({cell.name for cell in cells}) == 2 * 2 * 2 * 3
+        assert [cell.seed for cell in cells] == sorted(cell.seed for cell in cells)
+
+    def test_json_returns_the_study(self) -> None:
+        assert study_from_dict(study_to_dict(TINY)) == TINY
+        with pytest.raises(CheckpointError, match="not a study of this version"):
+            study_from_dict({**study_to_dict(TINY), "colour": "red"})
+
+    @pytest.mark.parametrize(
+        ("change", "words"),
+        [
+            ({"matches": ("weight",)}, "unknown match"),
+            ({"steps": (0,)}, "steps must be at least 1"),
+            ({"seeds": 0}, "seeds must be at least 1"),
+            ({"decoders": ("upsample", "upsample")}, "each value once"),
+            ({"noise_levels": (0.2, 25.0)}, "use 0.0980"),
+            ({"datasets": ("mnits",)}, "did you mean 'mnist'"),
+        ],
+    )
+    def test_wrong_grids_are_refused(self, change: dict[str, Any], words: str) -> None:
+        with pytest.raises(UsageError, match=words):
+            replace(TINY, **change)
+
+
+class TestFolder:
+    def test_another_study_is_refused_and_more_seeds_are_welcome(self, tmp_path: Path) -> None:
+        folder = StudyFolder(tmp_path / "grid")
+        folder.claim(TINY, overwrite=False)
+        folder.claim(replace(TINY, seeds=5), overwrite=False)
+        assert folder.read()[0].seeds == 5
+        folder.claim(TINY, overwrite=False)
+        assert folder.read()[0].seeds == 5
+        with pytest.raises(CheckpointError, match=r"another study: steps \(12, now 13\)"):
+            folder.claim(replace(TINY, steps=(13,)), overwrite=False)
+        with pytest.raises(CheckpointError, match=r"another study: batch_size \(32, now 16\)"):
+            folder.claim(replace(TINY, base=small(batch_size=16)), overwrite=False)
+        folder.claim(replace(TINY, steps=(13,)), overwrite=True)
+        assert folder.read()[0].steps == (13,)
+
+    def test_folders_of_other_things_are_refused(self, tmp_path: Path) -> None:
+        (tmp_path / "config.json").write_text("{}")
+        with pytest.raises(CheckpointError, match="holds a training run"):
+            StudyFolder(tmp_path).claim(TINY, overwrite=False)
+        (tmp_path / "config.json").unlink()
+        (tmp_path / "study.json").write_text("{")
+        with pytest.raises(CheckpointError, match="damaged"):
+            StudyFolder(tmp_path).claim(TINY, overwrite=False)
+
+    def test_a_cell_belongs_to_who_took_it_until_it_is_done(self, tmp_path: Path) -> None:
+        folder = StudyFolder(tmp_path)
+        folder.claim(TINY, overwrite=False)
+        cells = list(TINY.cells())
+        with folder.taking(cells[:2]) as mine:
+            assert mine == cells[:2]
+            assert _taken_elsewhere(tmp_path, cells[:3]) == [cells[2].name]
+            folder.record(cells[0], {"psnr": 20.0}, [], {})
+        assert _taken_elsewhere(tmp_path, cells[:2]) == [cells[1].name]
+        assert folder.results(TINY)[0][0]["psnr"] == 20.0
+
+    def test_a_damaged_cell_is_named(self, tmp_path: Path) -> None:
+        folder = StudyFolder(tmp_path)
+        folder.claim(TINY, overwrite=False)
+        path = tmp_path / "cells" / f"{next(TINY.cells()).name}.json"
+        path.write_text("{")
+        with pytest.raises(CheckpointError, match="remove it, and its cell is trained again"):
+            folder.results(TINY)
+
+
+def _taken_elsewhere(path: Path, cells: list[Cell]) -> list[str]:
+    """Which of ``cells`` another process gets."""
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(1) as pool:
+        return pool.apply(_take, (path, cells))
+
+
+def _take(path: Path, cells: list[Cell]) -> list[str]:
+    with StudyFolder(path).taking(cells) as mine:
+        return [cell.name for cell in mine]
+
+
+def trained(experiment: Experiment, data_dir: str, seeds: list[int], **options: Any) -> Trained:
+    setup = bench(experiment, data_dir)
+    split = jnp.asarray(np.asarray(setup.dataset.train.images))
+    found = train_seeds(setup, split, seeds, **{"steps_per_call": 1, **options})
+    assert found is not None
+    return found
+
+
+class TestTraining:
+    def test_seeds_trained_at_once_are_the_seeds_trained_alone(self, data_dir: str) -> None:
+        together = trained(small(epochs=1), data_dir, [3, 4], steps_per_call=3)
+        for which, seed in enumerate((3, 4)):
+            alone = trained(small(epochs=1), data_dir, [seed])
+            jax.tree.map(
+                lambda a, b: np.testing.assert_allclose(a, b, atol=2e-5),
+                together.params[which],
+                alone.params[0],
+            )
+
+    def test_a_cell_is_the_run_that_the_same_seed_would_be(
+        self, data_dir: str, tmp_path: Path
+    ) -> None:
+        experiment = small(epochs=1, seed=5)
+        train(experiment, RunOptions(workdir=tmp_path / "run", data_dir=data_dir))
+        jax.tree.map(
+            lambda a, b: np.testing.assert_allclose(a, b, atol=2e-5),
+            saved_state(tmp_path / "run", data_dir).params,
+            trained(experiment, data_dir, [5]).params[0],
+        )
+
+    def test_decoders_of_one_seed_begin_with_one_encoder(self) -> None:
+        begun = set()
+        for decoder in TINY.decoders:
+            model = build_autoencoder(model_of(decoder, SMALL.model), lowering="plain")
+            init_key, _ = run_keys(7)
+            begun.add(digest(model.init(init_key, jnp.zeros((1, 8, 8, 1)))["params"]["encoder"]))
+        assert len(begun) == 1
+
+    def test_it_stops_when_asked(self, data_dir: str) -> None:
+        setup = bench(small(epochs=1), data_dir)
+        split = jnp.asarray(np.asarray(setup.dataset.train.images))
+        stopped = train_seeds(setup, split, [0], steps_per_call=1, stop_requested=lambda: True)
+        assert stopped is None
+
+    def test_a_diverged_cell_has_a_row_without_numbers(self, data_dir: str, tmp_path: Path) -> None:
+        study = replace(TINY, base=small(optimizer__learning_rate=1e12), steps=(8,), seeds=2)
+        runner = Runner(study, RunOptions(workdir=tmp_path, data_dir=data_dir), print)
+        cells = [cell for cell in study.cells() if cell.decoder == "upsample"]
+        network = match_networks(("upsample",), study.base.model, (28, 28, 1), "widths")["upsample"]
+        found = runner.run(cells, network, steps_per_call=4, stop_requested=lambda: False)
+        assert found is not None
+        assert all(each.row["diverged_at"] in (1, 2, 4, 8) for each in found)
+        assert all(each.row["psnr"] is None for each in found)
