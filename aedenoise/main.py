@@ -176,6 +176,9 @@ def _run(argv: Sequence[str]) -> int:
         raise UsageError(f"unexpected argument {argv[1]!r}; flags look like --decoder=transpose")
     if FLAGS.mode not in MODES:
         raise UsageError(f"unknown mode {FLAGS.mode!r}; {nearest(FLAGS.mode, MODES)}")
+    for flag in (f.name for f in _FLAGS if f.group == _COMPARE):
+        if FLAGS.mode != "compare" and not FLAGS[flag].using_default_value:
+            raise UsageError(f"--{flag} is for --mode=compare, not --mode={FLAGS.mode}")
     if FLAGS.experiment == "list":
         _list_experiments()
         return 0

@@ -67,6 +67,7 @@ WRONG_FLAGS = [
     (["upsample"], "unexpected argument 'upsample'"),
     (["--mode=eval"], "--mode=eval needs --workdir"),
     (["--mode=report"], "--mode=report needs --workdir"),
+    (["--decoders=upsample,transpose"], "--decoders is for --mode=compare"),
     (["--mode=compare", "--decoder=transpose"], "use --decoders=upsample,transpose:k4"),
     (["--mode=compare", "--decoders=upsample,transpos:k4"], "did you mean 'transpose'"),
     (["--mode=compare", "--decoders=upsample,transpose:k16"], "kernel_size must be"),

@@ -166,7 +166,9 @@ class TestDesign:
 class TestFolder:
     def test_another_study_is_refused_and_more_seeds_are_welcome(self, tmp_path: Path) -> None:
         folder = StudyFolder(tmp_path / "grid")
-        folder.claim(TINY, overwrite=False)
+        folder.claim(replace(TINY, steps=(14,)), overwrite=False)
+        folder.claim(TINY, overwrite=False)  # nothing was begun
+        folder.networks(dict)
         folder.claim(replace(TINY, seeds=5), overwrite=False)
         assert folder.read()[0].seeds == 5
         folder.claim(TINY, overwrite=False)

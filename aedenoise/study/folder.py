@@ -77,6 +77,9 @@ class StudyFolder:
             self._write(study, None)
             return
         known, networks = self.read()
+        if networks is None:  # nothing has been trained yet
+            self._write(study, None)
+            return
         difference = study_difference(dataclasses.replace(known, seeds=study.seeds), study)
         if difference:
             raise CheckpointError(

@@ -138,7 +138,7 @@ def tables(rows: Sequence[Row], reference: str) -> str:
     """The study in Markdown: a table for each condition, the sentences, what was left out."""
     found = compare(rows, reference, _DIGITS)
     comparisons = {(c.condition, c.decoder, c.metric): c for c in found}
-    parts = [_HEAD]
+    parts = [_HEAD, summary(rows, reference)] if comparisons else [_HEAD]
     for condition, group in by_condition(rows).items():
         parts += [f"## {condition}", _table(condition, group, comparisons)]
     pooled = [c for c in found if c.condition.dataset == ALL]
@@ -156,13 +156,51 @@ def tables(rows: Sequence[Row], reference: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-_HEAD = (
-    "Mean over seeds, standard deviation behind ±. Differences are to the decoder in the first row"
-    "\nof the same seeds: mean and 95 % interval by paired bootstrap, then the interval corrected "
-    "for\nthe number of comparisons of one measure in this file. Excess is the residual's power "
-    "at Nyquist's\nfrequency over that around it, less one: 0 is no checkerboard. Spread is the "
-    "strength of the grid in\nthe response to a constant code, in units of the [0, 1] range."
-)
+def summary(rows: Sequence[Row], reference: str) -> str:
+    """One table in Markdown: each decoder's difference in PSNR to the reference in each condition,
+    with its 95 % interval; bold where it is clear after correction. Of one match and length of
+    training; the first."""
+    first = next(iter(by_condition(rows)))
+    found = [
+        c
+        for c in compare(rows, reference, ["psnr"])
+        if (c.condition.match, c.condition.steps) == (first.match, first.steps)
+    ]
+    conditions = list(dict.fromkeys(c.condition for c in found))
+    level = _levels(rows, reference)
+    titles = [str(condition).rsplit(", ", 2)[0] for condition in conditions]
+    lines = [
+        f"| PSNR, dB | {' | '.join(titles)} |",
+        "| --- |" + " --- |" * len(conditions),
+        f"| {display_name(reference)} | {' | '.join(level.get(c, '') for c in conditions)} |",
+    ]
+    for decoder in dict.fromkeys(c.decoder for c in found):
+        mine = {c.condition: c.difference for c in found if c.decoder == decoder}
+        cells = [_summarized(mine[c]) if c in mine else "" for c in conditions]
+        lines.append(f"| {display_name(decoder)} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _levels(rows: Sequence[Row], reference: str) -> dict[Condition, str]:
+    return {
+        condition: _mean([row["psnr"] for row in good], _DIGITS["psnr"])
+        for condition, group in by_condition(rows).items()
+        if (good := [r for r in group if r["decoder"] == reference and r["diverged_at"] is None])
+    }
+
+
+def _summarized(d: Difference) -> str:
+    text = _intervals(d, _DIGITS["psnr"])[0]
+    return f"**{text}**" if d.is_clear else text
+
+
+_HEAD = """\
+Mean over seeds, standard deviation behind ±. Differences are to the decoder in the first row, of
+the same seeds: mean and 95 % interval by paired bootstrap; then the interval corrected for the
+number of comparisons of one measure in this file. In the first table bold differences are clear
+after this correction. Excess is the residual's power at Nyquist's frequency over that around it,
+less one: 0 is no checkerboard. Spread is the strength of the grid in the response to a constant
+code, in units of the [0, 1] range."""
 
 
 def _table(

@@ -1,0 +1,47 @@
+"""Writes the tables of the committed studies anew, and what the README says of them.
+
+python -m experiments.report
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aedenoise.compare import write_report
+from aedenoise.files import write_atomically
+from aedenoise.study import report
+from aedenoise.study.design import ALL
+from aedenoise.study.folder import StudyFolder
+
+RESULTS = Path(__file__).parent / "results"
+STUDIES = ("upsample_vs_transpose", "decoder_budget")
+README = Path(__file__).parent.parent / "README.md"
+BEGIN = "<!-- from experiments/results by python -m experiments.report -->\n"
+END = "<!-- end -->\n"
+
+
+def readme_block() -> str:
+    """The study's table, and its differences over all conditions in words."""
+    folder = StudyFolder(RESULTS / "upsample_vs_transpose")
+    rows = report.from_csv(folder.table.read_text(encoding="utf-8"))
+    reference = folder.read()[0].decoders[0]
+    pooled = [
+        comparison
+        for comparison in report.compare(rows, reference, ["psnr"])
+        if comparison.condition.dataset == ALL
+    ]
+    spoken = "\n".join(f"- {report.sentence(comparison)}." for comparison in pooled)
+    return f"{report.summary(rows, reference)}\n\n{spoken}\n"
+
+
+def with_block(readme: str) -> str:
+    """``readme`` with the block between its marks written anew."""
+    before, rest = readme.split(BEGIN)
+    _, after = rest.split(END)
+    return f"{before}{BEGIN}\n{readme_block()}\n{END}{after}"
+
+
+if __name__ == "__main__":
+    for name in STUDIES:
+        write_report(StudyFolder(RESULTS / name), quiet=True)
+    write_atomically(README, with_block(README.read_text(encoding="utf-8")).encode())
