@@ -1,4 +1,4 @@
-"""Writes the tables of the committed studies anew, and what the README says of them.
+"""Writes the tables and figures of the committed studies anew, and what documents say of them.
 
 python -m experiments.report
 """
@@ -15,7 +15,7 @@ from aedenoise.study.folder import StudyFolder
 
 RESULTS = Path(__file__).parent / "results"
 STUDIES = ("upsample_vs_transpose", "decoder_budget")
-README = Path(__file__).parent.parent / "README.md"
+ANSWER = RESULTS / "upsample_vs_transpose" / "README.md"
 BEGIN = "<!-- from experiments/results by python -m experiments.report -->\n"
 END = "<!-- end -->\n"
 
@@ -34,9 +34,14 @@ def readme_block() -> str:
     return f"{report.summary(rows, reference)}\n\n{spoken}\n"
 
 
-def with_block(readme: str) -> str:
-    """``readme`` with the block between its marks written anew."""
-    before, rest = readme.split(BEGIN)
+def documents() -> list[Path]:
+    """The files that have the block."""
+    return [Path(__file__).parent.parent / "README.md", ANSWER]
+
+
+def with_block(document: str) -> str:
+    """``document`` with the block between its marks written anew."""
+    before, rest = document.split(BEGIN)
     _, after = rest.split(END)
     return f"{before}{BEGIN}\n{readme_block()}\n{END}{after}"
 
@@ -44,4 +49,5 @@ def with_block(readme: str) -> str:
 if __name__ == "__main__":
     for name in STUDIES:
         write_report(StudyFolder(RESULTS / name), quiet=True)
-    write_atomically(README, with_block(README.read_text(encoding="utf-8")).encode())
+    for path in documents():
+        write_atomically(path, with_block(path.read_text(encoding="utf-8")).encode())

@@ -243,3 +243,18 @@ def test_a_damaged_library_is_compiled_again(
     assert library.aedenoise_phase_conv
     assert kept.read_bytes() == compiled.read_bytes()
     assert [path.name for path in kept.parent.iterdir()] == [kept.name]
+
+
+@pytest.mark.parametrize("factor", [2, 3, 4])
+@pytest.mark.parametrize("shape", [(2, 7, 5, 3), (1, 1, 2, 1), (1, 1, 1, 2)])
+def test_bilinear_enlargement_and_its_gradient_are_those_of_resize(
+    shape: tuple[int, ...], factor: int
+) -> None:
+    image = jax.random.normal(jax.random.key(0), shape)
+    seen = jax.random.normal(
+        jax.random.key(1), (shape[0], shape[1] * factor, shape[2] * factor, shape[3])
+    )
+    found, pull = jax.vjp(lambda x: ops.upsample(x, factor, "bilinear", lowering="auto"), image)
+    expected, pull_expected = jax.vjp(lambda x: ops.upsample(x, factor, "bilinear"), image)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(pull(seen)[0], pull_expected(seen)[0], atol=1e-5)

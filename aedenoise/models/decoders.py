@@ -109,7 +109,7 @@ class UpsampleDecoder(_Decoder):
         if self.method == "corner":
             enlarged = ops.unpool(x, self.stride)
         else:
-            enlarged = ops.upsample(x, self.stride, self.method)
+            enlarged = ops.upsample(x, self.stride, self.method, lowering=self.lowering)
         return self._conv(enlarged, kernel, bias, relu=relu)
 
 
@@ -131,7 +131,7 @@ class AdditiveDecoder(_Decoder):
         widths = self._widths(self.tail)
         for stage, features in enumerate(widths):
             last = not self.tail and stage == len(widths) - 1
-            x = ops.bilinear_additive(x, self.stride)
+            x = ops.bilinear_additive(x, self.stride, lowering=self.lowering)
             operation = partial(self._conv, relu=not last)
             x = self._layer(features, operation, "output" if last else f"conv{stage}")(x)
         return self._tail(x) if self.tail else x

@@ -6,20 +6,25 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from aedenoise.ops.bilinear import enlarge_bilinear
 
-def upsample(image: Array, factor: int, method: str) -> Array:
-    """``[B, H, W, C] -> [B, factor H, factor W, C]`` by ``jax.image.resize``.
+
+def upsample(image: Array, factor: int, method: str, *, lowering: str = "plain") -> Array:
+    """``[B, H, W, C] -> [B, factor H, factor W, C]``: ``jax.image.resize``, or with ``auto``, on
+    CPU, the same values sooner.
 
     ``method`` is ``nearest`` (each pixel becomes a block), ``bilinear`` or ``bicubic`` (Keys 1981,
     a = -1/2); half-pixel centres, and at the edges the weights inside are scaled to sum to one.
     """
+    if lowering == "auto" and method == "bilinear" and jax.default_backend() == "cpu":
+        return enlarge_bilinear(image, factor)
     batch, height, width, channels = image.shape
     shape = (batch, height * factor, width * factor, channels)
     resized: Array = jax.image.resize(image, shape, method)
     return resized
 
 
-def bilinear_additive(image: Array, factor: int) -> Array:
+def bilinear_additive(image: Array, factor: int, *, lowering: str = "plain") -> Array:
     """``[B, H, W, C] -> [B, factor H, factor W, C / factor**2]``: bilinear enlargement, then sums
     over ``factor**2`` consecutive channels (Wojna et al. 2017, "The Devil is in the Decoder").
 
@@ -29,7 +34,7 @@ def bilinear_additive(image: Array, factor: int) -> Array:
     channels, group = image.shape[-1], factor**2
     if channels % group:
         raise ValueError(f"{channels} channels cannot be summed in groups of {group}")
-    enlarged = upsample(image, factor, "bilinear")
+    enlarged = upsample(image, factor, "bilinear", lowering=lowering)
     return jnp.sum(enlarged.reshape(*enlarged.shape[:-1], channels // group, group), axis=-1)
 
 

@@ -1,0 +1,31 @@
+"""The committed studies: their tables, and what the README says, come from their cells."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import ROOT
+
+from aedenoise.study import report
+from aedenoise.study.folder import StudyFolder
+from experiments.report import RESULTS, STUDIES, documents, with_block
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_tables_come_from_the_cells_to_the_byte(name: str) -> None:
+    folder = StudyFolder(RESULTS / name)
+    study, networks = folder.read()
+    assert networks is not None
+    text = folder.table.read_text(encoding="utf-8")
+    rows = report.from_csv(text)
+    assert report.to_csv(rows) == text
+    assert len(rows) == len(list(study.cells()))
+    reference = study.decoders[0]
+    assert (folder.path / "tables.md").read_text("utf-8") == report.tables(rows, reference)
+    differences = report.to_csv(report.differences_table(rows, reference))
+    assert (folder.path / "differences.csv").read_text("utf-8") == differences
+
+
+def test_documents_say_what_the_tables_say() -> None:
+    for path in documents():
+        text = path.read_text(encoding="utf-8")
+        assert with_block(text) == text, path.relative_to(ROOT)
