@@ -79,7 +79,10 @@ def compare(
         write_report(folder, quiet=left > 0)
     if left:
         name = f"{signals.received.name}: " if signals.received else ""
-        say(f"{name}{left} of {len(cells)} cells are left; the same command continues")
+        say(
+            f"{name}{left} of {len(cells)} cells are left, or with other processes; "
+            "the same command continues"
+        )
     return left == 0
 
 
@@ -88,7 +91,7 @@ def write_report(folder: StudyFolder, *, quiet: bool = False) -> None:
     ``cells.csv``, of those in it.
 
     Raises:
-      CheckpointError: if there is no study, or nothing in it.
+      CheckpointError: if there is no study, nothing in it, or cells of different data.
     """
     study, _ = folder.read()
     rows, curves = folder.results(study)
@@ -100,6 +103,7 @@ def write_report(folder: StudyFolder, *, quiet: bool = False) -> None:
     # From the files, so that tables do not depend on digits that the files do not have.
     rows = report.from_csv(folder.table.read_text(encoding="utf-8"))
     curves = report.from_csv(folder.curves.read_text(encoding="utf-8"))
+    _check_same_data(rows)
     reference = study.decoders[0]
     text = report.tables(rows, reference)
     write_atomically(folder.path / "tables.md", text.encode())
@@ -111,13 +115,25 @@ def write_report(folder: StudyFolder, *, quiet: bool = False) -> None:
     say(f"tables and figures are in {folder.path}")
 
 
+def _check_same_data(rows: list[report.Row]) -> None:
+    """Refuses cells of one dataset's name that were trained on different images."""
+    digests: dict[str, str] = {}
+    for row in rows:
+        known = digests.setdefault(row["dataset"], row["dataset_digest"])
+        if known != row["dataset_digest"]:
+            raise CheckpointError(
+                f"cells of {row['dataset']} come from different data: digests {known} and "
+                f"{row['dataset_digest']}; remove those of one machine and train them again"
+            )
+
+
 def _match(study: Study, options: RunOptions) -> Networks:
     """Networks of equal cost for each match and dataset."""
     shapes = {}
     for dataset in study.datasets:
         cell = next(cell for cell in study.cells() if cell.condition.dataset == dataset)
         features = study.base.model.decoder_features
-        bench = set_up(study.experiment(cell, features), options, notify=say)
+        bench = set_up(study.experiment(cell, features), options, notify=say, training=False)
         shapes[dataset] = bench.image_shape
     networks: Networks = {}
     for match in study.matches:

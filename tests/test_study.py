@@ -24,7 +24,7 @@ from aedenoise.study.design import Cell, Study, model_of, study_from_dict, study
 from aedenoise.study.folder import StudyFolder
 from aedenoise.study.matching import match_networks
 from aedenoise.study.statistics import difference, percentile_interval, student_interval
-from aedenoise.study.training import Trained, train_seeds
+from aedenoise.study.training import SeedTrainer, Trained
 from aedenoise.training.task import run_keys
 
 TINY = Study(base=SMALL, decoders=("upsample", "transpose:k3"), steps=(12,), seeds=3)
@@ -224,7 +224,7 @@ def _take(path: Path, cells: list[Cell]) -> list[str]:
 def trained(experiment: Experiment, data_dir: str, seeds: list[int], **options: Any) -> Trained:
     setup = bench(experiment, data_dir)
     split = jnp.asarray(np.asarray(setup.dataset.train.images))
-    found = train_seeds(setup, split, seeds, **{"steps_per_call": 1, **options})
+    found = SeedTrainer(setup, split).train(seeds, **{"steps_per_call": 1, **options})
     assert found is not None
     return found
 
@@ -262,7 +262,8 @@ class TestTraining:
     def test_it_stops_when_asked(self, data_dir: str) -> None:
         setup = bench(small(epochs=1), data_dir)
         split = jnp.asarray(np.asarray(setup.dataset.train.images))
-        stopped = train_seeds(setup, split, [0], steps_per_call=1, stop_requested=lambda: True)
+        trainer = SeedTrainer(setup, split)
+        stopped = trainer.train([0], steps_per_call=1, stop_requested=lambda: True)
         assert stopped is None
 
     def test_a_diverged_cell_has_a_row_without_numbers(self, data_dir: str, tmp_path: Path) -> None:

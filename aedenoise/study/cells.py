@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,7 @@ from jax import Array
 from aedenoise import artifacts, metrics
 from aedenoise.bench import Bench, set_up
 from aedenoise.data.batches import eval_batches
+from aedenoise.data.reading import Dataset
 from aedenoise.errors import UsageError
 from aedenoise.evaluation.evaluate import evaluation_key, noisy_images
 from aedenoise.evaluation.grid import constant_response, spreads
@@ -23,7 +24,7 @@ from aedenoise.experiment import RunOptions
 from aedenoise.study.design import Cell, Study
 from aedenoise.study.folder import Row
 from aedenoise.study.matching import Network
-from aedenoise.study.training import train_seeds
+from aedenoise.study.training import SeedTrainer
 from aedenoise.training.step import scale
 from aedenoise.training.task import Params, create_state, run_keys
 
@@ -51,47 +52,23 @@ class Finished:
     pictures: dict[str, np.ndarray]
 
 
+class _Setup(NamedTuple):
+    """What the cells of one decoder and condition share: compiled functions and data."""
+
+    bench: Bench
+    trainer: SeedTrainer
+    curve_point: Callable[[Params], dict[str, Any]]
+
+
 class Runner:
-    """Trains cells, keeping what those of one decoder and condition share."""
+    """Trains cells, setting up each decoder and condition once."""
 
     def __init__(self, study: Study, options: RunOptions, notify: Callable[[str], None]) -> None:
         self._study = study
         self._options = options
         self._notify = notify
-        self._benches: dict[str, Bench] = {}
-        self._splits: dict[str, Array] = {}
-
-    def bench(self, cell: Cell, network: Network) -> Bench:
-        """The experiment of ``cell``, but for its seed."""
-        alike = dataclasses.replace(cell, seed=self._study.base.seed)
-        if alike.name not in self._benches:
-            same_data = [
-                bench.dataset
-                for bench in self._benches.values()
-                if bench.experiment.data.dataset == cell.condition.dataset
-            ]
-            self._benches[alike.name] = set_up(
-                self._study.experiment(alike, network.features),
-                self._options,
-                notify=self._notify,
-                training=False,
-                total_steps=cell.condition.steps,
-                dataset=same_data[0] if same_data else None,
-            )
-        return self._benches[alike.name]
-
-    def split(self, bench: Bench) -> Array:
-        """The training images of ``bench``, on the device that trains."""
-        name = bench.experiment.data.dataset
-        if name not in self._splits:
-            images = bench.dataset.train.images
-            if not isinstance(images, np.ndarray):
-                raise UsageError(
-                    f"{name} is read from disk, and a comparison keeps its images on the device: "
-                    "raise --memory_budget, or use fewer with --train_examples"
-                )
-            self._splits[name] = jnp.asarray(images)
-        return self._splits[name]
+        self._setups: dict[Cell, _Setup] = {}
+        self._data: dict[str, tuple[Dataset, Array]] = {}
 
     def run(
         self,
@@ -102,19 +79,17 @@ class Runner:
         stop_requested: Callable[[], bool],
     ) -> list[Finished] | None:
         """Trains ``cells``, which differ in their seeds alone; None if it was asked to stop."""
-        bench = self.bench(cells[0], network)
+        setup = self._set_up(cells[0], network)
+        bench = setup.bench
         curves: list[list[Row]] = [[] for _ in cells]
-        watch = _curve_point(bench)
 
         def at_mark(step: int, params: list[Params]) -> None:
             for curve, each in zip(curves, params, strict=True):
-                point = {name: float(value) for name, value in watch(each).items()}
+                point = {name: float(value) for name, value in setup.curve_point(each).items()}
                 if all(map(math.isfinite, point.values())):
                     curve.append({"at_step": step} | point)
 
-        trained = train_seeds(
-            bench,
-            self.split(bench),
+        trained = setup.trainer.train(
             [cell.seed for cell in cells],
             steps_per_call=steps_per_call,
             marks=_marks(bench.total_steps),
@@ -131,6 +106,35 @@ class Runner:
                 cells, trained.params, curves, trained.diverged, strict=True
             )
         ]
+
+    def _set_up(self, cell: Cell, network: Network) -> _Setup:
+        alike = dataclasses.replace(cell, seed=self._study.base.seed)
+        if alike not in self._setups:
+            name = cell.condition.dataset
+            bench = set_up(
+                self._study.experiment(alike, network.features),
+                self._options,
+                notify=self._notify,
+                training=False,
+                total_steps=cell.condition.steps,
+                dataset=self._data[name][0] if name in self._data else None,
+            )
+            if name not in self._data:
+                self._data[name] = bench.dataset, _on_device(bench.dataset)
+            trainer = SeedTrainer(bench, self._data[name][1])
+            self._setups[alike] = _Setup(bench, trainer, _curve_point(bench))
+        return self._setups[alike]
+
+
+def _on_device(dataset: Dataset) -> Array:
+    """The training images, on the device that trains."""
+    images = dataset.train.images
+    if not isinstance(images, np.ndarray):
+        raise UsageError(
+            f"{dataset.name} is read from disk, and a comparison keeps its images on the device: "
+            "raise --memory_budget, or use fewer with --train_examples"
+        )
+    return jnp.asarray(images)
 
 
 def _finished(

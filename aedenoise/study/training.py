@@ -42,76 +42,87 @@ class Trained:
     counted_steps: int = 0
 
 
-def train_seeds(
-    bench: Bench,
-    split: Array,
-    seeds: Sequence[int],
-    *,
-    steps_per_call: int,
-    marks: Sequence[int] = (),
-    at_mark: Callable[[int, list[Params]], None] = lambda step, params: None,
-    stop_requested: Callable[[], bool] = lambda: False,
-) -> Trained | None:
-    """Trains ``bench.total_steps`` updates from each seed, all seeds at once by ``vmap``.
+class SeedTrainer:
+    """Trains one experiment from any seeds.
 
     Args:
       bench: the experiment; its own seed does not count.
       split: its training images, uint8 ``[N, H, W, C]`` on one device, which computes.
-      seeds: one or more.
-      steps_per_call: updates in one call of the device.
-      marks: steps after which ``at_mark(step, params of each seed)`` is called.
-      at_mark: see there.
-      stop_requested: asked now and then.
-
-    Returns:
-      None if it was asked to stop.
     """
-    init_keys, noise_keys = (list(keys) for keys in zip(*map(run_keys, seeds), strict=True))
-    several = len(seeds) > 1
-    state: Any = [create_state(bench.task, key, bench.image_shape) for key in init_keys]
-    state = _stack(state) if several else state[0]
-    key = jnp.stack(noise_keys) if several else noise_keys[0]
-    batches = [
-        TrainBatches(
-            bench.dataset.train.images,
-            batch_size=bench.experiment.batch_size,
-            seed=seed,
-            resident=True,
-        )
-        for seed in seeds
-    ]
-    call = _compiled(bench, several)
-    losses: list[tuple[int, Array]] = []
-    trained = Trained([], [None] * len(seeds))
-    step, begin = 0, time.perf_counter()
-    while step < bench.total_steps:
-        boundary = min([m for m in marks if m > step], default=bench.total_steps)
-        count = min(steps_per_call, boundary - step)
-        batch = _numpy_stack([_batch_at(batches, step + i, several) for i in range(count)])
-        state, loss = call(state, key, split, batch)
-        step += count
-        losses.append((step, loss))
-        if step == count:  # the first call compiles
-            jax.block_until_ready(state)
-            begin = time.perf_counter()
-        if step in marks or step == bench.total_steps or len(losses) >= _LOOK_EVERY:
-            _note_divergence(losses, trained.diverged)
-            losses.clear()
-            if stop_requested():
-                return None
-        if step in marks or step == bench.total_steps:
-            trained.seconds += time.perf_counter() - begin
-            if step in marks:
-                at_mark(step, _unstack(state.params, len(seeds), several))
-            begin = time.perf_counter()
-        if all(trained.diverged):
-            break
-    trained.counted_steps = step - min(steps_per_call, step)
-    trained.params = _unstack(state.params, len(seeds), several)
-    return trained
+
+    def __init__(self, bench: Bench, split: Array) -> None:
+        self._bench = bench
+        self._split = split
+        self._one = _compiled(bench, several=False)
+        self._several = _compiled(bench, several=True)
+
+    def train(
+        self,
+        seeds: Sequence[int],
+        *,
+        steps_per_call: int,
+        marks: Sequence[int] = (),
+        at_mark: Callable[[int, list[Params]], None] = lambda step, params: None,
+        stop_requested: Callable[[], bool] = lambda: False,
+    ) -> Trained | None:
+        """Trains ``bench.total_steps`` updates from each seed, all seeds at once by ``vmap``.
+
+        Args:
+          seeds: one or more.
+          steps_per_call: updates in one call of the device.
+          marks: steps after which ``at_mark(step, params of each seed)`` is called.
+          at_mark: see there.
+          stop_requested: asked now and then.
+
+        Returns:
+          None if it was asked to stop.
+        """
+        bench, several, total = self._bench, len(seeds) > 1, self._bench.total_steps
+        init_keys, noise_keys = zip(*map(run_keys, seeds), strict=True)
+        states: list[Any] = [create_state(bench.task, k, bench.image_shape) for k in init_keys]
+        state = _stack(states) if several else states[0]
+        key = jnp.stack(noise_keys) if several else noise_keys[0]
+        batches = [
+            TrainBatches(
+                bench.dataset.train.images,
+                batch_size=bench.experiment.batch_size,
+                seed=seed,
+                resident=True,
+            )
+            for seed in seeds
+        ]
+        call = self._several if several else self._one
+        losses: list[tuple[int, Array]] = []
+        trained = Trained([], [None] * len(seeds))
+        step, begin = 0, time.perf_counter()
+        while step < total:
+            boundary = min([mark for mark in marks if mark > step], default=total)
+            count = min(steps_per_call, boundary - step)
+            batch = _numpy_stack([_batch_at(batches, step + i, several) for i in range(count)])
+            state, loss = call(state, key, self._split, batch)
+            step += count
+            losses.append((step, loss))
+            if step == count:  # the first call may compile
+                jax.block_until_ready(state)
+                begin = time.perf_counter()
+            if step in marks or step == total or len(losses) >= _LOOK_EVERY:
+                _note_divergence(losses, trained.diverged)
+                losses.clear()
+                if stop_requested():
+                    return None
+            if step in marks or step == total:
+                trained.seconds += time.perf_counter() - begin
+                if step in marks:
+                    at_mark(step, _unstack(state.params, len(seeds), several))
+                begin = time.perf_counter()
+            if all(trained.diverged):
+                break
+        trained.counted_steps = step - min(steps_per_call, step)
+        trained.params = _unstack(state.params, len(seeds), several)
+        return trained
 
 
-def _compiled(bench: Bench, several: bool) -> Any:
+def _compiled(bench: Bench, *, several: bool) -> Any:
     def update(state: Any, key: Array, split: Array, batch: Batch) -> tuple[Any, Array]:
         whole = batch._replace(image=jnp.take(split, batch.index, axis=0))
         state, metrics = bench.step_fn(state, key, whole)
