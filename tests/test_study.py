@@ -14,6 +14,7 @@ import pytest
 from helpers import SMALL, bench, digest, saved_state, small
 from scipy import stats
 
+from aedenoise.compare import write_report
 from aedenoise.errors import CheckpointError, UsageError
 from aedenoise.experiment import Experiment, RunOptions
 from aedenoise.models import build_autoencoder
@@ -199,6 +200,16 @@ class TestFolder:
             folder.record(cells[0], {"psnr": 20.0}, [], {})
         assert _taken_elsewhere(tmp_path, cells[:2]) == [cells[1].name]
         assert folder.results(TINY)[0][0]["psnr"] == 20.0
+
+    def test_cells_of_different_data_are_not_compared(self, tmp_path: Path) -> None:
+        folder = StudyFolder(tmp_path)
+        folder.claim(TINY, overwrite=False)
+        for row in (mixed := rows({"upsample": [20.0, 21.0]})):
+            row["dataset_digest"] = f"{row['seed']:012d}"
+        folder.table.write_text(report.to_csv(mixed))
+        folder.curves.write_text("")
+        with pytest.raises(CheckpointError, match="cells of mnist come from different data"):
+            write_report(folder)
 
     def test_a_damaged_cell_is_named(self, tmp_path: Path) -> None:
         folder = StudyFolder(tmp_path)
