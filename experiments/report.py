@@ -14,7 +14,7 @@ from aedenoise.study.design import ALL
 from aedenoise.study.folder import StudyFolder
 
 RESULTS = Path(__file__).parent / "results"
-STUDIES = ("upsample_vs_transpose", "decoder_budget")
+STUDIES = ("upsample_vs_transpose",)
 ANSWER = RESULTS / "upsample_vs_transpose" / "README.md"
 BEGIN = "<!-- from experiments/results by python -m experiments.report -->\n"
 END = "<!-- end -->\n"
