@@ -21,7 +21,7 @@ END = "<!-- end -->\n"
 
 
 def readme_block() -> str:
-    """The study's table, and its differences over all conditions in words."""
+    """The study's tables, and its differences over all conditions in words."""
     folder = StudyFolder(RESULTS / "upsample_vs_transpose")
     rows = report.from_csv(folder.table.read_text(encoding="utf-8"))
     reference = folder.read()[0].decoders[0]
@@ -31,7 +31,9 @@ def readme_block() -> str:
         if comparison.condition.dataset == ALL
     ]
     spoken = "\n".join(f"- {report.sentence(comparison)}." for comparison in pooled)
-    return f"{report.summary(rows, reference)}\n\n{spoken}\n"
+    return (
+        "\n\n".join([report.summary(rows, reference), spoken, report.grids(rows, reference)]) + "\n"
+    )
 
 
 def documents() -> list[Path]:

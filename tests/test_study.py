@@ -124,6 +124,13 @@ class TestReport:
         assert pooled.difference.seeds == 2
         assert pooled.difference.mean == pytest.approx((0.5 + 0.1 + 0.0 + 0.2) / 4)
 
+    def test_clear_grids_are_bold(self) -> None:
+        table = rows({"a": [20.0] * 6, "b": [20.0] * 6})
+        for row in table:
+            row["constant_spread_2"] = 0.01 if row["decoder"] == "a" else 0.02 + row["seed"] / 1e3
+        *_, last = report.grids(table, "a").splitlines()
+        assert last == "| b | 0.0000 | **0.0225** | 0.000 |"
+
     def test_csv_returns_what_it_was_given(self) -> None:
         table = rows({"upsample": [20.125, None]})
         text = report.to_csv(table)

@@ -28,6 +28,13 @@ METRICS = {
     "gradient_excess_4": "excess at half of it, gradient",
     "constant_spread_2": "spread 2, constant code",
     "constant_spread_4": "spread 4, constant code",
+    "untrained_spread_2": "spread 2, untrained",
+    "untrained_spread_4": "spread 4, untrained",
+}
+_GRIDS = {
+    "untrained_spread_2": "response to a constant code, untrained",
+    "constant_spread_2": "trained",
+    "residual_excess_2": "excess of the residual at Nyquist",
 }
 # Those of the tables, with their decimals.
 _DIGITS = {"psnr": 2, "residual_excess_2": 3, "constant_spread_2": 4}
@@ -138,7 +145,9 @@ def tables(rows: Sequence[Row], reference: str) -> str:
     """The study in Markdown: a table for each condition, the sentences, what was left out."""
     found = compare(rows, reference, _DIGITS)
     comparisons = {(c.condition, c.decoder, c.metric): c for c in found}
-    parts = [_HEAD, summary(rows, reference)] if comparisons else [_HEAD]
+    parts = [_HEAD]
+    if comparisons:
+        parts += [summary(rows, reference), grids(rows, reference)]
     for condition, group in by_condition(rows).items():
         parts += [f"## {condition}", _table(condition, group, comparisons)]
     pooled = [c for c in found if c.condition.dataset == ALL]
@@ -181,6 +190,32 @@ def summary(rows: Sequence[Row], reference: str) -> str:
     return "\n".join(lines)
 
 
+def grids(rows: Sequence[Row], reference: str) -> str:
+    """One table in Markdown: the grid that each decoder leaves, mean over the cells of the first
+    match and length of training; bold where the difference to the reference is clear."""
+    first = next(iter(by_condition(rows)))
+    mine = [
+        row
+        for row in rows
+        if (row["match"], row["steps"]) == (first.match, first.steps) and row["diverged_at"] is None
+    ]
+    conditions = by_condition(mine)
+    clear = {
+        (c.decoder, c.metric)
+        for c in compare(mine, reference, _GRIDS)
+        if c.difference.is_clear and (c.condition.dataset == ALL or len(conditions) == 1)
+    }
+    lines = [f"| {' | '.join(['grid', *_GRIDS.values()])} |", "|" + " --- |" * (len(_GRIDS) + 1)]
+    for decoder in decoders_of(mine):
+        cells = [display_name(decoder)]
+        for metric in _GRIDS:
+            value = np.mean([row[metric] for row in mine if row["decoder"] == decoder])
+            text = f"{value:.{_DIGITS.get(metric, 4)}f}"
+            cells.append(f"**{text}**" if (decoder, metric) in clear else text)
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def _levels(rows: Sequence[Row], reference: str) -> dict[Condition, str]:
     return {
         condition: _mean([row["psnr"] for row in good], _DIGITS["psnr"])
@@ -197,7 +232,7 @@ def _summarized(d: Difference) -> str:
 _HEAD = """\
 Mean over seeds, standard deviation behind ±. Differences are to the decoder in the first row, of
 the same seeds: mean and 95 % interval by paired bootstrap; then the interval corrected for the
-number of comparisons of one measure in this file. In the first table bold differences are clear
+number of comparisons of one measure in this file. In the first two tables bold is what is clear
 after this correction. Excess is the residual's power at Nyquist's frequency over that around it,
 less one: 0 is no checkerboard. Spread is the strength of the grid in the response to a constant
 code, in units of the [0, 1] range."""
