@@ -133,7 +133,7 @@ _flag(
     "list",
     "decoders",
     None,
-    "as upsample,transpose:k4:notail; the first is compared with",
+    "as upsample,transpose:k4; all are compared with the first",
 )
 _flag(_COMPARE, "list", "datasets", None, "of the grid, as --dataset")
 _flag(_COMPARE, "list", "noise_levels", None, "of the grid, as --noise_level")
@@ -145,15 +145,21 @@ _flag(_COMPARE, "string", "part", "1/1", "as 2/3: only the second of three parts
 _flag(_RUN, "bool", "debug", False, "show the traceback of an error")
 
 
-def help_text() -> str:
-    """All flags of the package on one screen, with the defaults that will be used."""
+def help_text(*, comparing: bool = False) -> str:
+    """The flags of the package on one screen, with the defaults that will be used; those of the
+    grid by name only, or, if ``comparing``, they alone."""
     default = Experiment()
     lines = ["python -m aedenoise.main [--flag=value ...]    (--helpfull also lists absl's flags)"]
     for group, title in (
         (_EXPERIMENT, "The experiment:"),
-        (_COMPARE, "The grid of --mode=compare:"),
+        (_COMPARE, "The grid of --mode=compare (--mode=compare --help says more):"),
         (_RUN, "The run:"),
     ):
+        if comparing != (group == _COMPARE):
+            if not comparing:
+                names = " ".join(f"--{f.name}" for f in _FLAGS if f.group == group)
+                lines += [title, f"  {names}"]
+            continue
         lines.append(title)
         for flag in (f for f in _FLAGS if f.group == group):
             value = _field(default, flag.field) if flag.field else FLAGS[flag.name].default
@@ -401,7 +407,7 @@ def _parse(argv: Sequence[str]) -> list[str]:
     if any(argument in ("--help", "-help", "-h", "--helpshort", "-helpshort") for argument in argv):
         from aedenoise.reporting.console import say
 
-        say(help_text())
+        say(help_text(comparing="--mode=compare" in argv))
         raise SystemExit(0)
     if any(argument.startswith(("--jax_", "--nojax_")) for argument in argv):
         import jax

@@ -17,5 +17,5 @@ EXPERIMENT = Experiment(
     epochs=4,
 )
 
-# Of --mode=compare --experiment=debug.
+# Does --mode=compare run? In 78 s on the same machine.
 STUDY = Study(base=EXPERIMENT, steps=(60,), seeds=3)

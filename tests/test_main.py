@@ -101,6 +101,13 @@ def test_help_fits_a_screen(command: Command, flag: str) -> None:
         assert f"  --{name} " in done.stdout
 
 
+def test_help_for_comparing_explains_the_grid(command: Command) -> None:
+    done = command("--mode=compare", "--help")
+    assert done.returncode == 0
+    assert "  --decoders " in done.stdout
+    assert "  --epochs " not in done.stdout
+
+
 def test_experiments_are_listed(command: Command) -> None:
     done = command("--experiment=list")
     assert done.returncode == 0

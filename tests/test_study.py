@@ -16,7 +16,7 @@ from scipy import stats
 
 from aedenoise.compare import write_report
 from aedenoise.errors import CheckpointError, UsageError
-from aedenoise.experiment import Experiment, RunOptions
+from aedenoise.experiment import RunOptions
 from aedenoise.models import build_autoencoder
 from aedenoise.modes import train
 from aedenoise.study import report
@@ -25,7 +25,7 @@ from aedenoise.study.design import Cell, Study, model_of, study_from_dict, study
 from aedenoise.study.folder import StudyFolder
 from aedenoise.study.matching import match_networks
 from aedenoise.study.statistics import difference, percentile_interval, student_interval
-from aedenoise.study.training import SeedTrainer, Trained
+from aedenoise.study.training import SeedTrainer
 from aedenoise.training.task import run_keys
 
 TINY = Study(base=SMALL, decoders=("upsample", "transpose:k3"), steps=(12,), seeds=3)
@@ -239,35 +239,34 @@ def _take(path: Path, cells: list[Cell]) -> list[str]:
         return [cell.name for cell in mine]
 
 
-def trained(experiment: Experiment, data_dir: str, seeds: list[int], **options: Any) -> Trained:
-    setup = bench(experiment, data_dir)
-    split = jnp.asarray(np.asarray(setup.dataset.train.images))
-    found = SeedTrainer(setup, split).train(seeds, **{"steps_per_call": 1, **options})
-    assert found is not None
-    return found
+@pytest.fixture(scope="module")
+def trainer(data_dir: str) -> SeedTrainer:
+    """One epoch of a small network on real letters."""
+    setup = bench(small(epochs=1), data_dir)
+    return SeedTrainer(setup, jnp.asarray(np.asarray(setup.dataset.train.images)))
+
+
+def assert_same(a: Any, b: Any) -> None:
+    """Two trees of parameters, but for rounding."""
+    jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, atol=2e-5), a, b)
 
 
 class TestTraining:
-    def test_seeds_trained_at_once_are_the_seeds_trained_alone(self, data_dir: str) -> None:
-        together = trained(small(epochs=1), data_dir, [3, 4], steps_per_call=3)
+    def test_seeds_trained_at_once_are_the_seeds_trained_alone(self, trainer: SeedTrainer) -> None:
+        together = trainer.train([3, 4], steps_per_call=3)
+        assert together is not None
         for which, seed in enumerate((3, 4)):
-            alone = trained(small(epochs=1), data_dir, [seed])
-            jax.tree.map(
-                lambda a, b: np.testing.assert_allclose(a, b, atol=2e-5),
-                together.params[which],
-                alone.params[0],
-            )
+            alone = trainer.train([seed], steps_per_call=1)
+            assert alone is not None
+            assert_same(together.params[which], alone.params[0])
 
     def test_a_cell_is_the_run_that_the_same_seed_would_be(
-        self, data_dir: str, tmp_path: Path
+        self, trainer: SeedTrainer, data_dir: str, tmp_path: Path
     ) -> None:
-        experiment = small(epochs=1, seed=5)
-        train(experiment, RunOptions(workdir=tmp_path / "run", data_dir=data_dir))
-        jax.tree.map(
-            lambda a, b: np.testing.assert_allclose(a, b, atol=2e-5),
-            saved_state(tmp_path / "run", data_dir).params,
-            trained(experiment, data_dir, [5]).params[0],
-        )
+        train(small(epochs=1, seed=5), RunOptions(workdir=tmp_path / "run", data_dir=data_dir))
+        cell = trainer.train([5], steps_per_call=1)
+        assert cell is not None
+        assert_same(saved_state(tmp_path / "run", data_dir).params, cell.params[0])
 
     def test_decoders_of_one_seed_begin_with_one_encoder(self) -> None:
         begun = set()
@@ -277,19 +276,16 @@ class TestTraining:
             begun.add(digest(model.init(init_key, jnp.zeros((1, 8, 8, 1)))["params"]["encoder"]))
         assert len(begun) == 1
 
-    def test_it_stops_when_asked(self, data_dir: str) -> None:
-        setup = bench(small(epochs=1), data_dir)
-        split = jnp.asarray(np.asarray(setup.dataset.train.images))
-        trainer = SeedTrainer(setup, split)
-        stopped = trainer.train([0], steps_per_call=1, stop_requested=lambda: True)
-        assert stopped is None
+    def test_it_stops_when_asked(self, trainer: SeedTrainer) -> None:
+        assert trainer.train([0], steps_per_call=1, stop_requested=lambda: True) is None
 
     def test_a_diverged_cell_has_a_row_without_numbers(self, data_dir: str, tmp_path: Path) -> None:
         study = replace(TINY, base=small(optimizer__learning_rate=1e12), steps=(8,), seeds=2)
         runner = Runner(study, RunOptions(workdir=tmp_path, data_dir=data_dir), print)
         cells = [cell for cell in study.cells() if cell.decoder == "upsample"]
         network = match_networks(("upsample",), study.base.model, (28, 28, 1), "widths")["upsample"]
-        found = runner.run(cells, network, steps_per_call=4, stop_requested=lambda: False)
+        found = runner.run(cells, network, steps_per_call=1, stop_requested=lambda: False)
         assert found is not None
-        assert all(each.row["diverged_at"] in (1, 2, 4, 8) for each in found)
+        # Found out at the next point of the learning curve.
+        assert all(each.row["diverged_at"] in range(1, 9) for each in found)
         assert all(each.row["psnr"] is None for each in found)

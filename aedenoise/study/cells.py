@@ -26,7 +26,7 @@ from aedenoise.study.folder import Row
 from aedenoise.study.matching import Network
 from aedenoise.study.training import SeedTrainer
 from aedenoise.training.step import scale
-from aedenoise.training.task import Params, create_state, run_keys
+from aedenoise.training.task import Params
 
 _CURVE_IMAGES = 512
 # Points of a learning curve: after the whole training, a half of it, a quarter, …
@@ -58,6 +58,7 @@ class _Setup(NamedTuple):
     bench: Bench
     trainer: SeedTrainer
     curve_point: Callable[[Params], dict[str, Any]]
+    constant_spreads: Callable[[Params], dict[str, Any]]
 
 
 class Runner:
@@ -101,7 +102,7 @@ class Runner:
         images = bench.experiment.batch_size * trained.counted_steps * len(cells)
         speed = round(images / trained.seconds, 1) if trained.seconds and images else None
         return [
-            _finished(bench, network, cell, params, curve, diverged, speed)
+            _finished(setup, network, cell, params, curve, diverged, speed)
             for cell, params, curve, diverged in zip(
                 cells, trained.params, curves, trained.diverged, strict=True
             )
@@ -122,7 +123,9 @@ class Runner:
             if name not in self._data:
                 self._data[name] = bench.dataset, _on_device(bench.dataset)
             trainer = SeedTrainer(bench, self._data[name][1])
-            self._setups[alike] = _Setup(bench, trainer, _curve_point(bench))
+            self._setups[alike] = _Setup(
+                bench, trainer, _curve_point(bench), _constant_spreads(bench)
+            )
         return self._setups[alike]
 
 
@@ -138,7 +141,7 @@ def _on_device(dataset: Dataset) -> Array:
 
 
 def _finished(
-    bench: Bench,
+    setup: _Setup,
     network: Network,
     cell: Cell,
     params: Params,
@@ -146,6 +149,7 @@ def _finished(
     diverged: int | None,
     speed: float | None,
 ) -> Finished:
+    bench = setup.bench
     row: Row = {
         "features": " ".join(map(str, network.features)),
         "parameters": network.parameters,
@@ -156,7 +160,7 @@ def _finished(
         "dataset_digest": bench.dataset.digest[:12],
     }
     # As NumPy arrays, for evaluation uses all devices.
-    quality, pictures = _measures(bench, cell, jax.device_get(params))
+    quality, pictures = _measures(setup, cell, jax.device_get(params))
     if diverged is None and all(map(math.isfinite, quality.values())):
         return Finished(cell, row | {"diverged_at": None} | quality, curve, pictures)
     # Its numbers would be of nothing; the row stays, and says why it has none.
@@ -165,8 +169,9 @@ def _finished(
 
 
 def _measures(
-    bench: Bench, cell: Cell, params: Params
+    setup: _Setup, cell: Cell, params: Params
 ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+    bench = setup.bench
     results = bench.evaluate(params)
     grid, pictures = bench.grid(params)
     denoised = results["denoised"]
@@ -174,12 +179,8 @@ def _measures(
     quality["noisy_psnr"] = results["noisy"]["psnr"]
     for of in ("residual", "gradient", "constant"):
         quality |= {f"{of}_{name}": value for name, value in grid[of].items()}
-    init_key, _ = run_keys(cell.seed)
-    untrained = create_state(bench.task, init_key, bench.image_shape).params
-    images = scale(jnp.asarray(np.asarray(bench.dataset.test.images[:_RESPONSE_IMAGES])))
-    stride = bench.experiment.model.stride
-    response = constant_response(bench.task.model, untrained, images, stride)
-    quality |= {f"untrained_{name}": float(value) for name, value in spreads(response).items()}
+    untrained = setup.constant_spreads(setup.trainer.begin(cell.seed).params)
+    quality |= {f"untrained_{name}": float(value) for name, value in untrained.items()}
     original, noisy, shown = bench.examples(params)
     return quality, pictures | {"original": original, "noisy": noisy, "denoised": shown}
 
@@ -204,3 +205,12 @@ def _curve_point(bench: Bench) -> Callable[[Params], dict[str, Any]]:
         }
 
     return lambda params: measures(bench.predict_fn(params, noisy), clean)
+
+
+def _constant_spreads(bench: Bench) -> Callable[[Params], dict[str, Any]]:
+    """The grid in the response to a constant code, as a compiled function of parameters."""
+    images = scale(jnp.asarray(np.asarray(bench.dataset.test.images[:_RESPONSE_IMAGES])))
+    stride = bench.experiment.model.stride
+    return jax.jit(
+        lambda params: spreads(constant_response(bench.task.model, params, images, stride))
+    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -19,7 +20,7 @@ from jax import Array
 from aedenoise.batch import Batch
 from aedenoise.bench import Bench
 from aedenoise.data.batches import TrainBatches
-from aedenoise.training.task import Params, create_state, run_keys
+from aedenoise.training.task import Params, TrainState, create_state, run_keys
 
 # Divergence and stop signals are looked for after so many steps.
 _LOOK_EVERY = 50
@@ -53,8 +54,14 @@ class SeedTrainer:
     def __init__(self, bench: Bench, split: Array) -> None:
         self._bench = bench
         self._split = split
+        self._create = jax.jit(partial(create_state, bench.task, image_shape=bench.image_shape))
         self._one = _compiled(bench, several=False)
         self._several = _compiled(bench, several=True)
+
+    def begin(self, seed: int) -> TrainState:
+        """The state before the first step."""
+        state: TrainState = self._create(run_keys(seed)[0])
+        return state
 
     def train(
         self,
@@ -78,8 +85,8 @@ class SeedTrainer:
           None if it was asked to stop.
         """
         bench, several, total = self._bench, len(seeds) > 1, self._bench.total_steps
-        init_keys, noise_keys = zip(*map(run_keys, seeds), strict=True)
-        states: list[Any] = [create_state(bench.task, k, bench.image_shape) for k in init_keys]
+        noise_keys = [run_keys(seed)[1] for seed in seeds]
+        states: list[Any] = [self.begin(seed) for seed in seeds]
         state = _stack(states) if several else states[0]
         key = jnp.stack(noise_keys) if several else noise_keys[0]
         batches = [
