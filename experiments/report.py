@@ -14,26 +14,37 @@ from aedenoise.study.design import ALL
 from aedenoise.study.folder import StudyFolder
 
 RESULTS = Path(__file__).parent / "results"
-STUDIES = ("upsample_vs_transpose",)
+STUDIES = ("upsample_vs_transpose", "decoder_budget")
 ANSWER = RESULTS / "upsample_vs_transpose" / "README.md"
 BEGIN = "<!-- from experiments/results by python -m experiments.report -->\n"
 END = "<!-- end -->\n"
 
 
-def readme_block() -> str:
-    """The study's tables, and its differences over all conditions in words."""
-    folder = StudyFolder(RESULTS / "upsample_vs_transpose")
-    rows = report.from_csv(folder.table.read_text(encoding="utf-8"))
-    reference = folder.read()[0].decoders[0]
+def block() -> str:
+    """The tables of the study, its differences over all conditions in words, and the table of the
+    longest training."""
+    rows, reference = _study("upsample_vs_transpose")
+    budget = report.budgets(rows)[0]
     pooled = [
         comparison
         for comparison in report.compare(rows, reference, ["psnr"])
         if comparison.condition.dataset == ALL
     ]
     spoken = "\n".join(f"- {report.sentence(comparison)}." for comparison in pooled)
-    return (
-        "\n\n".join([report.summary(rows, reference), spoken, report.grids(rows, reference)]) + "\n"
-    )
+    longer, _ = _study("decoder_budget")
+    parts = [
+        report.summary(rows, reference, budget),
+        spoken,
+        report.summary(longer, reference, report.budgets(longer)[-1]),
+        report.grids(rows, reference, budget),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _study(name: str) -> tuple[list[report.Row], str]:
+    folder = StudyFolder(RESULTS / name)
+    rows = report.from_csv(folder.table.read_text(encoding="utf-8"))
+    return rows, folder.read()[0].decoders[0]
 
 
 def documents() -> list[Path]:
@@ -45,7 +56,7 @@ def with_block(document: str) -> str:
     """``document`` with the block between its marks written anew."""
     before, rest = document.split(BEGIN)
     _, after = rest.split(END)
-    return f"{before}{BEGIN}\n{readme_block()}\n{END}{after}"
+    return f"{before}{BEGIN}\n{block()}\n{END}{after}"
 
 
 if __name__ == "__main__":

@@ -80,6 +80,12 @@ class TestIntervals:
         assert not difference([0.5]).is_clear
         assert not difference([0.4, 0.5, 0.7], 16).is_clear
 
+    def test_five_seeds_have_students_interval_and_six_the_bootstraps(self) -> None:
+        values = [0.1, 0.3, 0.2, 0.5, 0.4, 0.15]
+        five, six = difference(values[:5]), difference(values)
+        assert (five.low, five.high) == student_interval(values[:5], 0.95)
+        assert (six.low, six.high) == percentile_interval(values)
+
     def test_equal_values_have_an_interval_of_no_width(self) -> None:
         assert difference([0.25] * 4, 3).corrected_low == pytest.approx(0.25)
 
@@ -128,7 +134,7 @@ class TestReport:
         table = rows({"a": [20.0] * 6, "b": [20.0] * 6})
         for row in table:
             row["constant_spread_2"] = 0.01 if row["decoder"] == "a" else 0.02 + row["seed"] / 1e3
-        *_, last = report.grids(table, "a").splitlines()
+        *_, last = report.grids(table, "a", ("parameters", 100)).splitlines()
         assert last == "| b | 0.0000 | **0.0225** | 0.000 |"
 
     def test_csv_returns_what_it_was_given(self) -> None:

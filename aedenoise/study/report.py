@@ -147,7 +147,8 @@ def tables(rows: Sequence[Row], reference: str) -> str:
     comparisons = {(c.condition, c.decoder, c.metric): c for c in found}
     parts = [_HEAD]
     if comparisons:
-        parts += [summary(rows, reference), grids(rows, reference)]
+        for budget in budgets(rows):
+            parts += [summary(rows, reference, budget), grids(rows, reference, budget)]
     for condition, group in by_condition(rows).items():
         parts += [f"## {condition}", _table(condition, group, comparisons)]
     pooled = [c for c in found if c.condition.dataset == ALL]
@@ -165,21 +166,25 @@ def tables(rows: Sequence[Row], reference: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def summary(rows: Sequence[Row], reference: str) -> str:
-    """One table in Markdown: each decoder's difference in PSNR to the reference in each condition,
-    with its 95 % interval; bold where it is clear after correction. Of one match and length of
-    training; the first."""
-    first = next(iter(by_condition(rows)))
+def budgets(rows: Sequence[Row]) -> list[tuple[str, int]]:
+    """The matches and lengths of training in ``rows``."""
+    return list(dict.fromkeys((row["match"], row["steps"]) for row in rows))
+
+
+def summary(rows: Sequence[Row], reference: str, budget: tuple[str, int]) -> str:
+    """One table in Markdown: each decoder's difference in PSNR to the reference in each condition
+    of one match and length of training, with its 95 % interval; bold where it is clear after
+    correction for all comparisons in ``rows``."""
     found = [
         c
         for c in compare(rows, reference, ["psnr"])
-        if (c.condition.match, c.condition.steps) == (first.match, first.steps)
+        if (c.condition.match, c.condition.steps) == budget
     ]
     conditions = list(dict.fromkeys(c.condition for c in found))
     level = _levels(rows, reference)
     titles = [str(condition).rsplit(", ", 2)[0] for condition in conditions]
     lines = [
-        f"| PSNR, dB | {' | '.join(titles)} |",
+        f"| {budget[1]:,} steps: PSNR, dB | {' | '.join(titles)} |",
         "| --- |" + " --- |" * len(conditions),
         f"| {display_name(reference)} | {' | '.join(level.get(c, '') for c in conditions)} |",
     ]
@@ -190,22 +195,23 @@ def summary(rows: Sequence[Row], reference: str) -> str:
     return "\n".join(lines)
 
 
-def grids(rows: Sequence[Row], reference: str) -> str:
-    """One table in Markdown: the grid that each decoder leaves, mean over the cells of the first
-    match and length of training; bold where the difference to the reference is clear."""
-    first = next(iter(by_condition(rows)))
+def grids(rows: Sequence[Row], reference: str, budget: tuple[str, int]) -> str:
+    """One table in Markdown: the grid that each decoder leaves, mean over the conditions of one
+    match and length of training; bold where the difference to the reference is clear after
+    correction for all comparisons in ``rows``."""
     mine = [
-        row
-        for row in rows
-        if (row["match"], row["steps"]) == (first.match, first.steps) and row["diverged_at"] is None
+        row for row in rows if (row["match"], row["steps"]) == budget and row["diverged_at"] is None
     ]
     conditions = by_condition(mine)
     clear = {
         (c.decoder, c.metric)
-        for c in compare(mine, reference, _GRIDS)
-        if c.difference.is_clear and (c.condition.dataset == ALL or len(conditions) == 1)
+        for c in compare(rows, reference, _GRIDS)
+        if c.difference.is_clear
+        and (c.condition.match, c.condition.steps) == budget
+        and (c.condition.dataset == ALL or len(conditions) == 1)
     }
-    lines = [f"| {' | '.join(['grid', *_GRIDS.values()])} |", "|" + " --- |" * (len(_GRIDS) + 1)]
+    head = [f"{budget[1]:,} steps: grid", *_GRIDS.values()]
+    lines = [f"| {' | '.join(head)} |", "|" + " --- |" * len(head)]
     for decoder in decoders_of(mine):
         cells = [display_name(decoder)]
         for metric in _GRIDS:
@@ -232,7 +238,7 @@ def _summarized(d: Difference) -> str:
 _HEAD = """\
 Mean over seeds, standard deviation behind ±. Differences are to the decoder in the first row, of
 the same seeds: mean and 95 % interval by paired bootstrap; then the interval corrected for the
-number of comparisons of one measure in this file. In the first two tables bold is what is clear
+number of comparisons of one measure in this file. In the first tables bold is what is clear
 after this correction. Excess is the residual's power at Nyquist's frequency over that around it,
 less one: 0 is no checkerboard. Spread is the strength of the grid in the response to a constant
 code, in units of the [0, 1] range."""

@@ -15,6 +15,8 @@ from scipy import stats
 
 LEVEL = 0.95
 _RESAMPLES = 20_000
+# Percentiles of fewer values cannot hold with 95 %: see ``percentile_interval``.
+_ENOUGH_FOR_PERCENTILES = 6
 # Any fixed number would do: a table must come out the same each time it is made.
 _RESAMPLING_SEED = 20_161_017
 
@@ -26,7 +28,8 @@ class Difference:
     Attributes:
       seeds: how many pairs.
       mean: of the differences.
-      low, high: 95 % interval of the mean, None with fewer than two pairs.
+      low, high: 95 % interval of the mean, None with fewer than two pairs; by percentiles, or,
+        with fewer than six, Student's.
       corrected_low, corrected_high: the same, such that all comparisons of a table hold together
         with 95 %.
     """
@@ -57,7 +60,11 @@ def difference(values: Sequence[float], comparisons: int = 1) -> Difference:
     mean = float(np.mean(values))
     if len(values) < 2:
         return Difference(len(values), mean, None, None, None, None)
-    low, high = percentile_interval(values)
+    low, high = (
+        percentile_interval(values)
+        if len(values) >= _ENOUGH_FOR_PERCENTILES
+        else student_interval(values, LEVEL)
+    )
     corrected = student_interval(values, 1.0 - (1.0 - LEVEL) / comparisons)
     return Difference(len(values), mean, low, high, *corrected)
 
