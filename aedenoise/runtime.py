@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
+import warnings
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 import jax
 
@@ -13,15 +18,22 @@ from aedenoise.files import cache_folder
 # Of glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _NEVER = 2**31 - 1
+# How JAX warns of a program that it could not read, or not write to the end.
+_DAMAGED = re.compile(
+    r"Error (?:read|writ)ing persistent compilation cache entry for '(?P<program>[\w.]+)"
+)
 
 
 def prepare_process(notify: Callable[[str], None]) -> None:
     """Keeps compiled programs in the user's cache folder, and freed memory in the process.
 
+    A program there that is not whole is removed without a word, and compiled again.
+
     ``notify`` gets a line where the folder cannot be written; JAX's own settings
     (``JAX_COMPILATION_CACHE_DIR``, ``JAX_ENABLE_COMPILATION_CACHE``) have precedence.
     """
     _keep_programs(notify)
+    _remove_damaged_programs()
     _keep_freed_memory()
 
 
@@ -42,6 +54,25 @@ def _keep_programs(notify: Callable[[str], None]) -> None:
         return
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+
+def _remove_damaged_programs() -> None:
+    """JAX writes a program in place: after a kill or on a full disk half of it stays, is never
+    replaced, and costs every later run a warning and the time to compile."""
+    show = warnings.showwarning
+
+    def remove_or_show(message: Warning | str, *where: Any, **more: Any) -> None:
+        damaged = _DAMAGED.match(str(message))
+        if damaged is None:
+            show(message, *where, **more)
+            return
+        folder = Path(str(getattr(jax.config, "jax_compilation_cache_dir", None)))
+        with suppress(OSError):
+            for file in folder.iterdir():
+                if file.name.startswith(f"{damaged['program']}-"):
+                    file.unlink(missing_ok=True)
+
+    warnings.showwarning = remove_or_show
 
 
 def _keep_freed_memory() -> None:

@@ -1,137 +1,298 @@
 """Checkpoints: the only home of Orbax.
 
-A checkpoint holds the training state and a small JSON record beside it. Saving is synchronous:
-the state is a few hundred kilobytes, and a save that returned is a save on disk.
+A checkpoint holds three items: the training state, a JSON record of the run it belongs to, and
+the digests of both. Orbax itself does not notice a changed byte in an array; a checkpoint whose
+digests do not agree is passed over for the one before it. Saving is synchronous: the state is a few
+hundred kilobytes, and a save that returned is a save on disk.
 """
 
 from __future__ import annotations
 
 import logging as std_logging
-import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
-import jax
 import orbax.checkpoint as ocp
 from absl import logging
 
-from aedenoise.errors import CheckpointError, as_expected
+from aedenoise.errors import CheckpointError, DivergedError, StorageError, as_expected
+from aedenoise.training.digests import (
+    first_non_finite,
+    host_leaves,
+    leaf_digests,
+    named_leaves,
+    record_digest,
+)
+from aedenoise.training.hosts import all_agree, is_first_process, wait_for_all
+from aedenoise.training.places import damaged_beside, place_of, reaching
 
 Tree = TypeVar("Tree")
 KEEP = 2
+# Of the items and of the record; another number is refused.
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Restored(Generic[Tree]):
+    """A checkpoint whose digests agree: its step, its state, and the record saved with it."""
+
+    step: int
+    state: Tree
+    record: dict[str, Any]
 
 
 class Checkpoints(AbstractContextManager["Checkpoints"]):
-    """The checkpoints of one run, in ``directory``; the newest two are kept.
+    """The checkpoints of one run, in ``directory`` (a folder, or ``gs://bucket/folder``).
 
-    With ``read_only``, nothing is created, written or cleaned.
+    The newest two are kept, and the best, whose step is ``best``. With ``read_only``, nothing is
+    created, written or moved. ``notify`` gets a line for each checkpoint that is passed over.
     """
 
-    def __init__(self, directory: Path, *, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        directory: Path | str,
+        *,
+        read_only: bool = False,
+        notify: Callable[[str], None] = lambda line: None,
+    ) -> None:
         # Orbax logs its progress and its fallbacks; what matters here becomes an exception.
-        logging.set_verbosity(logging.ERROR)
+        logging.set_verbosity(logging.FATAL)
         std_logging.getLogger("asyncio").setLevel(std_logging.CRITICAL)
-        self._directory = directory
-        self._manager = ocp.CheckpointManager(
-            directory.absolute(),
-            options=ocp.CheckpointManagerOptions(
-                max_to_keep=None if read_only else KEEP,
-                create=not read_only,
-                read_only=read_only,
-                # A process killed while saving leaves a temporary folder behind.
-                cleanup_tmp_directories=not read_only,
-                enable_async_checkpointing=False,
-            ),
-            item_names=("state", "meta"),
-            # Named, so that shapes and dtypes can be read before anything is restored.
-            item_handlers={
-                "state": ocp.StandardCheckpointHandler(),
-                "meta": ocp.JsonCheckpointHandler(),
-            },
-        )
+        self._directory = place_of(directory)
+        self._damaged = damaged_beside(self._directory)
+        self._read_only = read_only
+        self._notify = notify
+        self._kept = _NewestAndBest()
+        with reaching(self._directory):
+            if self._directory.exists() and not self._directory.is_dir():
+                raise StorageError(f"{self._directory} is no folder; checkpoints need one")
+            self._manager = self._open()
 
     def __exit__(self, *error: object) -> None:
         self._manager.close()
 
-    def latest_step(self) -> int | None:
-        """The step of the newest checkpoint, or None if there is none."""
-        step = self._manager.latest_step()
-        return None if step is None else int(step)
+    def _open(self) -> _Manager:
+        return _Manager(
+            self._directory,
+            options=ocp.CheckpointManagerOptions(
+                preservation_policy=None if self._read_only else self._kept,
+                create=not self._read_only,
+                read_only=self._read_only,
+                # A process killed while saving leaves a temporary folder behind.
+                cleanup_tmp_directories=not self._read_only,
+                enable_async_checkpointing=False,
+            ),
+            item_names=("state", "record", "digest"),
+            # Named, so that shapes and dtypes can be read before anything is restored.
+            item_handlers={
+                "state": ocp.StandardCheckpointHandler(),
+                "record": ocp.JsonCheckpointHandler(),
+                "digest": ocp.JsonCheckpointHandler(),
+            },
+        )
 
-    def save(self, step: int, state: Any, meta: Mapping[str, Any]) -> None:
-        """Writes a checkpoint; nothing is done if ``step`` is already there."""
-        if step == self.latest_step():
+    @property
+    def best(self) -> int | None:
+        """The step whose checkpoint is kept beside the newest."""
+        return self._kept.best
+
+    @best.setter
+    def best(self, step: int | None) -> None:
+        self._kept.best = step
+
+    def steps(self) -> list[int]:
+        """The steps that have a checkpoint, in order; none of them has been read."""
+        return sorted(int(step) for step in self._manager.all_steps())
+
+    def save(self, step: int, state: Any, record: Mapping[str, Any]) -> None:
+        """Writes a checkpoint; nothing is done if ``step`` is already there.
+
+        Raises:
+          DivergedError: if a value of the state is not finite; nothing is written.
+        """
+        if step in self.steps():
             return
+        leaves = host_leaves(state)
+        name = first_non_finite(leaves)
+        if name is not None:
+            raise DivergedError(
+                f"{name} is not finite at step {step}: training diverged; the last good "
+                "checkpoint is kept; try a lower --learning_rate or --max_grad_norm"
+            )
+        digests = {
+            "format": FORMAT,
+            "state": leaf_digests(leaves),
+            "record": record_digest(record),
+        }
         self._manager.save(
             step,
             args=ocp.args.Composite(
-                state=ocp.args.StandardSave(state), meta=ocp.args.JsonSave(dict(meta))
+                state=ocp.args.StandardSave(state),
+                record=ocp.args.JsonSave(dict(record)),
+                digest=ocp.args.JsonSave(digests),
             ),
+            force=True,
         )
 
-    def restore(self, like: Tree, step: int | None = None) -> tuple[Tree, dict[str, Any]]:
-        """The state and the record of ``step`` (None: the newest).
+    def restore(self, like: Tree, step: int | None = None) -> Restored[Tree]:
+        """The checkpoint of ``step``; or of None, the newest that is whole.
+
+        Those that are not are named to ``notify`` and, unless ``read_only``, moved to a folder
+        beside ``directory``: a run that comes to their steps again can save them.
 
         Args:
           like: the state's tree of ``jax.ShapeDtypeStruct`` with shardings.
           step: which checkpoint.
 
         Raises:
-          CheckpointError: if there is none, it cannot be read, or a leaf's shape or dtype is
+          CheckpointError: if there is none, none can be read, or a leaf's shape or dtype is
             not that of ``like`` (Orbax by itself would cast silently).
         """
-        step = self.latest_step() if step is None else step
-        if step is None:
+        steps = self.steps()
+        if not steps:
             raise CheckpointError(f"no checkpoint in {self._directory}")
-        try:
-            stored = self._manager.item_metadata(step)["state"]
-            self._check_matches(stored, like, step)
-            restored = self._manager.restore(
-                step,
-                args=ocp.args.Composite(
-                    state=ocp.args.StandardRestore(like), meta=ocp.args.JsonRestore()
-                ),
+        if step is not None:
+            if step not in steps:
+                raise CheckpointError(
+                    f"no checkpoint of step {step} in {self._directory}; there is "
+                    f"{', '.join(map(str, steps))}"
+                )
+            steps = [step]
+        problems: dict[int, CheckpointError] = {}
+        for candidate in reversed(steps):
+            found = self._read(candidate, like)
+            if isinstance(found, Restored):
+                self._pass_over(problems, found.step)
+                return found
+            problems[candidate] = found
+        if len(steps) == 1:
+            raise problems[steps[0]]
+        raise CheckpointError(
+            f"none of the {len(steps)} checkpoints can be used; the newest: {problems[steps[-1]]}"
+        )
+
+    def choose(self, which: str) -> int | None:
+        """The step that ``which`` names: ``newest`` (None, see ``restore``), ``best``, or a number.
+
+        Raises:
+          CheckpointError: if no best is known.
+        """
+        if which == "newest":
+            return None
+        if which != "best":
+            return int(which)
+        best = (self.newest_record() or {}).get("best") or {}
+        if "step" not in best:
+            raise CheckpointError(
+                f"no checkpoint in {self._directory} has been evaluated yet; use "
+                "--checkpoint=newest"
             )
-        except CheckpointError:
-            raise
+        return int(best["step"])
+
+    def newest_record(self) -> dict[str, Any] | None:
+        """The record of the newest checkpoint in which it is whole, or None."""
+        for step in reversed(self.steps()):
+            try:
+                items = self._restore_items(step, record=ocp.args.JsonRestore())
+                if items["digest"]["record"] == record_digest(items["record"]):
+                    return dict(items["record"])
+            except Exception as error:
+                if as_expected(error) is not None:
+                    raise
+        return None
+
+    def _read(self, step: int, like: Tree) -> Restored[Tree] | CheckpointError:
+        """The checkpoint of ``step`` if every process finds it whole, or what is wrong."""
+        found: Restored[Tree] | CheckpointError
+        try:
+            found = self._verified(step, like)
+        except CheckpointError as error:
+            found = error
         except Exception as error:
             if as_expected(error) is not None:
                 raise
-            raise CheckpointError(
-                f"checkpoint {step} in {self._directory} cannot be read "
-                f"({type(error).__name__}); remove that folder to continue from an earlier one"
-            ) from error
-        return restored["state"], dict(restored["meta"])
+            found = CheckpointError(
+                f"checkpoint {step} in {self._directory} cannot be read ({type(error).__name__})"
+            )
+            found.__cause__ = error
+        if all_agree(isinstance(found, Restored)) or isinstance(found, CheckpointError):
+            return found
+        return CheckpointError(f"checkpoint {step} in {self._directory} fails on another process")
 
-    def _check_matches(self, stored: Any, like: Any, step: int) -> None:
-        found = _leaves(getattr(stored, "tree", stored))
-        wanted = _leaves(like)
+    def _verified(self, step: int, like: Tree) -> Restored[Tree]:
+        where = f"checkpoint {step} in {self._directory}"
+        stored = self._manager.item_metadata(step)["state"]
+        self._check_matches(getattr(stored, "tree", stored), like, where)
+        items = self._restore_items(
+            step, state=ocp.args.StandardRestore(like), record=ocp.args.JsonRestore()
+        )
+        digests, state, record = items["digest"], items["state"], dict(items["record"])
+        if digests.get("format") != FORMAT:
+            raise CheckpointError(
+                f"{where} has format {digests.get('format')!r}, this version reads {FORMAT}"
+            )
+        found = leaf_digests(host_leaves(state))
+        changed = sorted(name for name in found if found[name] != digests["state"].get(name))
+        if digests["record"] != record_digest(record):
+            changed.append("its record")
+        if changed:
+            raise CheckpointError(
+                f"{where} is damaged: {changed[0]} is not what was saved"
+                + (f", nor {len(changed) - 1} more" if len(changed) > 1 else "")
+            )
+        return Restored(step, state, record)
+
+    def _restore_items(self, step: int, **items: Any) -> Any:
+        return self._manager.restore(
+            step, args=ocp.args.Composite(**items, digest=ocp.args.JsonRestore())
+        )
+
+    def _check_matches(self, stored: Any, like: Any, where: str) -> None:
+        found = {name: _kind(leaf) for name, leaf in named_leaves(stored).items()}
+        wanted = {name: _kind(leaf) for name, leaf in named_leaves(like).items()}
         for path in sorted(found.keys() | wanted.keys()):
             if found.get(path) != wanted.get(path):
                 raise CheckpointError(
-                    f"checkpoint {step} in {self._directory} is of another model: {path} is "
-                    f"{found.get(path, 'missing')} there and {wanted.get(path, 'missing')} here"
+                    f"{where} is of another model: {path} is {found.get(path, 'missing')} there "
+                    f"and {wanted.get(path, 'missing')} here"
                 )
 
+    def _pass_over(self, problems: Mapping[int, CheckpointError], used: int) -> None:
+        for step, problem in problems.items():
+            kept = "" if self._read_only else f"; moved to {self._damaged / str(step)}"
+            self._notify(f"{problem}: using that of step {used}{kept}")
+            if not self._read_only and is_first_process():
+                self._damaged.mkdir(parents=True, exist_ok=True)
+                target = self._damaged / str(step)
+                if target.exists():
+                    target.rmtree()
+                (self._directory / str(step)).rename(target)
+        if problems and not self._read_only:
+            wait_for_all("damaged checkpoints moved")
+            self._manager.reload()
 
-def parameter_count(params: Any) -> int:
-    """Number of parameters in a tree of arrays."""
-    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))
+
+class _Manager(ocp.CheckpointManager):  # type: ignore[misc]
+    """Orbax asks JAX for preemption with the step of each save. JAX answers yes at one number only,
+    and counts ours: the loop would never hear of it."""
+
+    def reached_preemption(self, step: int) -> bool:
+        return False
 
 
-def _leaves(tree: Any) -> dict[str, str]:
-    paths = jax.tree_util.tree_flatten_with_path(tree)[0]
-    return {
-        "/".join(_key_name(key) for key in path): f"{leaf.dtype}{list(leaf.shape)}"
-        for path, leaf in paths
-    }
+class _NewestAndBest(ocp.checkpoint_managers.PreservationPolicy):  # type: ignore[misc]
+    """Keeps the newest checkpoints, and that of the step ``best``."""
+
+    def __init__(self) -> None:
+        self.best: int | None = None
+
+    def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> Sequence[bool]:
+        newest = {info.step for info in checkpoints[-KEEP:]}
+        return [info.step in newest or info.step == self.best for info in checkpoints]
 
 
-def _key_name(key: Any) -> str:
-    """The bare name of a key, whether it stands for a dict's, a class's or a tuple's place."""
-    for attribute in ("key", "name", "idx"):
-        if hasattr(key, attribute):
-            return str(getattr(key, attribute))
-    return str(key)
+def _kind(leaf: Any) -> str:
+    return f"{leaf.dtype}{list(leaf.shape)}"

@@ -14,6 +14,7 @@ import numpy as np
 from aedenoise.batch import Batch
 from aedenoise.errors import DivergedError
 from aedenoise.training.parallel import Executor, TrainFn
+from aedenoise.training.spikes import Spike, SpikeDetector
 from aedenoise.training.task import TrainState
 
 
@@ -74,8 +75,12 @@ class Observer(Protocol):
         """Means since the last call, fetched from the devices."""
         ...
 
+    def spiked(self, spike: Spike) -> None:
+        """A loss since the last call stands far above those before it."""
+        ...
+
     def evaluate(self, step: int, state: TrainState) -> None:
-        """An evaluation is due."""
+        """An evaluation is due; it may be left undone where a stop is requested."""
         ...
 
     def save(self, step: int, state: TrainState) -> None:
@@ -83,7 +88,7 @@ class Observer(Protocol):
         ...
 
     def stop_requested(self) -> bool:
-        """Whether to save and stop now."""
+        """Whether to save and stop now; asked after each call and each evaluation."""
         ...
 
 
@@ -126,18 +131,24 @@ class _Settling:
 
     def __init__(self, observer: Observer, clock: Clock) -> None:
         self._observer, self._clock = observer, clock
+        self._spikes = SpikeDetector()
         self._settled = time.perf_counter()
         self._session_start = self._settled - clock.seconds
 
     def settle(self, interval: _Interval) -> None:
-        values, images = _fetch(interval.metrics, last=interval.last)
+        columns = _fetch(interval.metrics, last=interval.last)
+        images = float(columns["count"].sum())
         now = time.perf_counter()
         if not interval.compiled:
             self._clock.steady_seconds += now - self._settled
             self._clock.steady_images += images
         self._clock.seconds = now - self._session_start
         self._settled = now
-        self._observer.logged(interval.last, values)
+        self._observer.logged(interval.last, _means(columns))
+        losses = columns["loss_sum"] / columns["count"]
+        spike = self._spikes.look(interval.last - len(losses) + 1, losses.tolist())
+        if spike is not None:
+            self._observer.spiked(spike)
 
     def skip(self) -> None:
         """Leaves the time since the last interval out of the steady time."""
@@ -207,6 +218,7 @@ def train(
             if plan.should_evaluate(step):
                 observer.evaluate(step, state)
                 settling.skip()
+                stop = stop or observer.stop_requested()
             observer.save(step, state)
             settling.skip()
             interval = _Interval()
@@ -222,8 +234,8 @@ def _stack(batches: list[Batch]) -> Batch:
     return stacked
 
 
-def _fetch(pending: list[dict[str, Any]], *, last: int) -> tuple[dict[str, float], float]:
-    """Waits for the devices once; the interval's means, and how many images it trained on.
+def _fetch(pending: list[dict[str, Any]], *, last: int) -> dict[str, np.ndarray]:
+    """Waits for the devices once; each metric of each step, float64 ``[steps]``.
 
     Raises:
       DivergedError: naming the first step and value that is not finite.
@@ -239,13 +251,17 @@ def _fetch(pending: list[dict[str, Any]], *, last: int) -> tuple[dict[str, float
             if not math.isfinite(column[position]):
                 raise DivergedError(
                     f"{name} is {column[position]} at step {first + position}: training diverged; "
-                    "the last good checkpoint is kept; try a lower --learning_rate"
+                    "the last good checkpoint is kept; try a lower --learning_rate or "
+                    "--max_grad_norm"
                 )
-    images = float(columns["count"].sum())
-    values = {"loss": float(columns["loss_sum"].sum() / images)}
-    values |= {
+    return columns
+
+
+def _means(columns: dict[str, np.ndarray]) -> dict[str, float]:
+    """The mean loss, and the last of everything else."""
+    values = {"loss": float(columns["loss_sum"].sum() / columns["count"].sum())}
+    return values | {
         name: float(column[-1])
         for name, column in columns.items()
         if name not in ("loss_sum", "count")
     }
-    return values, images

@@ -28,5 +28,9 @@ def make_schedule(config: OptimizerConfig, total_steps: int) -> optax.Schedule:
 def make_optimizer(
     config: OptimizerConfig, schedule: optax.Schedule
 ) -> optax.GradientTransformation:
-    """Adam (Kingma and Ba 2015) at the rate ``schedule`` gives for each step."""
-    return optax.adam(schedule, b1=config.b1, b2=config.b2, eps=config.eps)
+    """Adam (Kingma and Ba 2015) at the rate ``schedule`` gives for each step, behind the clipping
+    of the gradient's norm (Pascanu et al. 2013) where the experiment asks for it."""
+    adam = optax.adam(schedule, b1=config.b1, b2=config.b2, eps=config.eps)
+    if config.max_grad_norm is None:
+        return adam
+    return optax.chain(optax.clip_by_global_norm(config.max_grad_norm), adam)

@@ -1,13 +1,14 @@
 """How devices carry out pure functions: the only home of jit, pmap, shardings and donation.
 
-Both executors run the same functions over all devices, split the batch evenly, donate the
-state and leave it replicated, so that one checkpoint serves either.
+Both executors run the same functions over all devices of all processes, split the batch evenly,
+donate the state and leave it replicated, so that one checkpoint serves either. Each process is
+handed the whole batch and puts its own rows on its own devices.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -41,6 +42,10 @@ class Executor(Protocol):
         """Shapes, dtypes and shardings of a replicated ``tree``, to restore it into."""
         ...
 
+    def local_rows(self, batch_size: int) -> np.ndarray:
+        """Which rows of a batch this process's devices take, bool ``[batch_size]``."""
+        ...
+
     def place(self, images: np.ndarray) -> Any:
         """A whole split, uint8 ``[N, H, W, C]``, on every device, as ``train`` takes it; None if
         it is too large for one."""
@@ -60,15 +65,20 @@ class Executor(Protocol):
         ...
 
 
-def make_executor(parallel: str, batch_size: int | None = None) -> Executor:
-    """The executor called ``jit`` or ``pmap`` over all devices.
+def make_executor(
+    parallel: str,
+    batch_size: int | None = None,
+    *,
+    devices: Sequence[jax.Device] | None = None,
+) -> Executor:
+    """The executor called ``jit`` or ``pmap`` over ``devices`` (None: all there are).
 
     Raises:
       UsageError: if ``batch_size`` is not divisible by the number of devices, or the platform
         that was asked for is not there.
     """
     try:
-        devices = jax.devices()
+        devices = list(jax.devices() if devices is None else devices)
     except (RuntimeError, AssertionError) as error:  # the latter where a plugin is not installed
         platforms = getattr(jax.config, "jax_platforms", None) or "any platform"
         raise UsageError(
@@ -94,9 +104,15 @@ class _MeshExecutor:
         self._devices = devices
         self._mesh = Mesh(np.array(devices), (AXIS,), axis_types=(AxisType.Auto,))
         self._replicated = NamedSharding(self._mesh, P())
+        self._several_processes = len({device.process_index for device in devices}) > 1
+        self._local = [d for d in devices if d.process_index == jax.process_index()]
 
     def replicate(self, tree: Tree) -> Tree:
-        replicated: Tree = jax.device_put(tree, self._replicated)
+        replicated: Tree = (
+            jax.tree.map(self._replicate_leaf, tree)
+            if self._several_processes
+            else jax.device_put(tree, self._replicated)
+        )
         return replicated
 
     def abstract(self, tree: Tree) -> Tree:
@@ -104,39 +120,65 @@ class _MeshExecutor:
         shapes: Tree = jax.tree.map(lambda x: leaf(x.shape, x.dtype), tree)
         return shapes
 
+    def _replicate_leaf(self, leaf: Any) -> Any:
+        if jnp.issubdtype(jnp.asarray(leaf).dtype, jax.dtypes.prng_key):
+            return jax.random.wrap_key_data(self._replicate_leaf(jax.random.key_data(leaf)))
+        return _spread(np.asarray(leaf), self._replicated)
+
 
 class JitExecutor(_MeshExecutor):
     """One program over the whole batch; the compiler splits it by ``NamedSharding``."""
 
+    def local_rows(self, batch_size: int) -> np.ndarray:
+        rows = np.zeros(batch_size, bool)
+        places = NamedSharding(self._mesh, P(AXIS)).addressable_devices_indices_map((batch_size,))
+        for index in places.values():
+            rows[index] = True
+        return rows
+
     def place(self, images: np.ndarray) -> Any:
-        return self.replicate(images) if _fits(images, self._devices[0]) else None
+        return self.replicate(images) if _fits(images, self._local[0]) else None
 
     def train(self, step: TrainFn, *, several: bool) -> TrainCall:
-        batch = NamedSharding(self._mesh, P(None, AXIS) if several else P(AXIS))
-        return jax.jit(
+        sharding = NamedSharding(self._mesh, P(None, AXIS) if several else P(AXIS))
+        call = jax.jit(
             _several(step) if several else _one(step),
-            in_shardings=(self._replicated, self._replicated, self._replicated, batch),
+            in_shardings=(self._replicated, self._replicated, self._replicated, sharding),
             out_shardings=(self._replicated, self._replicated),
             donate_argnums=0,
         )
+        if not self._several_processes:
+            return call
+        return lambda state, key, split, batch: call(state, key, split, _spread(batch, sharding))
 
     def evaluate(self, step: EvalFn) -> Callable[[Any, Any, Any], Any]:
-        batch = NamedSharding(self._mesh, P(AXIS))
-        return jax.jit(
+        sharding = NamedSharding(self._mesh, P(AXIS))
+        call = jax.jit(
             step,
-            in_shardings=(self._replicated, self._replicated, batch),
+            in_shardings=(self._replicated, self._replicated, sharding),
             out_shardings=self._replicated,
+        )
+        if not self._several_processes:
+            return call
+        return lambda params, key, batch: call(
+            params, self.replicate(key), _spread(batch, sharding)
         )
 
 
 class PmapExecutor(_MeshExecutor):
     """One program per device on its share of the batch, joined by explicit sums."""
 
+    def local_rows(self, batch_size: int) -> np.ndarray:
+        rows = np.zeros(batch_size, bool)
+        rows.reshape(len(self._devices), -1)[self._local_pieces()] = True
+        return rows
+
     def place(self, images: np.ndarray) -> Any:
-        if not _fits(images, self._devices[0]):
+        if not _fits(images, self._local[0]):
             return None
-        copies = np.broadcast_to(images, (len(self._devices), *images.shape))
-        return jax.device_put(copies, NamedSharding(self._mesh, P(AXIS)))
+        copies = np.broadcast_to(images, (len(self._local), *images.shape))
+        mesh = Mesh(np.array(self._local), (AXIS,), axis_types=(AxisType.Auto,))
+        return jax.device_put(copies, NamedSharding(mesh, P(AXIS)))
 
     def train(self, step: TrainFn, *, several: bool) -> TrainCall:
         mapped_step = partial(step, axis_name=AXIS)
@@ -145,12 +187,15 @@ class PmapExecutor(_MeshExecutor):
             axis_name=AXIS,
             in_axes=(None, None, 0, 0),
             out_axes=(None, None),
-            devices=self._devices,
+            devices=None if self._several_processes else self._devices,
             donate_argnums=0,
         )
-        return lambda state, key, split, batch: mapped(
-            state, key, split, self._split(batch, int(several))
-        )
+
+        def call(state: Any, key: Any, split: Any, batch: Any) -> tuple[Any, Any]:
+            state, metrics = mapped(state, key, split, self._split(batch, int(several)))
+            return self._over_all_processes(state), metrics
+
+        return call
 
     def evaluate(self, step: EvalFn) -> Callable[[Any, Any, Any], Any]:
         mapped = jax.pmap(
@@ -158,20 +203,47 @@ class PmapExecutor(_MeshExecutor):
             axis_name=AXIS,
             in_axes=(None, None, 0),
             out_axes=None,
-            devices=self._devices,
+            devices=None if self._several_processes else self._devices,
         )
         return lambda params, key, batch: mapped(params, key, self._split(batch, 0))
 
     def _split(self, batch: Tree, axis: int) -> Tree:
-        """Cuts the batch axis in one piece per device and makes the pieces the first axis."""
+        """Cuts the batch axis in one piece per device, makes the pieces the first axis, and
+        keeps those of this process."""
         pieces = len(self._devices)
+        local = self._local_pieces()
 
         def cut(x: Any) -> Any:
             shape = (*x.shape[:axis], pieces, x.shape[axis] // pieces, *x.shape[axis + 1 :])
-            return np.moveaxis(np.reshape(x, shape), axis, 0)
+            return np.moveaxis(np.reshape(x, shape), axis, 0)[local]
 
         cut_batch: Tree = jax.tree.map(cut, batch)
         return cut_batch
+
+    def _local_pieces(self) -> slice:
+        """The pieces of the batch that are this process's: as many as it has devices."""
+        first = jax.process_index() * len(self._local) if self._several_processes else 0
+        return slice(first, first + len(self._local))
+
+    def _over_all_processes(self, state: Tree) -> Tree:
+        """pmap returns arrays over this process's devices; a checkpoint wants them over all."""
+        if not self._several_processes:
+            return state
+
+        def join(leaf: Any) -> Any:
+            copies = [shard.data for shard in leaf.addressable_shards]
+            return jax.make_array_from_single_device_arrays(leaf.shape, self._replicated, copies)
+
+        joined: Tree = jax.tree.map(join, state)
+        return joined
+
+
+def _spread(tree: Tree, sharding: NamedSharding) -> Tree:
+    """Host arrays, the same in every process, as arrays over the devices of all."""
+    spread: Tree = jax.tree.map(
+        lambda x: jax.make_array_from_callback(x.shape, sharding, lambda index: x[index]), tree
+    )
+    return spread
 
 
 def _one(step: TrainFn) -> TrainCall:

@@ -13,8 +13,12 @@ import optax
 from jax import Array
 
 from aedenoise.batch import Batch
-from aedenoise.noise import corrupt_batch
+from aedenoise.noise import corrupt_batch, example_keys
+from aedenoise.training.objectives import Examples
 from aedenoise.training.task import Params, Task, TrainState
+
+# Folded into the key of whatever is random beside the noise; no step has this number.
+_OTHER = 2**32 - 1
 
 
 def scale(image: Array) -> Array:
@@ -41,11 +45,16 @@ def train_step(
     """
     clean = scale(batch.image)
     noisy = corrupt_batch(task.corrupt, key, state.step, batch.index, clean)
+    other_keys = example_keys(jax.random.fold_in(key, _OTHER), state.step, batch.index)
+    examples = Examples(clean, noisy, other_keys, task.corrupt)
     weight = batch.mask.astype(jnp.float32)
 
     def loss_sum(params: Params) -> Array:
-        logits: Any = task.model.apply({"params": params}, noisy)
-        return jnp.sum(task.loss(logits, clean) * weight)
+        def denoise(image: Array, level: Array) -> Array:
+            logits: Any = task.model.apply({"params": params}, image, level)
+            return jnp.asarray(logits)
+
+        return jnp.sum(task.objective(denoise, examples) * weight)
 
     total, gradient = jax.value_and_grad(loss_sum)(state.params)
     count = jnp.sum(weight)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +13,10 @@ import optax
 from jax import Array
 
 from aedenoise.experiment import Experiment
-from aedenoise.losses import LOSSES, Loss
+from aedenoise.losses import Loss
 from aedenoise.models import Autoencoder, build_autoencoder
 from aedenoise.noise import Corruption, corruption
+from aedenoise.training.objectives import Objective, loss_of, objective_of
 from aedenoise.training.optimizer import make_optimizer, make_schedule
 
 Params = Any
@@ -31,10 +33,15 @@ class TrainState:
 
 @dataclass(frozen=True)
 class Task:
-    """What is trained, as functions: fixed for a run, closed over by the transforms."""
+    """What is trained, as functions: fixed for a run, closed over by the transforms.
+
+    ``objective`` is what training makes small; ``loss`` the nearest that compares with a clean
+    image.
+    """
 
     model: Autoencoder
     corrupt: Corruption
+    objective: Objective
     loss: Loss
     optimizer: optax.GradientTransformation
     schedule: optax.Schedule
@@ -48,7 +55,7 @@ def create_state(task: Task, key: Array, image_shape: tuple[int, int, int]) -> T
 
     @jax.jit
     def create(key: Array) -> TrainState:
-        params = task.model.init(key, jnp.zeros((1, *image_shape), jnp.float32))["params"]
+        params = task.model.init(key, jnp.zeros((1, *image_shape)), jnp.zeros(1))["params"]
         return TrainState(jnp.int32(0), params, task.optimizer.init(params))
 
     state: TrainState = create(key)
@@ -69,7 +76,8 @@ def make_task(
     return Task(
         model=build_autoencoder(experiment.model, channels, lowering=lowering),
         corrupt=corruption(experiment.noise),
-        loss=LOSSES[experiment.loss],
+        objective=objective_of(experiment.loss),
+        loss=loss_of(experiment.loss),
         optimizer=make_optimizer(experiment.optimizer, schedule),
         schedule=schedule,
     )
@@ -79,3 +87,8 @@ def run_keys(seed: int) -> tuple[Array, Array]:
     """The keys of a run: one for the parameters, one for the training noise."""
     init_key, noise_key = jax.random.split(jax.random.key(seed))
     return init_key, noise_key
+
+
+def parameter_count(params: Any) -> int:
+    """Number of parameters in a tree of arrays."""
+    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))

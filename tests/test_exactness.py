@@ -1,0 +1,166 @@
+"""The same numbers whatever stops, resumes or carries out a run, bit for bit where that is due."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from conftest import ROOT, command_environment
+from helpers import bench, digest, small
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_training import run
+
+from aedenoise.data.batches import TrainBatches
+from aedenoise.training.checkpoints import Checkpoints
+from aedenoise.training.parallel import make_executor
+from aedenoise.training.task import abstract_state, create_state, run_keys
+
+CURVES = Path(__file__).with_name("curves.json")
+Reached = Callable[[str], None]
+
+
+@pytest.mark.scorecard(1)
+@pytest.mark.parametrize("parallel", ["jit", "pmap"])
+def test_a_stop_at_any_step_changes_no_bit(data_dir: str, parallel: str, reached: Reached) -> None:
+    whole, _, _ = run(data_dir, small(), parallel=parallel)
+    stops = sorted(random.Random(parallel).sample(range(1, 14), 5))
+    for stop_at in stops:
+        _, _, first = run(data_dir, small(), parallel=parallel, stop_at=stop_at)
+        again, _, _ = run(data_dir, small(), parallel=parallel, state=first.states[stop_at])
+        assert digest(again) == digest(whole), stop_at
+    reached(f"{parallel}: stops after {', '.join(map(str, stops))} of 14 steps, 5/5")
+
+
+@pytest.mark.scorecard(3)
+@settings(max_examples=200, deadline=None)
+@given(
+    st.integers(1, 60),
+    st.integers(1, 20),
+    st.integers(1, 3),
+    st.integers(0, 10**6),
+    st.sampled_from([1, 2, 4]),
+)
+def test_order_over_stops_and_processes(
+    examples: int, batch_size: int, epochs: int, pick: int, processes: int
+) -> None:
+    batch_size *= processes
+    images = np.arange(examples, dtype=np.uint8).reshape(-1, 1, 1, 1)
+
+    def of(rows: np.ndarray | None = None) -> TrainBatches:
+        return TrainBatches(images, batch_size=batch_size, seed=5, rows=rows)
+
+    steps = of().steps_per_epoch * epochs
+    stop = pick % steps
+    resumed = [of()(step) for step in range(stop)] + [of()(step) for step in range(stop, steps)]
+    for epoch in range(epochs):
+        part = resumed[epoch * of().steps_per_epoch : (epoch + 1) * of().steps_per_epoch]
+        seen = np.concatenate([batch.image[batch.mask].ravel() for batch in part])
+        assert sorted(seen) == list(range(examples))
+    # What each process reads for itself is, together, the batch; nothing is read twice.
+    share = batch_size // processes
+    for step, whole in enumerate(resumed):
+        joined = np.zeros_like(whole.image)
+        for process in range(processes):
+            rows = np.zeros(batch_size, bool)
+            rows[process * share : (process + 1) * share] = True
+            batch = of(rows)(step)
+            np.testing.assert_array_equal(batch.index, whole.index)
+            joined += batch.image
+        np.testing.assert_array_equal(joined, whole.image)
+
+
+@pytest.mark.scorecard(8)
+def test_a_save_is_the_state_of_its_step_though_the_next_step_takes_its_buffers(
+    data_dir: str, tmp_path: Path, soak: bool, reached: Reached
+) -> None:
+    saves = 100 if soak else 10
+    b = bench(small(), data_dir)
+    init_key, noise_key = run_keys(0)
+    state = b.executor.replicate(create_state(b.task, init_key, b.image_shape))
+    step = b.executor.train(b.step_fn, several=False)
+    key = b.executor.replicate(noise_key)
+    with Checkpoints(tmp_path) as checkpoints:
+        for number in range(1, saves + 1):
+            state, _ = step(state, key, b.split, b.batches(number))
+            snapshot = digest(state)
+            checkpoints.save(number, state, {})
+            state, _ = step(state, key, b.split, b.batches(number))
+            assert digest(checkpoints.restore(b.state_like(), number).state) == snapshot
+    reached(f"{saves}/{saves} (saves are synchronous)")
+
+
+@pytest.fixture(scope="module")
+def eight(
+    request: pytest.FixtureRequest, data_dir: str, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, dict]:
+    """Steps on 1, 2, 4 and 8 devices, by jit and pmap, of one process."""
+    steps = 200 if request.config.getoption("--soak") else 50
+    out = tmp_path_factory.mktemp("eight") / "curves.json"
+    subprocess.run(
+        [sys.executable, Path(__file__).with_name("devices_worker.py"), out, str(steps)],
+        cwd=ROOT,
+        env=command_environment(data_dir, devices=8),
+        check=True,
+        timeout=400,
+    )
+    return json.loads(out.read_text())
+
+
+@pytest.mark.scorecard(9)
+@pytest.mark.parametrize("devices", [2, 4, 8])
+@pytest.mark.parametrize("parallel", ["jit", "pmap"])
+def test_any_number_of_devices(
+    eight: dict[str, dict], parallel: str, devices: int, reached: Reached
+) -> None:
+    one, many = eight["jit 1"], eight[f"{parallel} {devices}"]
+    assert many["noise"] == one["noise"]
+    loss = np.abs(np.subtract(many["losses"], one["losses"])).max()
+    params = np.abs(np.subtract(many["params"], one["params"])).max()
+    reached(f"{parallel} {devices}, {len(one['losses'])} steps: {loss:.0e}, {params:.0e}")
+    assert loss <= 1e-6
+    assert params <= 1e-4
+
+
+@pytest.mark.scorecard(10)
+def test_jit_equals_pmap(eight: dict[str, dict], reached: Reached) -> None:
+    by_jit, by_pmap = eight["jit 4"], eight["pmap 4"]
+    assert by_jit["noise"] == by_pmap["noise"]
+    loss = np.abs(np.subtract(by_jit["losses"], by_pmap["losses"])).max()
+    reached(f"loss {loss:.0e}")
+    assert loss <= 1e-6
+
+
+@pytest.mark.scorecard(12)
+def test_a_checkpoint_fits_any_number_of_devices(
+    data_dir: str, tmp_path: Path, reached: Reached
+) -> None:
+    b = bench(small(), data_dir)
+    state, _, _ = run(data_dir, small(), stop_at=3)
+    with Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save(3, state, {})
+        for count in (1, 2, 4):
+            for parallel in ("jit", "pmap"):
+                executor = make_executor(parallel, devices=jax.devices()[:count])
+                like = executor.abstract(abstract_state(b.task, b.image_shape))
+                found = checkpoints.restore(like).state
+                assert digest(found) == digest(state)
+                assert all(len(leaf.devices()) == count for leaf in jax.tree.leaves(found))
+    reached("4 devices to 1, 2, 4 under jit and pmap: 6/6")
+
+
+@pytest.mark.scorecard(14)
+@pytest.mark.parametrize("decoder", ["upsample", "bilinear", "transpose", "subpixel", "max_unpool"])
+def test_curves_are_those_on_file(data_dir: str, decoder: str, reached: Reached) -> None:
+    stored = json.loads(CURVES.read_text())[decoder]
+    found = [loss for _, loss in run(data_dir, small(model__decoder=decoder, epochs=8))[2].losses]
+    worst = np.abs(np.divide(found[:50], stored) - 1.0).max()
+    reached(f"{decoder} {worst:.0e}")
+    assert worst <= 1e-4
