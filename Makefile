@@ -1,16 +1,21 @@
 # make run: set up once, then train the default denoiser.  make test: set up once, then all checks.
+# make soak: the long figures of the scorecard, and what its tests fail by (an hour on two cores).
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 FLAGS ?= --decoder=upsample --dataset=notmnist
 
-.PHONY: run test check clean
+.PHONY: run test soak check clean
 
 run: $(VENV)/.installed
 	$(BIN)/python -m aedenoise.main $(FLAGS)
 
 test: check
-	$(BIN)/python -m pytest -n auto --maxprocesses=4 --dist=loadfile
+	$(BIN)/python -m pytest -n auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
+
+soak: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -m scorecard --soak
+	$(BIN)/python tests/guards.py
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff check .

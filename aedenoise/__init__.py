@@ -1,8 +1,36 @@
 """Upsample or transposed convolution? Convolutional denoising autoencoders in JAX and Flax.
 
 Importing the package imports nothing heavy; the rooms are imported where they are used:
-``aedenoise.experiment`` describes a run, ``aedenoise.modes`` carries it out, and
-``aedenoise.evaluation.load_denoiser`` turns a finished run into a function on images.
+``aedenoise.experiment`` describes a run, ``aedenoise.modes`` carries it out, and ``aedenoise.load``
+turns a finished run into a function on images.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from aedenoise.evaluation.denoiser import Denoiser
+
 __version__ = "0.1.0"
+
+
+def load(run: str | PathLike[str] | None = None, checkpoint: str = "newest") -> Denoiser:
+    """A trained network as a function on images: ``denoise(noisy) -> denoised``.
+
+    Args:
+      run: the folder of a run; None: the network that comes with the package.
+      checkpoint: of the run: ``newest``, ``best`` (by test PSNR) or a step.
+
+    Raises:
+      CheckpointError: if there is no run or no readable checkpoint.
+    """
+    if run is None:
+        from aedenoise.evaluation.pretrained import load_pretrained
+
+        return load_pretrained()
+    from aedenoise.evaluation.denoiser import load_denoiser
+
+    return load_denoiser(run, checkpoint)

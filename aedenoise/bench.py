@@ -24,9 +24,11 @@ from aedenoise.evaluation.evaluate import (
     predict,
 )
 from aedenoise.evaluation.grid import make_grid_step
-from aedenoise.experiment import DataConfig, Experiment, RunOptions
+from aedenoise.experiment import DataConfig, Experiment
 from aedenoise.metrics import SSIM_RADIUS
+from aedenoise.noise import Noisy
 from aedenoise.ops import native
+from aedenoise.options import RunOptions
 from aedenoise.training.hosts import first_process_first
 from aedenoise.training.parallel import Executor, make_executor
 from aedenoise.training.step import scale, train_step
@@ -81,10 +83,13 @@ class Bench:
         """Shapes, dtypes and shardings of the state, to restore a checkpoint into."""
         return self.executor.abstract(abstract_state(self.task, self.image_shape))
 
-    def evaluate(self, params: Params) -> Results:
-        """Quality over the whole test split."""
+    def evaluate(
+        self, params: Params, stop_requested: Callable[[], bool] = lambda: False
+    ) -> Results:
+        """Quality over the whole test split; see ``evaluation.evaluate``."""
         size = -(-EVAL_BATCH // jax.device_count()) * jax.device_count()
-        return evaluate(self.eval_fn, params, eval_batches(self.dataset.test.images, size))
+        batches = eval_batches(self.dataset.test.images, size)
+        return evaluate(self.eval_fn, params, batches, stop_requested)
 
     def grid(self, params: Params) -> tuple[dict[str, dict[str, float]], dict[str, np.ndarray]]:
         """The grid that the decoder leaves, on evenly spaced test images: measures and pictures,
@@ -94,20 +99,28 @@ class Bench:
         count = min(len(images), GRID_IMAGES, max(16, GRID_PIXELS // (height * width)))
         chosen = np.linspace(0, len(images) - 1, count).astype(np.int32)
         batch = next(eval_batches(images[chosen], count))._replace(index=chosen)
-        measures, pictures = jax.device_get(self.grid_fn(params, batch))
+        measures, pictures = jax.device_get(self.grid_fn(_own(params), batch))
         return jax.tree.map(float, measures), pictures
 
-    def examples(self, params: Params) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Some test images, float32 ``[N, H, W, C]``: original, noisy as the evaluation shows
-        them to the network, and denoised."""
+    def denoise(self, params: Params, noisy: Noisy) -> np.ndarray:
+        """Denoised images, float32 ``[B, H, W, C]``; each process computes for itself."""
+        return np.asarray(self.predict_fn(_own(params), noisy))
+
+    def examples(
+        self, params: Params, shown: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Some test images, or those in the rows ``shown``, float32 ``[N, H, W, C]``: original,
+        noisy as the evaluation shows them to the network, and denoised."""
         images = self.dataset.test.images
-        shown = np.linspace(0, len(images) - 1, min(SHOWN_IMAGES, len(images))).astype(np.int32)
-        chosen = next(eval_batches(images[shown], len(shown)))._replace(index=shown)
+        if shown is None:
+            shown = np.linspace(0, len(images) - 1, min(SHOWN_IMAGES, len(images)))
+        shown = shown.astype(np.int32)
+        chosen = next(eval_batches(np.asarray(images[shown]), len(shown)))._replace(index=shown)
         noisy = noisy_images(self.task.corrupt, evaluation_key(), chosen)
         return (
             np.asarray(scale(jnp.asarray(chosen.image))),
-            np.asarray(noisy),
-            np.asarray(self.predict_fn(params, noisy)),
+            np.asarray(noisy.image),
+            self.denoise(params, noisy),
         )
 
 
@@ -173,6 +186,11 @@ def set_up(
     )
 
 
+def _own(params: Params) -> Params:
+    """Parameters for a computation that each process makes by itself."""
+    return params if jax.process_count() == 1 else jax.device_get(params)
+
+
 def _load(config: DataConfig, options: RunOptions, notify: Callable[[str], None]) -> Dataset:
     loaded = first_process_first(
         lambda: load(
@@ -197,6 +215,7 @@ def _training_data(
         batch_size=experiment.batch_size,
         seed=experiment.seed,
         resident=split is not None,
+        rows=executor.local_rows(experiment.batch_size) if training else None,
     )
     if isinstance(images, np.ndarray):
         return split, batches

@@ -10,8 +10,8 @@ import jax
 
 from aedenoise.bench import set_up
 from aedenoise.errors import CheckpointError
-from aedenoise.experiment import RunOptions
 from aedenoise.files import write_atomically
+from aedenoise.options import RunOptions
 from aedenoise.reporting.console import say
 from aedenoise.runtime import prepare_process
 from aedenoise.study import report
@@ -20,6 +20,7 @@ from aedenoise.study.design import Cell, Study, display_name
 from aedenoise.study.drawing import draw
 from aedenoise.study.folder import Networks, StudyFolder
 from aedenoise.study.matching import match_networks
+from aedenoise.study.rows import Row, from_csv, to_csv
 from aedenoise.training.parallel import automatic_steps_per_call
 from aedenoise.training.preemption import StopSignals
 
@@ -28,7 +29,12 @@ _SEEDS_AT_ONCE = 8
 
 
 def compare(
-    study: Study, options: RunOptions, *, seeds_at_once: int = 0, part: tuple[int, int] = (1, 1)
+    study: Study,
+    options: RunOptions,
+    signals: StopSignals | None = None,
+    *,
+    seeds_at_once: int = 0,
+    part: tuple[int, int] = (1, 1),
 ) -> bool:
     """Trains the cells of ``study`` that nobody has trained yet, and writes the reports.
 
@@ -36,12 +42,16 @@ def compare(
       study: the comparison.
       options: as of a run; ``workdir`` is the folder of the study, which any number of processes
         may share.
+      signals: as the command line took them; None: SIGTERM and SIGINT are taken here.
       seeds_at_once: seeds trained together by ``vmap``; 0: one on CPU, 8 elsewhere.
       part: (i, n): only the i-th of n parts of the cells, for machines that share no folder.
 
     Returns:
       Whether all cells of the study are done.
     """
+    if signals is None:
+        with StopSignals() as own:
+            return compare(study, options, own, seeds_at_once=seeds_at_once, part=part)
     folder = StudyFolder(options.workdir)
     folder.claim(study, overwrite=options.overwrite)
     prepare_process(say)
@@ -54,26 +64,26 @@ def compare(
     on_cpu = jax.default_backend() == "cpu"
     together = seeds_at_once or (1 if on_cpu else _SEEDS_AT_ONCE)
     runner = Runner(study, options, say)
-    with StopSignals() as signals:
-        for group in _groups(todo, together):
-            with folder.taking(group) as mine:
-                if not mine:
-                    continue
-                condition = mine[0].condition
-                network = networks[condition.match][condition.dataset][mine[0].decoder]
-                finished = runner.run(
-                    mine,
-                    network,
-                    steps_per_call=options.steps_per_call or automatic_steps_per_call(),
-                    stop_requested=lambda: signals.received is not None,
-                )
-                for each in finished or []:
-                    drawn = each.pictures if each.cell.seed == study.base.seed else {}
-                    folder.record(each.cell, each.row, each.curve, drawn)
+    signals.remember()
+    for group in _groups(todo, together):
+        with folder.taking(group) as mine:
+            if not mine:
+                continue
+            condition = mine[0].condition
+            network = networks[condition.match][condition.dataset][mine[0].decoder]
+            finished = runner.run(
+                mine,
+                network,
+                steps_per_call=options.steps_per_call or automatic_steps_per_call(),
+                stop_requested=lambda: signals.received is not None,
+            )
             for each in finished or []:
-                say(_cell_line(folder, cells, each))
-            if signals.received is not None:
-                break
+                drawn = each.pictures if each.cell.seed == study.base.seed else {}
+                folder.record(each.cell, each.row, each.curve, drawn)
+        for each in finished or []:
+            say(_cell_line(folder, cells, each))
+        if signals.received is not None:
+            break
     left = sum(not folder.is_done(cell) for cell in cells)
     if any(folder.is_done(cell) for cell in cells):
         write_report(folder, quiet=left > 0)
@@ -96,18 +106,18 @@ def write_report(folder: StudyFolder, *, quiet: bool = False) -> None:
     study, _ = folder.read()
     rows, curves = folder.results(study)
     if rows:
-        write_atomically(folder.table, report.to_csv(rows).encode())
-        write_atomically(folder.curves, report.to_csv(curves).encode())
+        write_atomically(folder.table, to_csv(rows).encode())
+        write_atomically(folder.curves, to_csv(curves).encode())
     elif not folder.table.is_file():
         raise CheckpointError(f"{folder.path} has no finished cell yet; --mode=compare trains them")
     # From the files, so that tables do not depend on digits that the files do not have.
-    rows = report.from_csv(folder.table.read_text(encoding="utf-8"))
-    curves = report.from_csv(folder.curves.read_text(encoding="utf-8"))
+    rows = from_csv(folder.table.read_text(encoding="utf-8"))
+    curves = from_csv(folder.curves.read_text(encoding="utf-8"))
     _check_same_data(rows)
     reference = study.decoders[0]
     text = report.tables(rows, reference)
     write_atomically(folder.path / "tables.md", text.encode())
-    differences = report.to_csv(report.differences_table(rows, reference))
+    differences = to_csv(report.differences_table(rows, reference))
     write_atomically(folder.path / "differences.csv", differences.encode())
     draw(folder.figures, rows, curves, study.decoders, folder.load_pictures)
     if not quiet:
@@ -115,7 +125,7 @@ def write_report(folder: StudyFolder, *, quiet: bool = False) -> None:
     say(f"tables and figures are in {folder.path}")
 
 
-def _check_same_data(rows: list[report.Row]) -> None:
+def _check_same_data(rows: list[Row]) -> None:
     """Refuses cells of one dataset's name that were trained on different images."""
     digests: dict[str, str] = {}
     for row in rows:

@@ -9,7 +9,8 @@ import numpy as np
 from aedenoise.data.reading import SPLITS, Dataset, Split, load
 from aedenoise.data.statistics import SIDES, describe
 from aedenoise.errors import StorageError
-from aedenoise.experiment import DataConfig, RunOptions
+from aedenoise.experiment import DataConfig
+from aedenoise.options import RunOptions
 from aedenoise.reporting.console import say
 from aedenoise.reporting.figures import contact_sheet
 

@@ -2,13 +2,14 @@
 
 Exit codes: 0 done (or saved and stopped on a signal), 2 wrong flags or experiment,
 3 data or checkpoint, 4 training diverged, 5 out of disk or not writable,
-130 interrupted before there was anything to save.
+128 + N ended by signal N in a mode that has nothing to save.
 """
 
 from __future__ import annotations
 
 import difflib
 import errno
+import signal
 import sys
 import traceback
 from collections.abc import Iterable
@@ -44,19 +45,25 @@ class DivergedError(AedenoiseError):
     exit_code = 4
 
 
+class Stopped(BaseException):
+    """A stop signal came while there was nothing to save. Not an error; nothing catches it."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        super().__init__(number.name)
+        self.number = number
+
+
 class StorageError(AedenoiseError):
     """A place cannot be written, or the disk is full."""
 
     exit_code = 5
 
 
+_FULL_ERRNOS = frozenset({errno.EDQUOT, errno.EFBIG, errno.ENOSPC})
 _STORAGE_ERRNOS = frozenset(
     {
         errno.EACCES,
-        errno.EDQUOT,
         errno.EEXIST,
-        errno.EFBIG,
-        errno.ENOSPC,
         errno.ENOTDIR,
         errno.EPERM,
         errno.EROFS,
@@ -68,6 +75,11 @@ def as_expected(error: BaseException) -> AedenoiseError | None:
     """The expected error that ``error`` stands for, or None if it is a defect."""
     if isinstance(error, AedenoiseError):
         return error
+    if isinstance(error, OSError) and error.errno in _FULL_ERRNOS:
+        where = f" for {error.filename}" if error.filename else ""
+        return StorageError(
+            f"no room{where} ({error.strerror}); free some space and run the same command again"
+        )
     if isinstance(error, OSError) and error.errno in _STORAGE_ERRNOS:
         return StorageError(f"cannot use {error.filename or 'a file'}: {error.strerror}")
     # TensorStore reports a full disk as a ValueError that carries this status name.
@@ -83,8 +95,10 @@ def report(error: BaseException, *, debug: bool) -> int:
     line says how to get one.
     """
     if isinstance(error, KeyboardInterrupt):
-        print("aedenoise: interrupted", file=sys.stderr)
-        return 130
+        error = Stopped(signal.SIGINT)
+    if isinstance(error, Stopped):
+        print(f"aedenoise: {error}: interrupted", file=sys.stderr)
+        return 128 + error.number
     if debug:
         traceback.print_exception(error)
     expected = as_expected(error)

@@ -52,12 +52,31 @@ def lock_if_free(path: Path) -> Iterator[bool]:
     """Holds the lock on ``path``, or gives False where another process does; the system takes it
     back from a process that died. Other machines see it where the file system has ``flock``."""
     with open(path, "ab") as file:
+        yield _lock(file.fileno())
+
+
+@contextmanager
+def folder_lock(folder: Path) -> Iterator[bool]:
+    """Holds the lock on a folder itself, or gives False where another process does. Where the
+    file system has no such locks, everyone gets it."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
+            mine = _lock(descriptor)
+        except OSError:
+            mine = True
+        yield mine
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    """Whether the lock was free; it is held until the file is closed."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def cache_folder() -> Path:

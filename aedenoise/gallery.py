@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from aedenoise import artifacts
@@ -15,6 +16,7 @@ from aedenoise.errors import StorageError
 from aedenoise.evaluation.grid import constant_response
 from aedenoise.experiment import DECODERS, ModelConfig
 from aedenoise.models import build_autoencoder
+from aedenoise.noise import Noisy
 from aedenoise.reporting.console import say
 from aedenoise.reporting.figures import artifacts_figure
 
@@ -30,12 +32,13 @@ def decoder_gallery(config: ModelConfig, seed: int, path: Path) -> None:
     """
     size = 7 * config.downsampling
     image = jax.random.uniform(jax.random.key(seed), (_IMAGES, size, size, 1))
+    noisy = Noisy(image, jnp.zeros(_IMAGES))
     rows: dict[str, dict[str, np.ndarray]] = {}
     say(f"{'uneven, (max - min) / mean':<28}{'overlap':>10}{'response':>10}")
     for name, variant in _variants(config):
         model = build_autoencoder(variant, lowering="plain")
-        params: Any = model.init(jax.random.key(seed), image[:1])["params"]
-        response = np.asarray(constant_response(model, params, image, variant.stride))[0, :, :, 0]
+        params: Any = model.init(jax.random.key(seed), *noisy)["params"]
+        response = np.asarray(constant_response(model, params, noisy, variant.stride))[0, :, :, 0]
         overlap = artifacts.overlap_map(artifacts.stages_of(variant), 7)
         border = 2 * config.downsampling
         measured = [artifacts.unevenness(picture, border) for picture in (overlap, response)]

@@ -13,6 +13,8 @@ import jax.numpy as jnp
 from jax import Array
 from jax.scipy.special import xlogy
 
+from aedenoise import metrics
+
 Loss = Callable[[Array, Array], Array]
 
 
@@ -31,6 +33,32 @@ def mse(logits: Array, target: Array) -> Array:
     return _pixel_mean(jnp.square(jax.nn.sigmoid(logits) - target))
 
 
+def l1(logits: Array, target: Array) -> Array:
+    """Mean absolute error of ``sigmoid(logits)``, in units of the [0, 1] range."""
+    _check_same_shape(logits, target)
+    return _pixel_mean(jnp.abs(jax.nn.sigmoid(logits) - target))
+
+
+def charbonnier(logits: Array, target: Array) -> Array:
+    """``sqrt(error**2 + 1e-6) - 1e-3``: L1 that is smooth at zero (Charbonnier et al. 1994)."""
+    _check_same_shape(logits, target)
+    error = jax.nn.sigmoid(logits) - target
+    return _pixel_mean(jnp.sqrt(jnp.square(error) + _CHARBONNIER**2) - _CHARBONNIER)
+
+
+def ssim(logits: Array, target: Array) -> Array:
+    """``1 - SSIM`` of ``sigmoid(logits)``, see ``metrics.ssim``; images have at least 11 x 11."""
+    return 1.0 - metrics.ssim(jax.nn.sigmoid(logits), target)
+
+
+def emphasized_bce(logits: Array, target: Array, corrupted: Array) -> Array:
+    """Binary cross-entropy that counts pixels that are not ``corrupted`` (bool, of the images'
+    shape) half (Vincent et al. 2010, section 4.2, with alpha 1 and beta 0.5)."""
+    _check_same_shape(logits, target)
+    values = jax.nn.softplus(logits) - target * logits
+    return _pixel_mean(jnp.where(corrupted, 1.0, 0.5) * values)
+
+
 def bce_floor(target: Array) -> Array:
     """The least cross-entropy any prediction of ``target`` can have: its pixels' entropy.
 
@@ -39,7 +67,14 @@ def bce_floor(target: Array) -> Array:
     return _pixel_mean(-xlogy(target, target) - xlogy(1.0 - target, 1.0 - target))
 
 
-LOSSES: dict[str, Loss] = {"bce": bce, "mse": mse}
+LOSSES: dict[str, Loss] = {
+    "bce": bce,
+    "mse": mse,
+    "l1": l1,
+    "charbonnier": charbonnier,
+    "ssim": ssim,
+}
+_CHARBONNIER = 1e-3
 
 
 def _pixel_mean(values: Array) -> Array:

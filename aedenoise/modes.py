@@ -5,112 +5,186 @@ Both take values and return results, so they serve a notebook as well as the com
 
 from __future__ import annotations
 
-import dataclasses
+import os
+from collections.abc import Mapping
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 
+from aedenoise import accelerators
 from aedenoise.bench import Bench, set_up
-from aedenoise.errors import DataError
-from aedenoise.evaluation.evaluate import Results
-from aedenoise.experiment import Experiment, RunOptions
-from aedenoise.records import Measures, config_record, evaluation_record, results_record, tables_of
-from aedenoise.reporting.console import Progress, artifacts_line, results_table, say
-from aedenoise.reporting.figures import artifacts_figure, curve_figure, denoised_figure, strip
-from aedenoise.reporting.metrics_log import MetricsLog, read_series
+from aedenoise.errors import CheckpointError, DataError
+from aedenoise.experiment import Experiment, first_difference, from_dict
+from aedenoise.observer import RunObserver, say
+from aedenoise.options import RunOptions
+from aedenoise.pages import write_page
+from aedenoise.records import config_record, evaluation_record, results_record, tables_of
+from aedenoise.reporting.console import Progress, artifacts_line, baselines_table, results_table
+from aedenoise.reporting.flat import flat
+from aedenoise.reporting.metrics_log import MetricsLog
+from aedenoise.reporting.wandb_log import WandbLog
+from aedenoise.run_report import start_line, write_figures
 from aedenoise.runtime import prepare_process
 from aedenoise.training import loop
-from aedenoise.training.checkpoints import Checkpoints, parameter_count
+from aedenoise.training.checkpoints import Checkpoints
+from aedenoise.training.hosts import first_process_first, is_first_process
 from aedenoise.training.parallel import automatic_steps_per_call
+from aedenoise.training.places import has_checkpoints, remove_checkpoints
 from aedenoise.training.preemption import StopSignals
-from aedenoise.training.task import Params, TrainState, create_state, run_keys
+from aedenoise.training.task import TrainState, create_state, run_keys
 from aedenoise.workdir import Workdir, read_json, write_json
+from aedenoise.yardsticks import stand_beside
 
 
-def train(experiment: Experiment, options: RunOptions) -> dict[str, Any] | None:
+def train(
+    experiment: Experiment, options: RunOptions, signals: StopSignals | None = None
+) -> dict[str, Any] | None:
     """Trains from the newest checkpoint to the end, evaluates, and writes the results.
 
-    A finished run is only reported. On SIGTERM or SIGINT the state is saved and None returned.
+    A finished run is only reported. Every process of a run calls this; process 0 alone writes and
+    speaks, but for checkpoints, which all save together.
+
+    Args:
+      experiment: what is trained.
+      options: where and how.
+      signals: as the command line took them; None: SIGTERM and SIGINT are taken here.
 
     Returns:
-      The content of ``results.json``, or None if the run was stopped early.
+      The content of ``results.json``; or None if a signal stopped the run: its state is saved.
+
+    Raises:
+      Stopped: if a signal came while there was nothing to save.
     """
+    if signals is None:
+        with StopSignals() as own:
+            return train(experiment, options, own)
     workdir = Workdir(options.workdir)
     if not options.overwrite:
-        workdir.claim(experiment, overwrite=False)
+        first_process_first(lambda: workdir.claim(experiment, overwrite=False))
         if workdir.results.exists():
             finished = read_json(workdir.results)
+            if is_first_process() and not workdir.page.exists():  # it was killed in between
+                write_page([workdir.path], workdir.page)
             say(f"{workdir.path} is finished ({finished['train']['steps']} steps); nothing to do")
             say(results_table(tables_of(finished)))
+            _say_beside(finished)
             return finished
     prepare_process(say)
+    _say_what_is_left_unused()
     bench = set_up(experiment, options, notify=say)
-    if options.overwrite:
-        # Only now: the old run is not given up for one that cannot start.
-        workdir.claim(experiment, overwrite=True)
-    _start_line(bench, options)
-    _record_config(workdir, bench)
+    with workdir.alone() if is_first_process() else nullcontext():
+        if options.overwrite:
+            # Only now: the old run is not given up for one that cannot start.
+            first_process_first(lambda: _start_anew(workdir, experiment, options))
+        with Checkpoints(_checkpoint_dir(options), notify=say) as checkpoints:
+            return _train(bench, options, workdir, checkpoints, signals)
+
+
+def _train(
+    bench: Bench,
+    options: RunOptions,
+    workdir: Workdir,
+    checkpoints: Checkpoints,
+    signals: StopSignals,
+) -> dict[str, Any] | None:
     plan = loop.Plan(
         steps_per_epoch=bench.batches.steps_per_epoch,
-        epochs=experiment.epochs,
+        epochs=bench.experiment.epochs,
         steps_per_call=options.steps_per_call or automatic_steps_per_call(),
         log_every=options.log_every,
         save_every=options.save_every,
         eval_every=options.eval_every,
     )
-    init_key, noise_key = run_keys(experiment.seed)
-    with StopSignals() as signals, Checkpoints(workdir.checkpoints) as checkpoints:
-        if checkpoints.latest_step() is None:
-            state = bench.executor.replicate(create_state(bench.task, init_key, bench.image_shape))
-            clock = loop.Clock()
-        else:
-            state, record = checkpoints.restore(bench.state_like())
-            clock = loop.Clock(**record)
-            say(f"continuing from step {int(state.step)} of {plan.total_steps}")
-        with (
-            MetricsLog(workdir.metrics, workdir.tensorboard, step=int(state.step)) as log,
-            Progress(plan.total_steps, int(state.step)) as progress,
-        ):
-            observer = _Observer(bench, plan, signals, checkpoints, log, progress, clock)
-            state, complete = loop.train(
-                state,
-                step_fn=bench.step_fn,
-                executor=bench.executor,
-                key=bench.executor.replicate(noise_key),
-                split=bench.split,
-                batch_at=bench.batches,
-                plan=plan,
-                observer=observer,
-                clock=clock,
-            )
+    say(start_line(bench, options))
+    saved = checkpoints.newest_record()  # by all together: Orbax has barriers of its own
+    first_process_first(lambda: _record_config(workdir, bench, saved, options.command))
+    init_key, noise_key = run_keys(bench.experiment.seed)
+    record = None
+    if checkpoints.steps():
+        restored = checkpoints.restore(bench.state_like())
+        state, record = restored.state, restored.record
+        clock = loop.Clock(**record["clock"])
+        say(f"continuing from step {restored.step} of {plan.total_steps}")
+    else:
+        state = bench.executor.replicate(create_state(bench.task, init_key, bench.image_shape))
+        clock = loop.Clock()
+    step = int(state.step)
+    with (
+        MetricsLog(
+            workdir.metrics, workdir.tensorboard, step=step, wandb=_wandb(bench, workdir, options)
+        )
+        if is_first_process()
+        else nullcontext() as log,
+        Progress(plan.total_steps, step, quiet=not is_first_process()) as progress,
+    ):
+        observer = RunObserver(bench, plan, signals, checkpoints, workdir, log, progress, clock)
+        observer.take_up(step, state, record)
+        state, complete = loop.train(
+            state,
+            step_fn=bench.step_fn,
+            executor=bench.executor,
+            key=bench.executor.replicate(noise_key),
+            split=bench.split,
+            batch_at=bench.batches,
+            plan=plan,
+            observer=observer,
+            clock=clock,
+        )
     if not complete:
-        name = signals.received.name if signals.received else "stop"
+        name = signals.received.name if signals.received else "preemption"
         say(
             f"{name}: saved step {int(state.step)} of {plan.total_steps} in {workdir.path}; "
             "the same command continues"
         )
         return None
+    signals.interrupt()
+    return _finish(bench, workdir, observer, state, clock, options.baselines)
+
+
+def _finish(
+    bench: Bench,
+    workdir: Workdir,
+    observer: RunObserver,
+    state: TrainState,
+    clock: loop.Clock,
+    baselines: bool,
+) -> dict[str, Any]:
+    """Evaluates the last state where that was not done, and writes results and figures."""
     # None where an earlier session was killed between the last checkpoint and this line.
     evaluation = observer.results or bench.evaluate(state.params)
     measures, pictures = observer.grid or bench.grid(state.params)
-    _write_figures(workdir, bench, state.params, evaluation, pictures)
-    results = results_record(bench, evaluation, measures, clock)
-    write_json(workdir.results, results)
     say(results_table(evaluation))
+    # By every process: JAX does not wait long for the last when the others have done.
+    beside, worst = stand_beside(bench, state.params, say if baselines else None)
+    results = results_record(bench, evaluation, measures, clock, observer.best, beside)
+    if is_first_process():
+        write_figures(workdir, bench, state.params, evaluation, pictures, worst)
+        write_json(workdir.results, results)
+        write_page([workdir.path], workdir.page)
+    _say_beside(beside)
     say(artifacts_line(measures))
+    if observer.best["step"] != bench.total_steps:
+        say(
+            f"best test PSNR: {observer.best['psnr']:.2f} dB, after step {observer.best['step']} "
+            "(--mode=eval --checkpoint=best)"
+        )
     speed = f", {clock.images_per_second:,.0f} images/s" if clock.images_per_second else ""
-    say(f"{clock.seconds:.1f} s of training{speed} | results and figures are in {workdir.path}")
+    say(f"{clock.seconds:.1f} s of training{speed} | results and report.html are in {workdir.path}")
     return results
 
 
-def evaluate_run(experiment: Experiment, options: RunOptions) -> dict[str, Any]:
-    """Restores the newest checkpoint of ``options.workdir`` and evaluates it.
+def evaluate_run(
+    experiment: Experiment, options: RunOptions, checkpoint: str = "newest"
+) -> dict[str, Any]:
+    """Restores a checkpoint of ``options.workdir`` and evaluates it.
 
     Args:
       experiment: the run's own (``Workdir.read_experiment``), or a variant of it that differs
         in data or noise alone.
-      options: workdir, data_dir and parallel are used.
+      options: workdir, checkpoint_dir, data_dir and parallel are used.
+      checkpoint: ``newest``, ``best`` (by test PSNR) or a step.
 
     Returns:
       What is also written to ``eval.json``: step, data, noise, and the table's numbers.
@@ -118,139 +192,99 @@ def evaluate_run(experiment: Experiment, options: RunOptions) -> dict[str, Any]:
     workdir = Workdir(options.workdir)
     prepare_process(say)
     bench = set_up(experiment, options, notify=say, training=False)
-    with Checkpoints(workdir.checkpoints, read_only=True) as checkpoints:
-        state, _ = checkpoints.restore(bench.state_like())
-    step = int(state.step)
-    _start_line(bench, options)
+    with Checkpoints(_checkpoint_dir(options), read_only=True, notify=say) as checkpoints:
+        restored = checkpoints.restore(bench.state_like(), checkpoints.choose(checkpoint))
+    state = restored.state
+    say(start_line(bench, options))
     evaluation = bench.evaluate(state.params)
     measures, _ = bench.grid(state.params)
-    results = evaluation_record(bench, evaluation, measures, step)
-    say(f"checkpoint of step {step} of {workdir.read_config()['total_steps']}")
+    say(f"checkpoint of step {restored.step} of {workdir.read_config()['total_steps']}")
     say(results_table(evaluation))
+    beside, _ = stand_beside(bench, state.params, say if options.baselines else None)
+    _say_beside(beside)
+    results = evaluation_record(bench, evaluation, measures, restored.step, beside)
     say(artifacts_line(measures))
     try:
-        write_json(workdir.evaluation, results)
+        if is_first_process():
+            write_json(workdir.evaluation, results)
     except OSError as error:
         say(f"(not written to {workdir.evaluation}: {error.strerror})")
     return results
 
 
-class _Observer:
-    """Takes what the loop says to the files and the console."""
-
-    def __init__(
-        self,
-        bench: Bench,
-        plan: loop.Plan,
-        signals: StopSignals,
-        checkpoints: Checkpoints,
-        log: MetricsLog,
-        progress: Progress,
-        clock: loop.Clock,
-    ) -> None:
-        self.results: Results | None = None
-        self.grid: tuple[Measures, dict[str, np.ndarray]] | None = None
-        self._bench = bench
-        self._plan = plan
-        self._signals = signals
-        self._checkpoints = checkpoints
-        self._log = log
-        self._progress = progress
-        self._clock = clock
-
-    def stepped(self, step: int) -> None:
-        self._progress.stepped(step)
-
-    def logged(self, step: int, values: dict[str, float]) -> None:
-        self._progress.logged(values["loss"], self._clock.images_per_second)
-        self._log.write(step, {f"train/{name}": value for name, value in values.items()})
-
-    def evaluate(self, step: int, state: TrainState) -> None:
-        self.results = self._bench.evaluate(state.params)
-        values = {f"eval/{name}": value for name, value in self.results["denoised"].items()}
-        if step == self._plan.total_steps:
-            self.grid = self._bench.grid(state.params)
-            for place, found in self.grid[0].items():
-                values |= {f"artifacts/{place}_{name}": value for name, value in found.items()}
-        self._log.write(step, values)
-        self._log.write_image(step, "denoised", strip(*self._bench.examples(state.params)))
-        epoch = step // self._plan.steps_per_epoch
-        say(
-            f"epoch {epoch}/{self._plan.epochs}: test PSNR {values['eval/psnr']:.2f} dB, "
-            f"SSIM {values['eval/ssim']:.4f}, BCE {values['eval/bce']:.4f}"
-        )
-
-    def save(self, step: int, state: TrainState) -> None:
-        self._checkpoints.save(step, state, dataclasses.asdict(self._clock))
-
-    def stop_requested(self) -> bool:
-        return self._signals.received is not None
+def _wandb(bench: Bench, workdir: Workdir, options: RunOptions) -> WandbLog | None:
+    if not options.wandb:
+        return None
+    config = flat(workdir.read_config()["experiment"])
+    return WandbLog(options.wandb, bench.experiment.label, config, workdir.path, say)
 
 
-def _record_config(workdir: Workdir, bench: Bench) -> None:
-    """Writes ``config.json`` once; a run that goes on must find the same data again."""
-    if not workdir.config.exists():
-        workdir.write_config(bench.experiment, config_record(bench))
+def _say_beside(beside: Mapping[str, Any]) -> None:
+    if "baselines" in beside:
+        say(baselines_table(beside["baselines"]))
+
+
+def recover_config(options: RunOptions) -> None:
+    """Where a workdir has lost its ``config.json``, or is new on this machine while checkpoints
+    lie elsewhere, writes it from the newest checkpoint; does nothing where there is none.
+    """
+    workdir = Workdir(options.workdir)
+    directory = _checkpoint_dir(options)
+    if workdir.config.exists() or not has_checkpoints(directory):
         return
-    recorded = workdir.read_config()["dataset"]["digest"]
-    if recorded != bench.dataset.digest:
-        raise DataError(
-            f"{bench.dataset.name} is not the data this run began with: digest "
-            f"{bench.dataset.digest[:12]}, recorded {recorded[:12]}; check --data_dir"
-        )
+    with Checkpoints(directory, read_only=True) as checkpoints:
+        record = checkpoints.newest_record()
+    if record is not None and is_first_process():
+        workdir.path.mkdir(parents=True, exist_ok=True)
+        write_json(workdir.config, record["config"])
+        say(f"{workdir.config} is restored from a checkpoint in {directory}")
 
 
-def _start_line(bench: Bench, options: RunOptions) -> None:
-    data, noise = bench.dataset, bench.experiment.noise
-    count, kind = jax.device_count(), jax.devices()[0].device_kind
-    own = bench.lowering == "auto" and jax.default_backend() == "cpu"
-    convolutions = "own kernels" if own else "XLA's convolutions"
-    say(
-        f"{bench.experiment.label}: {options.parallel} on {count} {kind} "
-        f"device{'s' if count > 1 else ''}, {convolutions} | "
-        f"{data.name} {data.digest[:12]}, "
-        f"{len(data.train.images):,} + {len(data.test.images):,} images "
-        f"{' x '.join(map(str, bench.image_shape))} | "
-        f"{noise.kind} noise {noise.level:g}{', clipped' if noise.clip else ''} | "
-        f"{parameter_count(bench.state_like().params):,} parameters"
-    )
+def _checkpoint_dir(options: RunOptions) -> Path | str:
+    return options.checkpoint_dir or Workdir(options.workdir).checkpoints
 
 
-def _write_figures(
-    workdir: Workdir,
-    bench: Bench,
-    params: Params,
-    evaluation: Results,
-    pictures: dict[str, np.ndarray],
+def _start_anew(workdir: Workdir, experiment: Experiment, options: RunOptions) -> None:
+    if is_first_process():
+        workdir.claim(experiment, overwrite=True)
+        remove_checkpoints(_checkpoint_dir(options))
+
+
+def _record_config(
+    workdir: Workdir, bench: Bench, saved: Mapping[str, Any] | None, command: str
 ) -> None:
-    original, noisy, denoised = bench.examples(params)
-    denoised_figure(
-        workdir.figures / "denoised.png",
-        original=original,
-        noisy=noisy,
-        denoised=denoised,
-        title=(
-            f"{bench.experiment.label}: {bench.dataset.name}, "
-            f"sigma {bench.experiment.noise.level:g}, PSNR "
-            f"{evaluation['noisy']['psnr']:.2f} to {evaluation['denoised']['psnr']:.2f} dB"
-        ),
-    )
-    artifacts_figure(
-        workdir.figures / "artifacts.png",
-        rows={bench.experiment.label: pictures},
-        titles={
-            "residual": "mean residual",
-            "spectrum": "residual's spectrum",
-            "constant": "constant code",
-        },
-    )
-    name = bench.experiment.loss
-    curve_figure(
-        workdir.figures / "curve.png",
-        loss_name=name.upper(),
-        loss=read_series(workdir.metrics, "train/loss"),
-        test_loss=read_series(workdir.metrics, f"eval/{name}"),
-        psnr=read_series(workdir.metrics, "eval/psnr"),
-        steps_per_epoch=bench.batches.steps_per_epoch,
-        title=f"{bench.experiment.label}: {bench.dataset.name}",
-    )
+    """Writes ``config.json`` once; a run that goes on must find the same data again.
+
+    ``saved`` is the record of a checkpoint, which may lie in another place than the workdir.
+    """
+    if not workdir.config.exists() and is_first_process():
+        workdir.write_config(bench.experiment, config_record(bench, command))
+    for config, where in (
+        (workdir.read_config(), workdir.config),
+        (saved and saved["config"], "the checkpoint"),
+    ):
+        if not config:
+            continue
+        difference = first_difference(from_dict(config["experiment"]), bench.experiment)
+        if difference:
+            raise CheckpointError(
+                f"{where} is of another experiment: {difference}; choose another --workdir and "
+                "--checkpoint_dir, or start anew with --overwrite"
+            )
+        recorded = config["dataset"]["digest"]
+        if recorded != bench.dataset.digest:
+            raise DataError(
+                f"{bench.dataset.name} is not the data this run began with: digest "
+                f"{bench.dataset.digest[:12]}, recorded {recorded[:12]}; check --data_dir"
+            )
+
+
+def _say_what_is_left_unused() -> None:
+    # A flag's or a program's choice, or else the variable's.
+    asked = getattr(jax.config, "jax_platforms", None) or ""
+    expected = accelerators.expected({**os.environ, "JAX_PLATFORMS": asked})
+    if expected and jax.default_backend() != expected[0]:
+        say(
+            f"going on with the {jax.default_backend()} though {expected[1]}; --mode=doctor says "
+            "what is missing, JAX_PLATFORMS=cpu that nothing is"
+        )

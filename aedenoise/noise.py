@@ -1,48 +1,162 @@
 """Corruptions: pure functions from a clean image to a noisy one.
 
-Images are float32 in [0, 1], shape ``[H, W, C]``; levels are in units of that range. A noisy
-image leaves [0, 1] only where clipping is off.
+Images are float32 in [0, 1], shape ``[H, W, C]``; levels are scalars in units of that range. A
+noisy image leaves [0, 1] only where clipping is off.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from aedenoise.experiment import NoiseConfig
+from aedenoise.experiment import NoiseConfig, noise_parts
 
-Corruption = Callable[[Array, Array], Array]
+Level = Array | float
+# The squares of `blocks` have this share of the shorter side.
+_BLOCK_SHARE = 7
+
+
+class Noisy(NamedTuple):
+    """A noisy image ``[..., H, W, C]``, and the level it was made with ``[...]``."""
+
+    image: Array
+    level: Array
+
+
+@dataclass(frozen=True)
+class Corruption:
+    """A corruption as a function.
+
+    Attributes:
+      apply: ``(key, image[H, W, C]) -> Noisy``.
+      fresh: whether the noise of an example differs from step to step.
+    """
+
+    apply: Callable[[Array, Array], Noisy]
+    fresh: bool
 
 
 def corruption(config: NoiseConfig) -> Corruption:
-    """The function ``(key, image) -> noisy`` that ``config`` describes."""
-    return _CORRUPTIONS[config.kind](config)
+    """The function that ``config`` describes."""
+    parts = [
+        (
+            partial(_KINDS[kind], mean=config.mean) if kind in _WITH_MEAN else _KINDS[kind],
+            own,
+        )
+        for kind, own in noise_parts(config.kind)
+    ]
 
+    def apply(key: Array, image: Array) -> Noisy:
+        level: Level = jnp.float32(config.level)
+        if config.level_max is not None:
+            key, level_key = jax.random.split(key)
+            level = jax.random.uniform(level_key, (), jnp.float32, config.level, config.level_max)
+        noisy = image
+        for number, (add, own) in enumerate(parts):
+            part_key = key if len(parts) == 1 else jax.random.fold_in(key, number)
+            noisy = add(part_key, noisy, level if own is None else jnp.float32(own))
+        if config.clip:
+            noisy = jnp.clip(noisy, 0.0, 1.0)
+        return Noisy(noisy, jnp.asarray(level))
 
-def gaussian(key: Array, image: Array, *, sigma: float, clip: bool) -> Array:
-    """Adds ``N(0, sigma**2)`` to every value of ``image``, then clips to [0, 1] if asked."""
-    noisy = image + jnp.float32(sigma) * jax.random.normal(key, image.shape, jnp.float32)
-    return jnp.clip(noisy, 0.0, 1.0) if clip else noisy
+    return Corruption(apply, config.fresh)
 
 
 def corrupt_batch(
     corrupt: Corruption, key: Array, step: Array | int, index: Array, images: Array
-) -> Array:
-    """Corrupts ``images[B, H, W, C]`` with noise that depends on (key, step, example) alone.
+) -> Noisy:
+    """Corrupts ``images[B, H, W, C]`` with noise that depends on (key, step, example) alone; on
+    (key, example) alone where noise is drawn once.
 
     ``index[B]`` is each example's place in its dataset. Since the key is folded per example,
     the noise is the same bits however the batch is spread over devices.
     """
-    step_key = jax.random.fold_in(key, step)
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(step_key, index)
-    return jax.vmap(corrupt)(keys, images)
+    keys = example_keys(key, step if corrupt.fresh else 0, index)
+    return jax.vmap(corrupt.apply)(keys, images)
 
 
-_CORRUPTIONS: dict[str, Callable[[NoiseConfig], Corruption]] = {
-    "gaussian": lambda config: (
-        lambda key, image: gaussian(key, image, sigma=config.level, clip=config.clip)
-    ),
+def example_keys(key: Array, step: Array | int, index: Array) -> Array:
+    """A key for each example ``index[B]`` at ``step``."""
+    return jax.vmap(jax.random.fold_in, (None, 0))(jax.random.fold_in(key, step), index)
+
+
+def gaussian(key: Array, image: Array, level: Level, *, mean: float = 0.0) -> Array:
+    """Adds ``N(mean, level**2)`` to every value."""
+    noisy: Array = image + level * jax.random.normal(key, image.shape, jnp.float32)
+    return noisy + mean if mean else noisy
+
+
+def uniform(key: Array, image: Array, level: Level, *, mean: float = 0.0) -> Array:
+    """Adds ``mean``, and a value drawn evenly from -level to level, to every value."""
+    spread: Array = jax.random.uniform(key, image.shape, jnp.float32, -1.0, 1.0)
+    return image + level * spread + mean
+
+
+def speckle(key: Array, image: Array, level: Level) -> Array:
+    """Multiplies every value by ``1 + N(0, level**2)``."""
+    return image + image * (level * jax.random.normal(key, image.shape, jnp.float32))
+
+
+def poisson(key: Array, image: Array, level: Level) -> Array:
+    """Counts photons, ``1 / level**2`` of them on average where the image is 1, and scales back:
+    mean ``image``, variance ``image * level**2``."""
+    variance = jnp.maximum(jnp.square(level), _LEAST_VARIANCE)
+    counts = jax.random.poisson(key, jnp.maximum(image, 0.0) / variance, image.shape)
+    noisy = counts.astype(jnp.float32) * variance
+    return jnp.where(jnp.square(level) < _LEAST_VARIANCE, image, noisy)
+
+
+# Of 10 million photons no float32 image shows the noise.
+_LEAST_VARIANCE = 1e-7
+
+
+def salt_pepper(key: Array, image: Array, level: Level) -> Array:
+    """Sets a share ``level`` of the pixels to 0 or 1, as often to the one as to the other."""
+    u = jax.random.uniform(key, (*image.shape[:2], 1), jnp.float32)
+    return jnp.where(u < level, (u < 0.5 * level).astype(jnp.float32), image)
+
+
+def masking(key: Array, image: Array, level: Level) -> Array:
+    """Sets a share ``level`` of the pixels to 0 (Vincent et al. 2008)."""
+    u = jax.random.uniform(key, (*image.shape[:2], 1), jnp.float32)
+    return jnp.where(u < level, 0.0, image)
+
+
+def blocks(key: Array, image: Array, level: Level) -> Array:
+    """Sets a share ``level`` of squares to 0. Their side is a seventh of the image's shorter one;
+    they stand in a grid, which begins at a random place."""
+    height, width, _ = image.shape
+    side = max(1, min(height, width) // _BLOCK_SHARE)
+    place_key, key = jax.random.split(key)
+    top, left = jax.random.randint(place_key, (2,), 0, side)
+    rows, columns = height // side + 2, width // side + 2
+    hit = jax.random.uniform(key, (rows, columns), jnp.float32) < level
+    row, column = (jnp.arange(height) + top) // side, (jnp.arange(width) + left) // side
+    return jnp.where(hit[row[:, None], column[None, :], None], 0.0, image)
+
+
+def quantisation(key: Array, image: Array, level: Level) -> Array:
+    """Rounds every value to a multiple of ``level``; nothing is random."""
+    step = jnp.maximum(level, _LEAST_STEP)
+    return jnp.where(level < _LEAST_STEP, image, jnp.round(image / step) * step)
+
+
+# Far below what an image of 16 bits can show.
+_LEAST_STEP = 1e-6
+_WITH_MEAN = ("gaussian", "uniform")
+_KINDS: dict[str, Callable[..., Array]] = {
+    "gaussian": gaussian,
+    "uniform": uniform,
+    "speckle": speckle,
+    "poisson": poisson,
+    "salt_pepper": salt_pepper,
+    "masking": masking,
+    "blocks": blocks,
+    "quantisation": quantisation,
 }

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
-import platform
 from collections.abc import Mapping
 from typing import Any
 
 import jax
 
-from aedenoise import __version__
 from aedenoise.bench import Bench
 from aedenoise.evaluation.evaluate import Results
-from aedenoise.training.checkpoints import parameter_count
 from aedenoise.training.loop import Clock
+from aedenoise.training.task import parameter_count
+from aedenoise.versions import versions
 
 # Names of the tables: inside the program, and in the files.
 _TABLES = {
@@ -26,9 +24,10 @@ _TABLES = {
 }
 
 
-def config_record(bench: Bench) -> dict[str, Any]:
-    """What ``config.json`` holds beside the experiment."""
+def config_record(bench: Bench, command: str) -> dict[str, Any]:
+    """What ``config.json`` holds beside the experiment; ``command`` is what the user typed."""
     return {
+        "command": command,
         "total_steps": bench.total_steps,
         "dataset": dataset_record(bench),
         "environment": environment(),
@@ -39,28 +38,36 @@ Measures = dict[str, dict[str, float]]
 
 
 def results_record(
-    bench: Bench, results: Results, artifacts: Measures, clock: Clock
+    bench: Bench,
+    results: Results,
+    artifacts: Measures,
+    clock: Clock,
+    best: Mapping[str, Any],
+    beside: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """What ``results.json`` holds."""
+    """What ``results.json`` holds; ``best`` is step and PSNR of the best evaluation,
+    ``beside`` what stands beside the result, see ``yardsticks``."""
     speed = clock.images_per_second
     return {
         "experiment": bench.experiment.label,
         "dataset": dataset_record(bench),
         **_to_file(results),
         "artifacts": artifacts,
+        **beside,
         "train": {
             "steps": bench.total_steps,
             "epochs": bench.experiment.epochs,
             "seconds": round(clock.seconds, 3),
             "images_per_second": None if speed is None else round(speed, 1),
         },
+        "best": dict(best),
         "parameters": parameter_count(bench.state_like().params),
         "environment": environment(),
     }
 
 
 def evaluation_record(
-    bench: Bench, results: Results, artifacts: Measures, step: int
+    bench: Bench, results: Results, artifacts: Measures, step: int, beside: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What ``eval.json`` holds."""
     return {
@@ -70,6 +77,7 @@ def evaluation_record(
         "dataset": dataset_record(bench),
         **_to_file(results),
         "artifacts": artifacts,
+        **beside,
         "environment": environment(),
     }
 
@@ -92,11 +100,8 @@ def dataset_record(bench: Bench) -> dict[str, Any]:
 
 def environment() -> dict[str, Any]:
     """Versions and devices."""
-    packages = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
     return {
-        "aedenoise": __version__,
-        "python": platform.python_version(),
-        **{name: importlib.metadata.version(name) for name in packages},
+        **versions(),
         "platform": jax.default_backend(),
         "device": jax.devices()[0].device_kind,
         "devices": jax.device_count(),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from aedenoise.errors import CheckpointError, StorageError
 from aedenoise.experiment import Experiment, first_difference, from_dict, to_dict
-from aedenoise.files import remove, write_atomically
+from aedenoise.files import folder_lock, remove, write_atomically
 
 FORMAT = 1
 
@@ -22,18 +23,19 @@ class Workdir:
         self.path = path
         self.config = path / "config.json"
         self.checkpoints = path / "checkpoints"
+        self.damaged = path / "checkpoints-damaged"
         self.metrics = path / "metrics.jsonl"
         self.results = path / "results.json"
         self.evaluation = path / "eval.json"
         self.figures = path / "figures"
         self.tensorboard = path / "tensorboard"
+        self.page = path / "report.html"
 
     def claim(self, experiment: Experiment, *, overwrite: bool) -> None:
         """Makes the workdir ready for training ``experiment``; nothing else is touched.
 
         Raises:
-          CheckpointError: if it holds a run of another experiment, or checkpoints of an
-            unknown one, and ``overwrite`` is not set.
+          CheckpointError: if it holds a run of another experiment and ``overwrite`` is not set.
           StorageError: if it cannot be made or written.
         """
         if overwrite:
@@ -45,18 +47,28 @@ class Workdir:
                     f"{self.path} holds a run of another experiment: {difference}; "
                     "choose another --workdir, or start anew with --overwrite"
                 )
-        elif self.checkpoints.exists():
-            raise CheckpointError(
-                f"{self.path} has checkpoints but no config.json; "
-                "choose another --workdir, or start anew with --overwrite"
-            )
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            probe = self.path / ".writable"
-            probe.write_bytes(b"")
-            probe.unlink()
+            with tempfile.NamedTemporaryFile(dir=self.path):
+                pass
         except OSError as error:
             raise StorageError(f"cannot write to workdir {self.path}: {error.strerror}") from error
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """While entered, no other process of this machine trains here.
+
+        Raises:
+          CheckpointError: if one does already.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        with folder_lock(self.path) as mine:
+            if not mine:
+                raise CheckpointError(
+                    f"another process is training in {self.path}; wait for it, or choose another "
+                    "--workdir"
+                )
+            yield
 
     def read_config(self) -> dict[str, Any]:
         """The content of ``config.json``.
@@ -71,7 +83,10 @@ class Workdir:
             config = json.loads(self.config.read_text(encoding="utf-8"))
             version, _ = config["format"], config["experiment"]
         except (ValueError, KeyError, TypeError) as error:
-            raise CheckpointError(f"{self.config} is damaged ({type(error).__name__})") from error
+            raise CheckpointError(
+                f"{self.config} is damaged ({type(error).__name__}); remove it, and the next run "
+                "restores it from the checkpoint"
+            ) from error
         if version != FORMAT:
             raise CheckpointError(
                 f"{self.config} has format {version}, this version reads {FORMAT}"
@@ -92,11 +107,13 @@ class Workdir:
         # The configuration goes last: until then the folder is known as a run's.
         for path in (
             self.checkpoints,
+            self.damaged,
             self.metrics,
             self.results,
             self.evaluation,
             self.figures,
             self.tensorboard,
+            self.page,
             self.config,
         ):
             with contextlib.suppress(FileNotFoundError):

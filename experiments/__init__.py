@@ -7,6 +7,7 @@ NAMES = (
     "decoder_budget",
     "mnist_quality",
     "likeness",
+    "pretrained",
     "keras_blog",
     "keras_io",
     "debug",

@@ -12,6 +12,7 @@ from aedenoise.files import write_atomically
 from aedenoise.study import report
 from aedenoise.study.design import ALL
 from aedenoise.study.folder import StudyFolder
+from aedenoise.study.rows import Row, from_csv
 
 RESULTS = Path(__file__).parent / "results"
 STUDIES = ("upsample_vs_transpose", "decoder_budget")
@@ -41,9 +42,9 @@ def block() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _study(name: str) -> tuple[list[report.Row], str]:
+def _study(name: str) -> tuple[list[Row], str]:
     folder = StudyFolder(RESULTS / name)
-    rows = report.from_csv(folder.table.read_text(encoding="utf-8"))
+    rows = from_csv(folder.table.read_text(encoding="utf-8"))
     return rows, folder.read()[0].decoders[0]
 
 

@@ -23,12 +23,55 @@ os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
 
 import jax
 import pytest
+import scorecard
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 FOLDER = os.environ["AEDENOISE_TEST_FOLDER"]
 ROOT = Path(__file__).resolve().parent.parent
 Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--soak", action="store_true", help="the long figures of the scorecard, and its table"
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that start processes come first: begun last, one of them would keep others waiting."""
+    starting = {item.path for item in items if item.get_closest_marker("end_to_end")}
+    items.sort(key=lambda item: item.path not in starting)
+    for item in items:
+        for mark in item.iter_markers("scorecard"):
+            item.user_properties.append(("scorecard test", mark.args[0]))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Where several processes test, their reports come here, to the one that writes the table."""
+    scorecard.note(report)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if session.config.getoption("--soak") and "PYTEST_XDIST_WORKER" not in os.environ:
+        scorecard.write_table(ROOT / "experiments" / "results" / "reliability.md")
+
+
+@pytest.fixture
+def soak(request: pytest.FixtureRequest) -> bool:
+    """Whether the long figures are asked for."""
+    return bool(request.config.getoption("--soak"))
+
+
+@pytest.fixture
+def reached(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Notes the figure that a test of the scorecard reached."""
+    (number,) = request.node.get_closest_marker("scorecard").args
+
+    def note(figure: str) -> None:
+        request.node.user_properties.append(("scorecard", (number, figure)))
+
+    return note
 
 
 def pytest_unconfigure() -> None:

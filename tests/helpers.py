@@ -11,7 +11,8 @@ import numpy as np
 
 from aedenoise.bench import Bench, set_up
 from aedenoise.data.builders import read_open_letters
-from aedenoise.experiment import DataConfig, Experiment, ModelConfig, RunOptions, replace
+from aedenoise.experiment import DataConfig, Experiment, ModelConfig, replace
+from aedenoise.options import RunOptions
 from aedenoise.training.checkpoints import Checkpoints
 from aedenoise.workdir import Workdir
 
@@ -53,4 +54,4 @@ def saved_state(workdir: Path, data_dir: str) -> Any:
     """The state in a workdir's newest checkpoint."""
     experiment = Workdir(workdir).read_experiment()
     with Checkpoints(workdir / "checkpoints", read_only=True) as checkpoints:
-        return checkpoints.restore(bench(experiment, data_dir).state_like())[0]
+        return checkpoints.restore(bench(experiment, data_dir).state_like()).state

@@ -131,6 +131,7 @@ BAD: dict[str, tuple[Callable[[bytes], bytes], str]] = {
 }
 
 
+@pytest.mark.scorecard(20)
 @pytest.mark.parametrize("name", BAD)
 def test_bad_archives_are_one_error_and_leave_nothing(
     archive: Path, tmp_path: Path, name: str
@@ -144,6 +145,7 @@ def test_bad_archives_are_one_error_and_leave_nothing(
     assert left_in(data_dir) == []
 
 
+@pytest.mark.scorecard(20)
 def test_many_unreadable_images_are_refused(tmp_path: Path) -> None:
     broken = [(f"notMNIST_small/A/b{i}.png", b"\x89PNG") for i in range(3)]
     pack(tmp_path / "a.tar.gz", [*letters(60), *broken])
@@ -209,6 +211,7 @@ HOSTILE: dict[str, Callable[[tarfile.TarFile], None]] = {
 }
 
 
+@pytest.mark.scorecard(21)
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_archives_do_nothing(tmp_path: Path, name: str) -> None:
     path = tmp_path / "archive" / "a.tar.gz"
@@ -226,6 +229,7 @@ def test_hostile_archives_do_nothing(tmp_path: Path, name: str) -> None:
     assert not Path("/tmp/aedenoise-evil.png").exists()
 
 
+@pytest.mark.scorecard(21)
 def test_hostile_images_in_a_good_archive_are_unreadable(tmp_path: Path) -> None:
     wide = png(np.zeros((28, 29), np.uint8))
     jpeg = io.BytesIO()
@@ -278,6 +282,7 @@ def test_a_download_is_checked_and_kept(server: str, tmp_path: Path) -> None:
     assert _get(tmp_path, f"{server}/good").read_bytes() == _Server.content
 
 
+@pytest.mark.scorecard(20)
 @pytest.mark.parametrize(
     ("place", "words"),
     [
@@ -298,6 +303,7 @@ def test_bad_downloads_are_one_error_and_leave_nothing(
     assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
 
 
+@pytest.mark.scorecard(20)
 def test_nobody_there(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"cannot be downloaded .*Connection refused"):
         _get(tmp_path, "http://127.0.0.1:9/a")

@@ -26,16 +26,19 @@ def state_and_like(**overrides):
 def test_round_trip_keeps_every_bit_and_the_newest_two(tmp_path: Path) -> None:
     state, like = state_and_like()
     with Checkpoints(tmp_path / "c") as checkpoints:
-        assert checkpoints.latest_step() is None
+        assert checkpoints.steps() == []
         for step in (1, 2, 3):
             checkpoints.save(step, state, {"seconds": step / 2})
         checkpoints.save(3, state, {"seconds": 99.0})
     with Checkpoints(tmp_path / "c") as checkpoints:
-        assert checkpoints.latest_step() == 3
-        restored, meta = checkpoints.restore(like)
-        assert digest(restored) == digest(state)
-        assert meta == {"seconds": 1.5}
-        assert checkpoints.restore(like, step=2)[1] == {"seconds": 1.0}
+        assert checkpoints.steps() == [2, 3]
+        restored = checkpoints.restore(like)
+        assert restored.step == 3
+        assert digest(restored.state) == digest(state)
+        assert restored.record == {"seconds": 1.5}
+        assert checkpoints.restore(like, step=2).record == {"seconds": 1.0}
+        with pytest.raises(CheckpointError, match=r"no checkpoint of step 7 .* there is 2, 3"):
+            checkpoints.restore(like, step=7)
     assert sorted(p.name for p in (tmp_path / "c").iterdir()) == ["2", "3"]
 
 
@@ -45,7 +48,7 @@ def test_what_a_killed_save_leaves_is_cleaned(tmp_path: Path) -> None:
         checkpoints.save(1, state, {})
     (tmp_path / "2.orbax-checkpoint-tmp").mkdir()
     with Checkpoints(tmp_path) as checkpoints:
-        assert checkpoints.latest_step() == 1
+        assert checkpoints.steps() == [1]
         checkpoints.restore(like)
     assert [p.name for p in tmp_path.iterdir()] == ["1"]
 

@@ -21,7 +21,7 @@ from aedenoise.data import builders
 from aedenoise.data.batches import TrainBatches, epoch_order, eval_batches
 from aedenoise.data.idx import read_idx
 from aedenoise.data.reading import load
-from aedenoise.errors import DataError, StorageError
+from aedenoise.errors import DataError, StorageError, UsageError
 
 # Prepared data is kept under its version: a change of the files needs a new VERSION and digest.
 MNIST_DIGEST = "345ef9fb3d42"
@@ -65,6 +65,23 @@ def test_open_letters_share_no_family_and_no_image(data_dir: str) -> None:
     assert len(pictures) == len(train) + len(test)
 
 
+def test_joined_datasets_are_their_images_one_after_another(data_dir: str) -> None:
+    digits, alphabet = load("mnist", data_dir), load("notmnist", data_dir)
+    both = load("mnist+notmnist", data_dir)
+    assert both.name == "mnist+notmnist/open"
+    assert both.label_names == digits.label_names + alphabet.label_names
+    for split in ("train", "test"):
+        first, second, joined = (getattr(each, split) for each in (digits, alphabet, both))
+        np.testing.assert_array_equal(joined.images[: len(first.images)], first.images)
+        np.testing.assert_array_equal(joined.images[len(first.images) :], second.images)
+        assert joined.labels.min() == 0
+        assert joined.labels.max() == 19
+    assert len({digits.digest, alphabet.digest, both.digest}) == 3
+    for name in ("mnist+mnist", "notmnist+notmnist/open", "mnist+", "mnist+letters"):
+        with pytest.raises(UsageError):
+            load(name, data_dir)
+
+
 def test_tfds_finds_the_builders_by_name(data_dir: str) -> None:
     load("notmnist/open", data_dir)
     builder = tfds.builder("notmnist/open", data_dir=data_dir)
@@ -78,6 +95,7 @@ def test_tfds_finds_the_builders_by_name(data_dir: str) -> None:
     assert (example["label"], example["font"]) == (labels[3], fonts[3])
 
 
+@pytest.mark.scorecard(20)
 def test_a_second_reading_uses_the_copies_and_notices_damage(tmp_path: Path) -> None:
     lines: list[str] = []
     first = load("notmnist/open", str(tmp_path), lines.append)
@@ -99,6 +117,7 @@ def test_a_second_reading_uses_the_copies_and_notices_damage(tmp_path: Path) -> 
     assert json.loads((folder / "arrays" / "digest.json").read_text())["sha256"] == first.digest
 
 
+@pytest.mark.scorecard(20)
 def test_damaged_records_are_one_error(tmp_path: Path) -> None:
     load("notmnist/open", str(tmp_path))
     folder = tmp_path / "notmnist" / "open" / "2.0.0"

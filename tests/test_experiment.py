@@ -60,7 +60,7 @@ def test_notmnist_is_recorded_in_full() -> None:
         (lambda: NoiseConfig(level=float("nan")), "from 0 to 2"),
         (lambda: Experiment(epochs=0), "epochs must be at least 1"),
         (lambda: Experiment(batch_size=-1), "batch_size must be at least 1"),
-        (lambda: Experiment(loss="l1"), "unknown loss"),
+        (lambda: Experiment(loss="l3"), "unknown loss"),
         (lambda: Experiment(seed=-1), "seed must be"),
         (lambda: OptimizerConfig(learning_rate=0.0), "learning_rate must be above 0"),
         (lambda: OptimizerConfig(learning_rate=float("nan")), "learning_rate must be above 0"),

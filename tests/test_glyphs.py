@@ -140,6 +140,7 @@ def test_wrong_input_is_one_line(
     assert not list(tmp_path.rglob("*.npz"))
 
 
+@pytest.mark.scorecard(21)
 def test_thirty_mutated_fonts_and_worse_leave_the_program_standing(tmp_path: Path) -> None:
     """Scorecard 21: a broken or hostile font costs no more than itself."""
     words = np.random.default_rng(0)
@@ -162,6 +163,7 @@ def test_thirty_mutated_fonts_and_worse_leave_the_program_standing(tmp_path: Pat
     assert len(unusable) > 10
 
 
+@pytest.mark.scorecard(21)
 def test_a_font_that_kills_its_worker_is_named(tmp_path: Path) -> None:
     deadly = tmp_path / "deadly.ttf"
     os.mkfifo(deadly)

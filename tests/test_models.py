@@ -28,7 +28,7 @@ from aedenoise.ops import (
     unpool,
     upsample,
 )
-from aedenoise.training.checkpoints import parameter_count
+from aedenoise.training.task import parameter_count
 
 KEY = jax.random.key(0)
 pytestmark = pytest.mark.usefixtures("strict_dtypes")

@@ -88,6 +88,7 @@ def _leftovers(data_dir: Path) -> list[Path]:
     return [path for pattern in patterns for path in data_dir.rglob(pattern)]
 
 
+@pytest.mark.scorecard(19)
 @pytest.mark.parametrize("number", range(KILLS))
 def test_killed_and_run_again(
     processes: Processes, unbroken: tuple[str, float], tmp_path: Path, number: int
@@ -102,6 +103,7 @@ def test_killed_and_run_again(
     assert _leftovers(tmp_path) == []
 
 
+@pytest.mark.scorecard(19)
 @pytest.mark.parametrize("number", range(ROUNDS))
 def test_several_at_once_prepare_once(
     processes: Processes, unbroken: tuple[str, float], tmp_path: Path, number: int
@@ -117,6 +119,7 @@ def test_several_at_once_prepare_once(
     assert _leftovers(tmp_path) == []
 
 
+@pytest.mark.scorecard(19)
 @pytest.mark.parametrize("kilobytes", [1, 8, 64, 120, 200])
 def test_a_full_disk_is_one_line_and_the_next_run_succeeds(
     processes: Processes, unbroken: tuple[str, float], tmp_path: Path, kilobytes: int

@@ -7,6 +7,7 @@ from conftest import ROOT
 
 from aedenoise.study import report
 from aedenoise.study.folder import StudyFolder
+from aedenoise.study.rows import from_csv, to_csv
 from experiments.report import RESULTS, STUDIES, documents, with_block
 
 
@@ -16,12 +17,12 @@ def test_tables_come_from_the_cells_to_the_byte(name: str) -> None:
     study, networks = folder.read()
     assert networks is not None
     text = folder.table.read_text(encoding="utf-8")
-    rows = report.from_csv(text)
-    assert report.to_csv(rows) == text
+    rows = from_csv(text)
+    assert to_csv(rows) == text
     assert len(rows) == len(list(study.cells()))
     reference = study.decoders[0]
     assert (folder.path / "tables.md").read_text("utf-8") == report.tables(rows, reference)
-    differences = report.to_csv(report.differences_table(rows, reference))
+    differences = to_csv(report.differences_table(rows, reference))
     assert (folder.path / "differences.csv").read_text("utf-8") == differences
 
 

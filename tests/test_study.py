@@ -16,14 +16,15 @@ from scipy import stats
 
 from aedenoise.compare import write_report
 from aedenoise.errors import CheckpointError, UsageError
-from aedenoise.experiment import RunOptions
 from aedenoise.models import build_autoencoder
 from aedenoise.modes import train
+from aedenoise.options import RunOptions
 from aedenoise.study import report
 from aedenoise.study.cells import Runner
 from aedenoise.study.design import Cell, Study, model_of, study_from_dict, study_to_dict
 from aedenoise.study.folder import StudyFolder
 from aedenoise.study.matching import match_networks
+from aedenoise.study.rows import from_csv, to_csv
 from aedenoise.study.statistics import difference, percentile_interval, student_interval
 from aedenoise.study.training import SeedTrainer
 from aedenoise.training.task import run_keys
@@ -139,14 +140,14 @@ class TestReport:
 
     def test_csv_returns_what_it_was_given(self) -> None:
         table = rows({"upsample": [20.125, None]})
-        text = report.to_csv(table)
-        assert report.from_csv(text) == table
-        assert report.to_csv(report.from_csv(text)) == text
-        assert report.from_csv(report.to_csv([])) == []
+        text = to_csv(table)
+        assert from_csv(text) == table
+        assert to_csv(from_csv(text)) == text
+        assert from_csv(to_csv([])) == []
 
     def test_a_table_of_something_else_is_refused_by_its_line(self) -> None:
         with pytest.raises(CheckpointError, match="line 3 "):
-            report.from_csv("decoder,seed\nupsample,1\nupsample,one\n")
+            from_csv("decoder,seed\nupsample,1\nupsample,one\n")
 
 
 class TestDesign:
@@ -219,7 +220,7 @@ class TestFolder:
         folder.claim(TINY, overwrite=False)
         for row in (mixed := rows({"upsample": [20.0, 21.0]})):
             row["dataset_digest"] = f"{row['seed']:012d}"
-        folder.table.write_text(report.to_csv(mixed))
+        folder.table.write_text(to_csv(mixed))
         folder.curves.write_text("")
         with pytest.raises(CheckpointError, match="cells of mnist come from different data"):
             write_report(folder)

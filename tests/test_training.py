@@ -21,6 +21,7 @@ from aedenoise.training import loop
 from aedenoise.training.loop import Clock, Plan
 from aedenoise.training.optimizer import make_schedule
 from aedenoise.training.parallel import make_executor
+from aedenoise.training.spikes import Spike
 from aedenoise.training.step import scale, train_step
 from aedenoise.training.task import create_state, make_task, run_keys
 
@@ -34,6 +35,7 @@ class Recorder:
         self.losses: list[tuple[int, float]] = []
         self.saved: dict[int, str] = {}
         self.evaluated: list[int] = []
+        self.spikes: list[Spike] = []
         self.states: dict[int, object] = {}
         self._step, self._stop_at = 0, stop_at
 
@@ -42,6 +44,9 @@ class Recorder:
 
     def logged(self, step: int, values: dict[str, float]) -> None:
         self.losses.append((step, values["loss"]))
+
+    def spiked(self, spike: Spike) -> None:
+        self.spikes.append(spike)
 
     def evaluate(self, step: int, state: object) -> None:
         self.evaluated.append(step)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
+import signal
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +15,13 @@ from helpers import small
 from PIL import Image
 from tensorboardX.proto import event_pb2
 
-from aedenoise.errors import AedenoiseError, CheckpointError, StorageError, report
+from aedenoise.errors import AedenoiseError, CheckpointError, Stopped, StorageError, report
 from aedenoise.files import write_atomically
 from aedenoise.reporting.console import results_table
 from aedenoise.reporting.figures import denoised_figure, strip
+from aedenoise.reporting.flat import flat
 from aedenoise.reporting.metrics_log import MetricsLog
+from aedenoise.reporting.wandb_log import WandbLog
 from aedenoise.workdir import Workdir
 
 
@@ -39,12 +44,6 @@ def test_overwrite_removes_what_a_run_wrote_and_nothing_else(tmp_path: Path) -> 
     (tmp_path / "mine.txt").write_text("keep")
     workdir.claim(small(epochs=9), overwrite=True)
     assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
-
-
-def test_checkpoints_of_an_unknown_experiment_are_not_touched(tmp_path: Path) -> None:
-    (tmp_path / "checkpoints").mkdir()
-    with pytest.raises(CheckpointError, match=r"no config\.json"):
-        Workdir(tmp_path).claim(small(), overwrite=False)
 
 
 @pytest.mark.parametrize(
@@ -114,6 +113,8 @@ def test_the_log_forgets_what_came_after_the_checkpoint(tmp_path: Path) -> None:
 def test_tensorboard_events_can_be_read_back(tmp_path: Path) -> None:
     with MetricsLog(tmp_path / "m.jsonl", tmp_path / "tb", step=0) as log:
         log.write(7, {"eval/psnr": 20.5})
+        settings = {"model.decoder": "upsample", "epochs": 5, "tail": True, "nothing": None}
+        log.write_settings(7, settings, {"eval/psnr": 20.5})
     content = next((tmp_path / "tb").iterdir()).read_bytes()
     # A record: length (8 bytes), its checksum (4), the event, the event's checksum (4).
     values, position = {}, 0
@@ -123,6 +124,39 @@ def test_tensorboard_events_can_be_read_back(tmp_path: Path) -> None:
         values.update({v.tag: (event.step, v.simple_value) for v in event.summary.value})
         position += 16 + length
     assert values["eval/psnr"] == (7, 20.5)
+    assert b"model.decoder" in content
+    assert {"_hparams_/experiment", "_hparams_/session_start_info"} <= values.keys()
+
+
+@pytest.mark.parametrize("installed", [False, True])
+def test_weights_and_biases_may_fail(
+    tmp_path: Path, installed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if installed:  # a module of that name that is something else
+        (tmp_path / "wandb.py").write_text("answer = 42\n")
+        monkeypatch.syspath_prepend(str(tmp_path))
+    elif importlib.util.find_spec("wandb") is not None:
+        pytest.skip("Weights & Biases is installed here")
+    monkeypatch.delitem(sys.modules, "wandb", raising=False)
+    said: list[str] = []
+    wandb = WandbLog("project", "name", {"epochs": 5}, tmp_path, said.append)
+    with MetricsLog(tmp_path / "m.jsonl", tmp_path / "tb", step=0, wandb=wandb) as log:
+        log.write(1, {"train/loss": 1.0})
+        log.write_image(1, "denoised", np.zeros((4, 4), np.uint8))
+    monkeypatch.delitem(sys.modules, "wandb", raising=False)
+    (line,) = said
+    assert line.startswith("--wandb is left out")
+    assert json.loads((tmp_path / "m.jsonl").read_text())["train/loss"] == 1.0
+
+
+def test_flat_names() -> None:
+    nested = {"model": {"stride": 2, "features": [32, 32]}, "loss": "bce", "limit": None}
+    assert flat(nested) == {
+        "model.stride": 2,
+        "model.features": "32, 32",
+        "loss": "bce",
+        "limit": None,
+    }
 
 
 def test_the_figure_is_a_picture(tmp_path: Path) -> None:
@@ -160,9 +194,10 @@ def test_the_table_shows_the_network_above_its_yardsticks() -> None:
     ("error", "code", "words"),
     [
         (CheckpointError("two\nlines"), 3, "aedenoise: two lines"),
-        (OSError(28, "No space left on device", "x"), 5, "aedenoise: cannot use x: No space left"),
+        (OSError(28, "No space left on device", "x"), 5, "aedenoise: no room for x (No space left"),
         (ValueError("RESOURCE_EXHAUSTED: write"), 5, "aedenoise: the disk is full"),
-        (KeyboardInterrupt(), 130, "aedenoise: interrupted"),
+        (KeyboardInterrupt(), 130, "aedenoise: SIGINT: interrupted"),
+        (Stopped(signal.SIGTERM), 143, "aedenoise: SIGTERM: interrupted"),
         (KeyError("k"), 1, "internal error: KeyError: 'k' (run again with --debug"),
         (AedenoiseError("plain"), 1, "aedenoise: plain"),
     ],

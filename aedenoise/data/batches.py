@@ -34,10 +34,19 @@ class TrainBatches:
     ``resident``, where the devices hold the split and take them from there."""
 
     def __init__(
-        self, images: Images, *, batch_size: int, seed: int, resident: bool = False
+        self,
+        images: Images,
+        *,
+        batch_size: int,
+        seed: int,
+        resident: bool = False,
+        rows: np.ndarray | None = None,
     ) -> None:
+        """``rows``, bool ``[batch_size]``: those whose images are read (None: all); the others
+        belong to another process and are zero here."""
         self._images = images
         self._resident = resident
+        self._rows = rows
         self._batch_size = batch_size
         self._seed = seed
         self.steps_per_epoch = -(-len(images) // batch_size)
@@ -48,7 +57,8 @@ class TrainBatches:
         order = epoch_order(len(self._images), self._seed, epoch)
         start = position * self._batch_size
         images = None if self._resident else self._images
-        return _padded(images, order[start : start + self._batch_size], self._batch_size)
+        index = order[start : start + self._batch_size]
+        return _padded(images, index, self._batch_size, self._rows)
 
 
 def eval_batches(images: Images, batch_size: int) -> Iterator[Batch]:
@@ -58,9 +68,15 @@ def eval_batches(images: Images, batch_size: int) -> Iterator[Batch]:
         yield _padded(images, everything[start : start + batch_size], batch_size)
 
 
-def _padded(images: Images | None, index: np.ndarray, size: int) -> Batch:
+def _padded(
+    images: Images | None, index: np.ndarray, size: int, rows: np.ndarray | None = None
+) -> Batch:
     # Padding repeats a real example, so that no value computed on it can be special.
     padding = np.full(size - len(index), index[0], np.int32)
     padded = np.concatenate([index, padding])
-    image = None if images is None else images[padded]
-    return Batch(image, padded, np.arange(size) < len(index))
+    mask = np.arange(size) < len(index)
+    if images is None or rows is None or rows.all():
+        return Batch(None if images is None else images[padded], padded, mask)
+    image = np.zeros((size, *images.shape[1:]), np.uint8)
+    image[rows] = images[padded[rows]]
+    return Batch(image, padded, mask)

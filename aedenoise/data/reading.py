@@ -7,6 +7,7 @@ checked by digest, in a fraction of a second. A split that exceeds the memory bu
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import json
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ import numpy as np
 from aedenoise.data.sources import Source, find_source
 from aedenoise.data.splits import repetitions
 from aedenoise.data.streaming import Records
-from aedenoise.errors import StorageError
+from aedenoise.errors import DataError, StorageError
 from aedenoise.experiment import DataConfig
 from aedenoise.files import exclusive_lock, remove, write_atomically, writing
 
@@ -86,6 +87,20 @@ def load(
       StorageError: if ``data_dir`` cannot be written.
     """
     config = DataConfig(dataset=data) if isinstance(data, str) else data
+    if len(config.parts) > 1:
+        return _joined(
+            config.dataset,
+            [
+                load(
+                    dataclasses.replace(config, dataset=name),
+                    data_dir,
+                    notify,
+                    manual_dir=manual_dir,
+                    memory_budget=memory_budget,
+                )
+                for name in config.parts
+            ],
+        )
     try:
         source = find_source(config, data_dir, manual_dir)
         # Intact copies need no lock, so a shared folder may be read-only.
@@ -110,6 +125,32 @@ def load(
         source.label_names or tuple(record["facts"].get("label_names", ())),
         record["sha256"],
         record["facts"],
+    )
+
+
+def _joined(name: str, members: list[Dataset]) -> Dataset:
+    """One dataset of several: their images one after another, their classes side by side."""
+    shapes = {member.name: member.train.images.shape[1:] for member in members}
+    if len(set(shapes.values())) > 1:
+        listed = ", ".join(f"{each} {shape}" for each, shape in shapes.items())
+        raise DataError(f"datasets that are joined need images of one shape, not {listed}")
+    arrays: Arrays = {}
+    for split in SPLITS:
+        each = [getattr(member, split) for member in members]
+        if not all(isinstance(part.images, np.ndarray) for part in each):
+            raise DataError(f"{name} does not fit into memory: raise --memory_budget")
+        arrays[f"{split}_image"] = np.concatenate([part.images for part in each])
+        firsts = np.cumsum([0, *(len(member.label_names) for member in members)])
+        arrays[f"{split}_label"] = np.concatenate(
+            [part.labels + first for part, first in zip(each, firsts, strict=False)]
+        )
+    return Dataset(
+        name,
+        Split(arrays["train_image"], arrays["train_label"]),
+        Split(arrays["test_image"], arrays["test_label"]),
+        tuple(label for member in members for label in member.label_names),
+        _digest(arrays),
+        repetitions(arrays["train_image"], arrays["test_image"]),
     )
 
 

@@ -3,44 +3,63 @@
 from __future__ import annotations
 
 from functools import partial
+from os import PathLike
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from aedenoise.evaluation.evaluate import predict
+from aedenoise.evaluation.level import estimate_level
+from aedenoise.evaluation.tiling import denoise_any_size
 from aedenoise.experiment import Experiment
 from aedenoise.models import Autoencoder
+from aedenoise.noise import Noisy
 from aedenoise.training.checkpoints import Checkpoints
 from aedenoise.training.parallel import make_executor
 from aedenoise.training.task import Params, abstract_state, make_task
 from aedenoise.workdir import Workdir
 
+# So many pixels go through the network in one call.
+_PIXELS = 2**20
+# A network that is told the level guesses it, denoises, and looks again.
+_GUESSES = 3
+
 
 class Denoiser:
-    """A network with its parameters: ``denoiser(noisy) -> denoised``.
+    """A network with its parameters: ``denoise(noisy) -> denoised``.
 
     Attributes:
       experiment: what it was trained on.
+      channels: of the images it was trained on.
       step: how many updates it has had.
       params: its parameters.
     """
 
     def __init__(
-        self, model: Autoencoder, params: Params, *, experiment: Experiment, step: int
+        self,
+        model: Autoencoder,
+        params: Params,
+        *,
+        experiment: Experiment,
+        channels: int,
+        step: int,
     ) -> None:
         self.experiment = experiment
+        self.channels = channels
         self.step = step
         self.params = params
         self._predict = jax.jit(partial(predict, model))
 
-    def __call__(self, noisy: np.ndarray) -> np.ndarray:
-        """Denoises images.
+    def __call__(self, noisy: np.ndarray, level: float | None = None) -> np.ndarray:
+        """Denoises images of any size.
 
         Args:
           noisy: ``[N, H, W, C]``, or ``[N, H, W]`` for one channel; float in units of the
-            [0, 1] range, or uint8. Height and width must be divisible by the network's
-            the model's divisor (4 by default; 1 with ``max_unpool``).
+            [0, 1] range, or uint8 or uint16. A network for grey images takes each channel by
+            itself; one for colour images takes grey ones as colours.
+          level: of the noise, for networks that are told it; None: it is estimated.
 
         Returns:
           float32 in [0, 1], of the shape of ``noisy``.
@@ -48,20 +67,89 @@ class Denoiser:
         Raises:
           ValueError: if the shape does not fit.
         """
+        batch, channels = self._prepared(noisy)
+        if level is None and self._conditioned:
+            denoised, _ = self._guessed(batch)
+        else:
+            denoised = self._denoised(batch, level or 0.0)
+        if channels == self.channels:
+            return denoised.reshape(noisy.shape)
+        if self.channels == 1:
+            height, width = batch.shape[1:3]
+            stacked = denoised.reshape(-1, channels, height, width)
+            return np.moveaxis(stacked, 1, -1).reshape(noisy.shape)
+        grey: np.ndarray = denoised.mean(axis=-1).reshape(noisy.shape)
+        return grey
+
+    def estimate(self, noisy: np.ndarray, denoised: np.ndarray) -> float | None:
+        """The level of Gaussian noise in ``noisy``, see ``level.estimate_level``; None where the
+        network was trained on other noise."""
+        noise = self.experiment.noise
+        if noise.kind != "gaussian" or noise.mean:
+            return None
+        return estimate_level(_scaled(np.asarray(noisy)), denoised)
+
+    @property
+    def _conditioned(self) -> bool:
+        return self.experiment.model.condition == "noise_level"
+
+    def _prepared(self, noisy: np.ndarray) -> tuple[np.ndarray, int]:
+        """Images with the network's channels, and how many they had."""
         images = np.asarray(noisy)
-        scaled = images.astype(np.float32) / (255.0 if images.dtype == np.uint8 else 1.0)
-        batch = scaled[..., None] if scaled.ndim == 3 else scaled
-        divisor = self.experiment.model.divisor
-        if batch.ndim != 4 or batch.shape[1] % divisor or batch.shape[2] % divisor:
+        if images.ndim not in (3, 4) or 0 in images.shape:
             raise ValueError(
-                "images must have shape [N, H, W] or [N, H, W, C] with H and W divisible by "
-                f"{divisor}, not {images.shape}"
+                f"images must have shape [N, H, W] or [N, H, W, C], not {images.shape}"
             )
-        return np.asarray(self._predict(self.params, batch)).reshape(images.shape)
+        batch = _scaled(images if images.ndim == 4 else images[..., None])
+        channels = batch.shape[-1]
+        if channels == self.channels:
+            return batch, channels
+        if self.channels == 1:
+            return np.moveaxis(batch, -1, 1).reshape(-1, *batch.shape[1:3], 1), channels
+        if channels == 1:
+            return np.repeat(batch, self.channels, axis=-1), channels
+        raise ValueError(
+            f"the network takes images of {self.channels} channels, or grey ones, not of {channels}"
+        )
+
+    def _guessed(self, batch: np.ndarray) -> tuple[np.ndarray, float]:
+        noise = self.experiment.noise
+        least, most = noise.level, noise.level_max or noise.level
+        level = 0.5 * (least + most)
+        denoised = self._denoised(batch, level)
+        for _ in range(_GUESSES if noise.kind == "gaussian" else 0):
+            level = float(np.clip(estimate_level(batch, denoised), least, most))
+            denoised = self._denoised(batch, level)
+        return denoised, level
+
+    def _denoised(self, batch: np.ndarray, level: float) -> np.ndarray:
+        count = max(1, _PIXELS // (batch.shape[1] * batch.shape[2]))
+        parts = [
+            denoise_any_size(
+                batch[start : start + count],
+                self.experiment.model,
+                lambda images: self._whole(images, level, count if len(batch) > count else 0),
+            )
+            for start in range(0, len(batch), count)
+        ]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _whole(self, images: np.ndarray, level: float, least: int) -> np.ndarray:
+        """``images`` through the network, filled up to ``least`` for the sake of one program."""
+        missing = max(0, least - len(images))
+        filled = np.pad(images, ((0, missing), (0, 0), (0, 0), (0, 0))) if missing else images
+        levels = jnp.full(len(filled), level, jnp.float32)
+        return np.asarray(self._predict(self.params, Noisy(jnp.asarray(filled), levels)))[
+            : len(images)
+        ]
 
 
-def load_denoiser(workdir: str | Path) -> Denoiser:
-    """The denoiser in a workdir, from its newest checkpoint; nothing is written.
+def load_denoiser(workdir: str | PathLike[str], checkpoint: str = "newest") -> Denoiser:
+    """The denoiser in a workdir; nothing is written.
+
+    Args:
+      workdir: the folder of a run.
+      checkpoint: ``newest``, ``best`` (by test PSNR) or a step.
 
     Raises:
       CheckpointError: if there is no run or no readable checkpoint.
@@ -71,6 +159,18 @@ def load_denoiser(workdir: str | Path) -> Denoiser:
     experiment = folder.read_experiment()
     shape = tuple(config["dataset"]["image_shape"])
     task = make_task(experiment, channels=shape[-1], total_steps=config["total_steps"])
+    like = make_executor("jit").abstract(abstract_state(task, shape))
     with Checkpoints(folder.checkpoints, read_only=True) as checkpoints:
-        state, _ = checkpoints.restore(make_executor("jit").abstract(abstract_state(task, shape)))
-    return Denoiser(task.model, state.params, experiment=experiment, step=int(state.step))
+        restored = checkpoints.restore(like, checkpoints.choose(checkpoint))
+    return Denoiser(
+        task.model,
+        restored.state.params,
+        experiment=experiment,
+        channels=shape[-1],
+        step=restored.step,
+    )
+
+
+def _scaled(images: np.ndarray) -> np.ndarray:
+    most = np.iinfo(images.dtype).max if images.dtype in (np.uint8, np.uint16) else 1.0
+    return images.astype(np.float32) / np.float32(most)

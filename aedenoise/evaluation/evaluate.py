@@ -17,7 +17,7 @@ from jax import Array
 from aedenoise import losses, metrics
 from aedenoise.batch import Batch
 from aedenoise.models import Autoencoder, to_image
-from aedenoise.noise import Corruption, corrupt_batch
+from aedenoise.noise import Corruption, Noisy, corrupt_batch
 from aedenoise.training.step import scale
 from aedenoise.training.task import Params
 
@@ -27,19 +27,23 @@ PREDICTIONS = ("denoised", "noisy", "black", "mean_image")
 Results = dict[str, dict[str, float]]
 
 
+class AbandonedError(Exception):
+    """An evaluation was given up half way."""
+
+
 def evaluation_key() -> Array:
     """The noise key of every evaluation."""
     return jax.random.key(EVALUATION_SEED)
 
 
-def noisy_images(corrupt: Corruption, key: Array, batch: Batch) -> Array:
-    """The noisy input ``[B, H, W, C]`` that evaluation shows the network for ``batch``."""
+def noisy_images(corrupt: Corruption, key: Array, batch: Batch) -> Noisy:
+    """The noisy input that evaluation shows the network for ``batch``."""
     return corrupt_batch(corrupt, key, 0, batch.index, scale(batch.image))
 
 
-def predict(model: Autoencoder, params: Params, noisy: Array) -> Array:
-    """The denoised images in [0, 1], ``[B, H, W, C]`` like ``noisy``."""
-    logits: Any = model.apply({"params": params}, noisy)
+def predict(model: Autoencoder, params: Params, noisy: Noisy) -> Array:
+    """The denoised images in [0, 1], ``[B, H, W, C]``."""
+    logits: Any = model.apply({"params": params}, *noisy)
     return to_image(logits)
 
 
@@ -59,10 +63,10 @@ def make_eval_step(
     ) -> dict[str, dict[str, Array]]:
         clean = scale(batch.image)
         noisy = noisy_images(corrupt, key, batch)
-        logits: Any = model.apply({"params": params}, noisy)
+        logits: Any = model.apply({"params": params}, *noisy)
         images = {
             "denoised": to_image(logits),
-            "noisy": noisy,
+            "noisy": noisy.image,
             "black": jnp.zeros_like(clean),
             "mean_image": jnp.broadcast_to(jnp.asarray(mean_image), clean.shape),
         }
@@ -85,7 +89,7 @@ def evaluate(
     eval_fn: Callable[[Any, Any, Any], Any],
     params: Params,
     batches: Iterable[Batch],
-    progress: Callable[[int], None] = lambda examples: None,
+    stop_requested: Callable[[], bool] = lambda: False,
 ) -> Results:
     """Means over all batches of what the compiled ``eval_fn`` sums.
 
@@ -93,12 +97,17 @@ def evaluate(
       For each of ``PREDICTIONS``: ``mse``, ``psnr`` (mean of per-image values, dB),
       ``psnr_of_mean_mse`` (dB), ``ssim``, ``bce`` (nats per pixel), ``bce_above_floor``; and
       under ``dataset`` the ``count`` of images and their ``bce_floor``.
+
+    Raises:
+      AbandonedError: if ``stop_requested`` says so between two batches.
     """
     key = evaluation_key()
     sums: list[Any] = []
     for batch in batches:
+        if stop_requested():
+            raise AbandonedError
         sums.append(eval_fn(params, key, batch))
-        progress(len(batch.mask))
+        jax.block_until_ready(sums[-2:][0])  # else all are handed over before one is done
     totals = jax.tree.map(
         lambda *parts: float(np.sum(parts, dtype=np.float64)), *jax.device_get(sums)
     )

@@ -14,7 +14,7 @@ from aedenoise.batch import Batch
 from aedenoise.evaluation.evaluate import evaluation_key, noisy_images
 from aedenoise.losses import Loss
 from aedenoise.models import Autoencoder, constant_code, to_image
-from aedenoise.noise import Corruption
+from aedenoise.noise import Corruption, Noisy
 from aedenoise.training.step import scale
 from aedenoise.training.task import Params
 
@@ -40,11 +40,11 @@ def make_grid_step(
         clean = scale(batch.image)
         noisy = noisy_images(corrupt, evaluation_key(), batch)
 
-        def total_loss(noisy: Array) -> tuple[Array, Array]:
-            logits: Any = model.apply(variables, noisy)
+        def total_loss(image: Array) -> tuple[Array, Array]:
+            logits: Any = model.apply(variables, image, noisy.level)
             return jnp.sum(loss(logits, clean)), logits
 
-        gradient, logits = jax.grad(total_loss, has_aux=True)(noisy)
+        gradient, logits = jax.grad(total_loss, has_aux=True)(noisy.image)
         residual = to_image(logits) - clean
         response = constant_response(model, params, noisy, stride)
         measures = {
@@ -63,11 +63,11 @@ def make_grid_step(
     return grid_step
 
 
-def constant_response(model: Autoencoder, params: Params, image: Array, stride: int) -> Array:
-    """What the decoder makes of the mean code of ``image`` at every place, ``[1, H, W, C]`` in
+def constant_response(model: Autoencoder, params: Params, noisy: Noisy, stride: int) -> Array:
+    """What the decoder makes of the mean code of ``noisy`` at every place, ``[1, H, W, C]`` in
     [0, 1]. A decoder that leaves no grid makes one value of it, up to its borders."""
     variables = {"params": params}
-    code: Any = model.apply(variables, image, method="encode")
+    code: Any = model.apply(variables, *noisy, method="encode")
     logits: Any = model.apply(variables, constant_code(code, stride), method="decode")
     return to_image(logits)
 

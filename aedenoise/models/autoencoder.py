@@ -25,14 +25,17 @@ class Autoencoder(nn.Module):
     """``decoder(encoder(image))``: images ``[B, H, W, C]`` in [0, 1] to logits of that shape.
 
     ``to_image`` turns logits into an image. With two stages of stride 2, any height and width
-    divisible by 4 works; with ``max_unpool`` any at all.
+    divisible by 4 works; with ``max_unpool`` any at all. Where it is ``conditioned``, the level of
+    each image's noise, ``[B]`` in units of the [0, 1] range, is one more channel of the encoder's
+    input; otherwise levels are ignored.
     """
 
     encoder: nn.Module
     decoder: nn.Module
+    conditioned: bool = False
 
-    def __call__(self, image: Array) -> Array:
-        logits = self.decode(self.encode(image))
+    def __call__(self, image: Array, level: Array | None = None) -> Array:
+        logits = self.decode(self.encode(image, level))
         if logits.shape != image.shape:
             raise ValueError(
                 f"an image of shape {image.shape} came back as {logits.shape}: "
@@ -40,9 +43,14 @@ class Autoencoder(nn.Module):
             )
         return logits
 
-    def encode(self, image: Array) -> Any:
+    def encode(self, image: Array, level: Array | None = None) -> Any:
         """The code ``[B, H/d, W/d, F]``; of a remembering encoder ``encoders.Remembered``."""
-        return self.encoder(image)
+        if not self.conditioned:
+            return self.encoder(image)
+        if level is None:
+            raise ValueError("this network needs the level of the noise beside the image")
+        plane = jnp.broadcast_to(level[:, None, None, None], (*image.shape[:3], 1))
+        return self.encoder(jnp.concatenate([image, plane], axis=-1))
 
     def decode(self, code: Any) -> Array:
         """Logits, float32 ``[B, H, W, C]``, of what ``encode`` gave."""
@@ -68,6 +76,7 @@ def build_autoencoder(
             lowering=lowering,
             precision=config.precision,
         ),
+        conditioned=config.condition == "noise_level",
     )
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
+Item = TypeVar("Item")
 _ROWS = (
     ("denoised", "denoised"),
     ("noisy", "noisy input"),
@@ -38,6 +40,12 @@ def say(line: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def warn(line: str) -> None:
+    """Prints one line on stderr, beside a bar."""
+    with tqdm.external_write_mode(file=sys.stderr):
+        print(f"aedenoise: {line}", file=sys.stderr, flush=True)
+
+
 def results_table(results: Mapping[str, Mapping[str, float]]) -> str:
     """The evaluation as a small table, the network above its yardsticks."""
     lines = [f"{'':<20}" + "".join(f"{title:>13}" for _, title, _ in _COLUMNS)]
@@ -50,6 +58,15 @@ def results_table(results: Mapping[str, Mapping[str, float]]) -> str:
         f"{gain:+.2f} dB over the noisy input; "
         f"BCE floor {results['dataset']['bce_floor']:.4f}"
     )
+    return "\n".join(lines)
+
+
+def baselines_table(baselines: Mapping[str, Any]) -> str:
+    """The network beside the classical denoisers, on the same images."""
+    lines = [f"{'on ' + str(baselines['images']) + ' of them':<20}{'PSNR dB':>13}{'SSIM':>13}"]
+    for name, score in {"denoised": baselines["denoised"], **baselines["classical"]}.items():
+        setting = f"   {score['setting']}" if "setting" in score else ""
+        lines.append(f"{name:<20}{score['psnr']:>13.2f}{score['ssim']:>13.4f}{setting}")
     return "\n".join(lines)
 
 
@@ -69,13 +86,13 @@ class Progress(AbstractContextManager["Progress"]):
     It is off when stderr is not a terminal; then one line per evaluation remains.
     """
 
-    def __init__(self, total_steps: int, step: int) -> None:
+    def __init__(self, total_steps: int, step: int, *, quiet: bool = False) -> None:
         self._bar = tqdm(
             total=total_steps,
             initial=step,
             unit="step",
             dynamic_ncols=True,
-            disable=not sys.stderr.isatty(),
+            disable=quiet or not sys.stderr.isatty(),
             bar_format="{desc}{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} "
             "[{elapsed}<{remaining}{postfix}]",
         )
@@ -91,3 +108,8 @@ class Progress(AbstractContextManager["Progress"]):
         """Shows the newest loss and speed beside the bar."""
         speed = f"{images_per_second:,.0f} images/s" if images_per_second else "compiling"
         self._bar.set_postfix_str(f"loss {loss:.4f}, {speed}", refresh=False)
+
+
+def bar(items: Sequence[Item], unit: str, *, quiet: bool) -> Iterator[Item]:
+    """The items, with a bar on stderr where that is a terminal."""
+    yield from tqdm(items, unit=unit, dynamic_ncols=True, disable=quiet or not sys.stderr.isatty())

@@ -130,6 +130,22 @@ def artifacts_figure(
     write_figure(path, figure, "")
 
 
+def heat_map(
+    path: Path, values: np.ndarray, *, rows: Sequence[str], columns: Sequence[str], title: str
+) -> None:
+    """Writes a PNG of a table ``[R, C]``: each cell with its number and a colour."""
+    figure = Figure(figsize=(1.1 * len(columns) + 2.4, 0.55 * len(rows) + 1.6), dpi=120)
+    axis = figure.subplots()
+    axis.imshow(values, cmap="viridis", aspect="auto")
+    axis.set_xticks(range(len(columns)), columns, fontsize=7, rotation=30, ha="right")
+    axis.set_yticks(range(len(rows)), rows, fontsize=7)
+    middle = (float(values.min()) + float(values.max())) / 2
+    for (row, column), value in np.ndenumerate(values):
+        color = "black" if value > middle else "white"
+        axis.text(column, row, f"{value:.1f}", ha="center", va="center", fontsize=8, color=color)
+    write_figure(path, figure, title)
+
+
 def contact_sheet(
     path: Path, *, rows: Sequence[np.ndarray], names: Sequence[str], title: str
 ) -> None:

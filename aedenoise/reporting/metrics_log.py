@@ -4,49 +4,99 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from tensorboardX import SummaryWriter
+from tensorboardX import summary
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 from aedenoise.files import write_atomically
+from aedenoise.reporting.wandb_log import WandbLog
 
 
 class MetricsLog(AbstractContextManager["MetricsLog"]):
-    """Appends one JSON object per call to ``metrics.jsonl`` and the same to TensorBoard.
+    """Appends one JSON object per call to ``metrics.jsonl`` and the same to TensorBoard, and to
+    ``wandb`` if there is one.
 
     On opening, lines after ``step`` are cut off (a run that was killed has written past its
     last checkpoint and will write them again), and so is a line half written.
     """
 
-    def __init__(self, path: Path, tensorboard: Path, *, step: int) -> None:
+    def __init__(
+        self, path: Path, tensorboard: Path, *, step: int, wandb: WandbLog | None = None
+    ) -> None:
         if path.exists():
             kept = [line for line in path.read_bytes().splitlines() if _step_of(line) <= step]
             write_atomically(path, b"".join(line + b"\n" for line in kept))
         self._file = path.open("a", encoding="utf-8")
-        # TensorBoard drops what earlier event files say of steps from purge_step on.
-        # The suffix keeps two sessions that start in one second apart.
-        self._events = SummaryWriter(
-            str(tensorboard), purge_step=step + 1, filename_suffix=f".from-{step}"
-        )
+        self._events = _Events(tensorboard, step)
+        self._wandb = wandb
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         self._file.close()
         self._events.close()
+        if self._wandb is not None:
+            self._wandb.close(0 if kind is None else 1)
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
         """Writes ``values``, named like ``train/loss``, for ``step``."""
         self._file.write(json.dumps({"step": step, **values}) + "\n")
         self._file.flush()
         for name, value in values.items():
-            self._events.add_scalar(name, value, step)
+            self._events.add(step, summary.scalar(name, value))
         self._events.flush()
+        if self._wandb is not None:
+            self._wandb.write(step, values)
 
     def write_image(self, step: int, name: str, image: np.ndarray) -> None:
         """Shows ``image`` uint8 ``[H, W]`` or ``[H, W, 3]`` in TensorBoard."""
-        self._events.add_image(name, image, step, dataformats="HWC" if image.ndim == 3 else "HW")
+        form = "HWC" if image.ndim == 3 else "HW"
+        self._events.add(step, summary.image(name, image, dataformats=form))
+        if self._wandb is not None:
+            self._wandb.write_image(step, name, image)
+
+    def write_settings(
+        self, step: int, settings: Mapping[str, Any], metrics: Mapping[str, float]
+    ) -> None:
+        """Fills TensorBoard's page of hyperparameters; ``metrics`` are already written for
+        ``step``, under the same names."""
+        known = {name: value for name, value in settings.items() if value is not None}
+        for part in summary.hparams(known, dict(metrics)):
+            self._events.add(step, part)
+        self._events.flush()
+
+
+class _Events:
+    """One event file of TensorBoard, written as it is told to.
+
+    ``SummaryWriter`` writes in a thread behind a queue of ten: on a full disk its thread dies, and
+    the run waits for the queue for ever.
+    """
+
+    def __init__(self, folder: Path, step: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        # The suffix keeps two sessions that start in one second apart.
+        self._writer = EventsWriter(str(folder / "events"), f".from-{step}")
+        # TensorBoard drops what earlier event files say of the steps from here on.
+        self._write(Event(step=step + 1, session_log=SessionLog(status=SessionLog.START)))
+
+    def add(self, step: int, value: Any) -> None:
+        self._write(Event(step=step, summary=value))
+
+    def flush(self) -> None:
+        self._writer.flush()
+
+    def close(self) -> None:
+        self._writer.close()
+
+    def _write(self, event: Any) -> None:
+        event.wall_time = time.time()
+        self._writer.write_event(event)
 
 
 def read_series(path: Path, name: str) -> tuple[list[int], list[float]]:

@@ -20,10 +20,11 @@ from aedenoise.data.reading import Dataset
 from aedenoise.errors import UsageError
 from aedenoise.evaluation.evaluate import evaluation_key, noisy_images
 from aedenoise.evaluation.grid import constant_response, spreads
-from aedenoise.experiment import RunOptions
+from aedenoise.noise import Noisy
+from aedenoise.options import RunOptions
 from aedenoise.study.design import Cell, Study
-from aedenoise.study.folder import Row
 from aedenoise.study.matching import Network
+from aedenoise.study.rows import Row
 from aedenoise.study.training import SeedTrainer
 from aedenoise.training.step import scale
 from aedenoise.training.task import Params
@@ -209,7 +210,8 @@ def _curve_point(bench: Bench) -> Callable[[Params], dict[str, Any]]:
 
 def _constant_spreads(bench: Bench) -> Callable[[Params], dict[str, Any]]:
     """The grid in the response to a constant code, as a compiled function of parameters."""
-    images = scale(jnp.asarray(np.asarray(bench.dataset.test.images[:_RESPONSE_IMAGES])))
+    clean = scale(jnp.asarray(np.asarray(bench.dataset.test.images[:_RESPONSE_IMAGES])))
+    images = Noisy(clean, jnp.zeros(len(clean)))
     stride = bench.experiment.model.stride
     return jax.jit(
         lambda params: spreads(constant_response(bench.task.model, params, images, stride))

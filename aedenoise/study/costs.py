@@ -37,8 +37,9 @@ def multiply_adds(config: ModelConfig, shape: ImageShape) -> int:
     """
     model = build_autoencoder(config, shape[-1], lowering="plain")
     image = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
-    variables = jax.eval_shape(model.init, jax.random.key(0), image)
-    return multiply_adds_of(model.apply, variables, image)
+    level = jax.ShapeDtypeStruct((1,), jnp.float32)
+    variables = jax.eval_shape(model.init, jax.random.key(0), image, level)
+    return multiply_adds_of(model.apply, variables, image, level)
 
 
 def multiply_adds_of(function: Callable[..., Any], *arguments: Any) -> int:
@@ -66,10 +67,11 @@ def _denoising(config: ModelConfig, shape: ImageShape) -> Callable[[], Any]:
     """A compiled call that has run once."""
     model = build_autoencoder(config, shape[-1])
     images = jnp.zeros((_LATENCY_BATCH, *shape))
-    variables = model.init(jax.random.key(0), images[:1])
+    levels = jnp.zeros(len(images))
+    variables = model.init(jax.random.key(0), images[:1], levels[:1])
     apply = jax.jit(model.apply)
-    jax.block_until_ready(apply(variables, images))
-    return lambda: apply(variables, images)
+    jax.block_until_ready(apply(variables, images, levels))
+    return lambda: apply(variables, images, levels)
 
 
 def _seconds(call: Callable[[], Any], repeats: int) -> float:

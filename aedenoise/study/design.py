@@ -118,6 +118,8 @@ class Study:
             raise UsageError(f"seeds must be at least 1, not {self.seeds}")
         for decoder in self.decoders:
             model_of(decoder, self.base.model)
+        if self.base.noise.level_max is not None:
+            raise UsageError("a comparison takes single levels of noise, as --noise_levels=0.2,0.4")
         for level in self.noise_levels:
             replace(self.base, {"noise.level": level})
         files = [cell.name for cell in self.cells()]

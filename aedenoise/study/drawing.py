@@ -17,7 +17,8 @@ from aedenoise.reporting.study_figures import (
     side_by_side_figure,
 )
 from aedenoise.study.design import Condition, display_name, slug
-from aedenoise.study.report import Row, by_condition, compare, decoders_of, paired
+from aedenoise.study.report import by_condition, compare, decoders_of, paired
+from aedenoise.study.rows import Row
 from aedenoise.study.statistics import Difference, difference
 
 Colors = dict[str, str]

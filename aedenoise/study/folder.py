@@ -27,11 +27,11 @@ from aedenoise.study.design import (
     study_to_dict,
 )
 from aedenoise.study.matching import Network
+from aedenoise.study.rows import Row
 
 FORMAT = 1
 Networks = dict[str, dict[str, dict[str, Network]]]
 """By match, by dataset, by decoder."""
-Row = dict[str, Any]
 
 
 class StudyFolder:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from aedenoise.errors import CheckpointError
 from aedenoise.study.design import ALL, Condition, display_name
+from aedenoise.study.rows import Row
 from aedenoise.study.statistics import Difference, difference
 
-Row = dict[str, Any]
 # Columns that differences are formed of, with their names and units in tables.
 METRICS = {
     "psnr": "PSNR, dB",
@@ -38,8 +34,6 @@ _GRIDS = {
 }
 # Those of the tables, with their decimals.
 _DIGITS = {"psnr": 2, "residual_excess_2": 3, "constant_spread_2": 4}
-_TEXT = {"decoder", "dataset", "match", "features", "device", "dataset_digest"}
-_WHOLE = {"steps", "seed", "parameters", "multiply_adds", "diverged_at", "at_step", "seeds"}
 
 
 @dataclass(frozen=True)
@@ -322,42 +316,3 @@ def differences_table(rows: Sequence[Row], reference: str) -> list[Row]:
         }
         for c in compare(rows, reference)
     ]
-
-
-def to_csv(rows: Sequence[Row]) -> str:
-    """Rows as CSV: six significant digits, nothing where there is nothing."""
-    buffer = io.StringIO()
-    if rows:
-        writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({name: _field(value) for name, value in row.items()} for row in rows)
-    return buffer.getvalue()
-
-
-def from_csv(text: str) -> list[Row]:
-    """The inverse of ``to_csv``, but for the digits.
-
-    Raises:
-      CheckpointError: naming a line that is not of a study.
-    """
-    rows = []
-    for number, fields in enumerate(csv.DictReader(io.StringIO(text)), start=2):
-        try:
-            rows.append({name: _value(name, field) for name, field in fields.items()})
-        except (TypeError, ValueError) as error:
-            raise CheckpointError(f"line {number} is not of a study's table: {error}") from error
-    return rows
-
-
-def _field(value: Any) -> Any:
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return "" if value is None else value
-
-
-def _value(name: str, field: str) -> Any:
-    if name in _TEXT or name == "metric" or name == "reference":
-        return field
-    if field == "":
-        return None
-    return int(field) if name in _WHOLE else float(field)

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from aedenoise.evaluation.evaluate import predict
 from aedenoise.experiment import ModelConfig
 from aedenoise.models import build_autoencoder
+from aedenoise.noise import Noisy
 from aedenoise.training.step import scale
 
 DECODERS = ("upsample", "transpose")
@@ -60,7 +62,10 @@ def write_inputs(images: np.ndarray, folder: Path) -> None:
             "/".join(key.key for key in path): np.asarray(leaf) for path, leaf in flat
         }
         np.savez(folder / f"{decoder}.npz", **names)
-        np.save(folder / f"{decoder}_output.npy", predict(model, params, clean))
+        np.save(
+            folder / f"{decoder}_output.npy",
+            predict(model, params, Noisy(clean, jnp.zeros(len(clean)))),
+        )
 
 
 def nested(flat: dict[str, np.ndarray]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import numpy as np
 from aedenoise.batch import Batch
 from aedenoise.evaluation.evaluate import predict
 from aedenoise.experiment import Experiment, replace
+from aedenoise.noise import Noisy
 from aedenoise.runtime import prepare_process
 from aedenoise.training.parallel import make_executor
 from aedenoise.training.step import scale, train_step
@@ -33,7 +34,8 @@ def main(mode: str, decoder: str, batch_size: int, files: Path, lowering: str) -
     describe = {"versions": f"jax {jax.__version__}, flax {metadata.version('flax')}"}
     if mode == "infer":
         params = nested(dict(np.load(files / f"{decoder}.npz")))
-        denoise = jax.jit(lambda image: predict(task.model, params, image))
+        level = jax.numpy.zeros(batch_size)
+        denoise = jax.jit(lambda image: predict(task.model, params, Noisy(image, level)))
         image = scale(jax.numpy.asarray(images[:batch_size]))
         serve(describe, lambda steps: _infer(denoise, image, steps))
         return

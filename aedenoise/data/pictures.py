@@ -1,0 +1,115 @@
+"""Pictures of users as arrays, and back to files with what belongs to them."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from aedenoise.data.images import FORMATS, MAX_PIXELS, SUFFIXES, UnreadableImageError
+from aedenoise.errors import DataError
+from aedenoise.options import WRITTEN
+
+_SAVED_WITH: dict[str, dict[str, Any]] = {
+    "WEBP": {"lossless": True},
+    "JPEG": {"quality": 95, "subsampling": 0},
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture, upright.
+
+    Attributes:
+      pixels: float32 ``[H, W, 1]`` or ``[H, W, 3]`` in [0, 1].
+      alpha: uint8 ``[H, W]``, or None where it is opaque.
+      bits: 8, or 16 for greys that had so many.
+      profile: its colour profile (ICC), if it has one.
+    """
+
+    pixels: np.ndarray
+    alpha: np.ndarray | None = None
+    bits: int = 8
+    profile: bytes | None = None
+
+    def with_pixels(self, pixels: np.ndarray) -> Picture:
+        """The same picture with other pixels."""
+        return replace(self, pixels=pixels)
+
+
+def read_picture(source: Path | bytes) -> Picture:
+    """The picture in a file, or in its content.
+
+    Raises:
+      UnreadableImageError: if it is no image of a known format, damaged, or too large.
+    """
+    file = io.BytesIO(source) if isinstance(source, bytes) else source
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(file, formats=FORMATS) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise UnreadableImageError(f"{image.width} x {image.height} pixels")
+                image.load()
+                return _picture(ImageOps.exif_transpose(image))
+    except UnreadableImageError:
+        raise
+    except Exception as error:  # a damaged file fails in any way
+        raise UnreadableImageError(f"cannot be read ({type(error).__name__})") from error
+
+
+def encode_picture(picture: Picture, suffix: str = ".png") -> bytes:
+    """The content of a file; what its format cannot keep (16 bits, alpha in JPEG) is lost."""
+    form = WRITTEN[suffix]
+    grey = picture.pixels.shape[-1] == 1
+    deep = picture.bits == 16 and grey and picture.alpha is None and form in ("PNG", "TIFF")
+    scale, kind = (65_535, np.uint16) if deep else (255, np.uint8)
+    values = np.round(np.clip(picture.pixels, 0.0, 1.0) * scale).astype(kind)
+    image = Image.fromarray(values[..., 0] if grey else values)
+    if picture.alpha is not None and form != "JPEG":
+        image.putalpha(Image.fromarray(picture.alpha))
+    buffer = io.BytesIO()
+    image.save(buffer, form, icc_profile=picture.profile, **_SAVED_WITH.get(form, {}))
+    return buffer.getvalue()
+
+
+def find_pictures(place: Path) -> list[Path]:
+    """The image files in a folder and below it, in order of their names.
+
+    Raises:
+      DataError: if there is none.
+    """
+    found = sorted(file for file in place.rglob("*") if file.suffix.lower() in SUFFIXES)
+    found = [file for file in found if file.is_file()]
+    if not found:
+        raise DataError(f"no image in {place} ({', '.join(SUFFIXES)})")
+    return found
+
+
+def _picture(image: Image.Image) -> Picture:
+    profile = image.info.get("icc_profile")
+    if image.mode.startswith("I;16") or image.mode == "I":
+        deep = np.asarray(image).astype(np.int64).clip(0, 65_535)
+        return Picture((deep / 65_535).astype(np.float32)[..., None], None, 16, profile)
+    if image.mode == "F":
+        raise UnreadableImageError("has floating-point pixels of no known range")
+    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
+        grey = image.mode in ("LA", "La", "L")
+        plain = image.convert("RGBA")
+        alpha = np.asarray(plain.getchannel("A"))
+        return Picture(_floats(plain.convert("L" if grey else "RGB")), alpha, 8, profile)
+    if image.mode in ("1", "L"):
+        return Picture(_floats(image.convert("L")), None, 8, profile)
+    # Profiles of other colour spaces do not fit what is converted.
+    kept = profile if image.mode in ("RGB", "P") else None
+    return Picture(_floats(image.convert("RGB")), None, 8, kept)
+
+
+def _floats(image: Image.Image) -> np.ndarray:
+    values = np.asarray(image, np.float32) / np.float32(255.0)
+    return values[..., None] if values.ndim == 2 else values

@@ -1,0 +1,151 @@
+"""``--mode=denoise``: pictures of any size in, denoised pictures out."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from aedenoise.data.images import UnreadableImageError
+from aedenoise.data.pictures import Picture, encode_picture, find_pictures, read_picture
+from aedenoise.errors import DataError, StorageError
+from aedenoise.evaluation.denoiser import Denoiser
+from aedenoise.files import write_atomically
+from aedenoise.options import STREAM, DenoiseOptions
+from aedenoise.reporting.console import bar, say, warn
+
+# Beyond this ratio to the levels of its training a result is not to be trusted. Far beyond
+# them much noise passes through the network, and the estimate is too low.
+_FAR = 1.25
+_GAP = 8
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One picture: where it comes from and goes to; None is standard input or output."""
+
+    source: Path | None
+    target: Path | None
+
+    @property
+    def name(self) -> str:
+        return "standard input" if self.source is None else str(self.source)
+
+    def check(self) -> None:
+        if self.source is None or self.target is None or not self.target.exists():
+            return
+        if self.target.samefile(self.source):
+            raise StorageError(f"{self.target} would replace its own source")
+
+
+def denoise_files(denoiser: Denoiser, options: DenoiseOptions) -> int:
+    """Denoises one picture or a folder of them; what cannot be read is named and passed over.
+
+    Returns:
+      How many pictures were denoised.
+
+    Raises:
+      DataError: if there is nothing to denoise; or at the end, if a file could not be read.
+      StorageError: if a result cannot be written, or would replace a file.
+    """
+    jobs = _jobs_of_folder(options) if options.many else [_only_job(options)]
+    for job in jobs:
+        job.check()
+    bad: list[str] = []
+    done, there = 0, 0
+    for job in bar(jobs, "image", quiet=not options.many):
+        if job.target is not None and job.target.exists() and not options.overwrite:
+            if not options.many:
+                raise StorageError(f"{job.target} is there already; --overwrite replaces it")
+            there += 1
+            continue
+        try:
+            picture = read_picture(job.source or sys.stdin.buffer.read())
+        except UnreadableImageError as error:
+            bad.append(f"{job.name} {error}")
+            continue
+        _write(job, picture, _denoised(job, picture, denoiser, options), options.before_after)
+        done += 1
+    if jobs[0].target is not None and (done or there):
+        kept = f"; {there:,} were there already (--overwrite makes them anew)" if there else ""
+        place = _folder(options) if options.many else jobs[0].target
+        say(f"{done:,} image{'s' * (done != 1)} denoised, in {place}{kept}")
+    for line in bad[1:]:
+        warn(f"{line}: passed over")
+    if bad:
+        raise DataError(f"{bad[0]}: passed over")
+    return done
+
+
+def _only_job(options: DenoiseOptions) -> _Job:
+    source = None if options.source == STREAM else Path(options.source)
+    if options.target == STREAM:
+        return _Job(source, None)
+    if options.target is None:
+        assert source is not None
+        return _Job(source, source.with_name(f"{source.stem}-denoised.png"))
+    return _Job(source, Path(options.target))
+
+
+def _jobs_of_folder(options: DenoiseOptions) -> list[_Job]:
+    source, folder = Path(options.source), _folder(options)
+    if folder.exists() and not folder.is_dir():
+        raise StorageError(f"{folder} is no folder; a folder of images needs one")
+    if folder.resolve() == source.resolve():
+        raise StorageError("results need another folder than the images")
+    files = [file for file in find_pictures(source) if folder not in file.parents]
+    stems = Counter(file.with_suffix("") for file in files)
+    jobs = []
+    for file in files:
+        # Of a.jpg and a.png both results keep their whole names.
+        name = file.name if stems[file.with_suffix("")] > 1 else file.stem
+        jobs.append(_Job(file, folder / file.relative_to(source).parent / f"{name}.png"))
+    return jobs
+
+
+def _folder(options: DenoiseOptions) -> Path:
+    source = Path(options.source)
+    if options.target:
+        return Path(options.target)
+    return source.with_name(f"{source.resolve().name}-denoised")
+
+
+def _denoised(job: _Job, picture: Picture, denoiser: Denoiser, options: DenoiseOptions) -> Picture:
+    pixels = picture.pixels
+    invert = options.invert == "yes"
+    if options.invert == "auto" and _trained_on_light_glyphs(denoiser) and np.median(pixels) > 0.5:
+        invert = True
+        warn(f"{job.name} is dark on light: inverted, denoised, inverted back (or --invert=no)")
+    seen = 1.0 - pixels if invert else pixels
+    clean = denoiser(seen[None], options.level)[0]
+    level = denoiser.estimate(seen, clean)
+    noise = denoiser.experiment.noise
+    least, most = noise.level, noise.level_max or noise.level
+    if level is not None and not least / _FAR <= level <= most * _FAR:
+        warn(
+            f"{job.name} has noise of about {level:.2f}, the network was trained on {noise}: the "
+            "result may be poor"
+        )
+    return picture.with_pixels(1.0 - clean if invert else clean)
+
+
+def _trained_on_light_glyphs(denoiser: Denoiser) -> bool:
+    names = denoiser.experiment.data.dataset.split("+")
+    return all(name.split("/")[0] in ("mnist", "notmnist") for name in names)
+
+
+def _write(job: _Job, before: Picture, after: Picture, before_after: bool) -> None:
+    if job.target is None:
+        sys.stdout.buffer.write(encode_picture(after))
+        sys.stdout.buffer.flush()
+        return
+    job.target.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(job.target, encode_picture(after, job.target.suffix.lower()))
+    if before_after:
+        gap = np.full((len(after.pixels), _GAP, after.pixels.shape[-1]), 0.5, np.float32)
+        both = Picture(np.concatenate([before.pixels, gap, after.pixels], axis=1))
+        beside = job.target.with_name(f"{job.target.stem}-before-after.png")
+        write_atomically(beside, encode_picture(both))

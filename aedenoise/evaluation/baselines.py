@@ -1,0 +1,184 @@
+"""Classical denoisers, each tuned on training images: what a network has to beat.
+
+Images are float32 ``[N, H, W, C]`` in units of the [0, 1] range; noisy ones may leave it. The only
+home of scikit-image.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+from skimage import restoration
+
+# Whole images up to so many values are regressed on whole images, larger ones on patches.
+_WHOLE = 1024
+_PATCH = 9
+_SAMPLES = 200_000
+# A constant border alone would leave the normal equations without an inverse.
+_RIDGES = (1e-4, 1e-2, 1e-1)
+Denoise = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A denoiser with the setting that did best on training images."""
+
+    name: str
+    setting: str
+    denoise: Denoise
+
+
+def tuned_baselines(
+    clean: np.ndarray, noisy: np.ndarray, *, tuning: int, check: Callable[[], None] = lambda: None
+) -> list[Baseline]:
+    """The baselines for the noise between ``clean`` and ``noisy``.
+
+    Args:
+      clean, noisy: training images, one beside the other.
+      tuning: settings are compared on so many of them, evenly spaced; ``linear`` is fitted to the
+        others.
+      check: called between two methods.
+
+    Each has an affine function behind it, fitted too.
+
+    Returns:
+      ``linear``, ``median``, ``non-local means``, ``total variation`` and ``wavelet``; ``BM3D`` too
+      where the user has installed it (its licence forbids that this package does).
+    """
+    rows = np.linspace(0, len(clean) - 1, min(tuning, len(clean) // 2)).astype(int)
+    sigma = float(np.sqrt(np.mean(np.square(noisy - clean))))
+    others = np.setdiff1d(np.arange(len(clean)), rows)
+    methods = {"linear": list(_linear(clean[others], noisy[others])), **_methods(sigma)}
+    found = []
+    for name, settings in methods.items():
+        check()
+        tried = [
+            (setting, _rescaled(denoise, noisy[rows], clean[rows])) for setting, denoise in settings
+        ]
+        errors = [_error(denoise(noisy[rows]), clean[rows]) for _, denoise in tried]
+        found.append(Baseline(name, *tried[int(np.argmin(errors))]))
+    return found
+
+
+def _rescaled(denoise: Denoise, noisy: np.ndarray, clean: np.ndarray) -> Denoise:
+    """``denoise``, and the affine function behind it that fits best: clipped noise shifts the mean
+    of black and of white."""
+    results = denoise(noisy)
+    slope, offset = np.polyfit(results.ravel(), clean.ravel(), 1)
+    return lambda images: (slope * denoise(images) + offset).astype(np.float32)
+
+
+def _methods(sigma: float) -> dict[str, Sequence[tuple[str, Denoise]]]:
+    methods: dict[str, Sequence[tuple[str, Denoise]]] = {
+        "median": [(f"{side} x {side}", _median(side)) for side in (3, 5, 7)],
+        "non-local means": [
+            (f"h {h * sigma:.3f}", _each(restoration.denoise_nl_means, h=h * sigma, **_NLM))
+            for h in (0.4, 0.6, 0.8, 1.0, 1.3)
+        ],
+        "total variation": [
+            (f"weight {w * sigma:.3f}", _each(restoration.denoise_tv_chambolle, weight=w * sigma))
+            for w in (0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
+        ],
+        "wavelet": [
+            (f"{kind}, sigma {s * sigma:.3f}", _each(_wavelet, wavelet=kind, sigma=s * sigma))
+            for kind in ("haar", "db2")
+            for s in (0.5, 1.0, 1.5)
+        ],
+    }
+    if importlib.util.find_spec("bm3d") is not None:
+        bm3d = importlib.import_module("bm3d").bm3d
+        methods["BM3D"] = [
+            (f"sigma {s * sigma:.3f}", _each(lambda image, s, **_: bm3d(image, s), s=s * sigma))
+            for s in (0.7, 1.0, 1.4)
+        ]
+    return methods
+
+
+_NLM: dict[str, Any] = {"patch_size": 5, "patch_distance": 6, "fast_mode": True}
+
+
+def _each(function: Callable[..., Any], **settings: Any) -> Denoise:
+    """A function of one image ``[H, W, C]``, applied to each."""
+
+    def denoise(images: np.ndarray) -> np.ndarray:
+        results = [function(image, channel_axis=-1, **settings) for image in images]
+        return np.stack([np.reshape(result, images.shape[1:]) for result in results])
+
+    return denoise
+
+
+def _wavelet(image: np.ndarray, **settings: Any) -> Any:
+    with warnings.catch_warnings():
+        # Of images that are too small for the usual number of levels.
+        warnings.simplefilter("ignore")
+        return restoration.denoise_wavelet(image, mode="soft", method="VisuShrink", **settings)
+
+
+def _median(side: int) -> Denoise:
+    return lambda images: np.asarray(ndimage.median_filter(images, (1, side, side, 1)))
+
+
+def _linear(clean: np.ndarray, noisy: np.ndarray) -> Iterator[tuple[str, Denoise]]:
+    """Affine functions of the noisy image with the least squared error (Wiener 1949, without his
+    assumption that all places are alike): of the surroundings of each pixel, and of small images
+    as a whole."""
+    shape = clean.shape[1:]
+    yield f"{_PATCH} x {_PATCH} around each pixel", _patchwise(clean, noisy)
+    if np.prod(shape) > _WHOLE:
+        return
+    for ridge in _RIDGES:
+        weights = _regressed(_flat(noisy), clean.reshape(len(clean), -1), ridge)
+        yield f"whole image, ridge {ridge:g}", _whole_image(weights)
+
+
+def _whole_image(weights: np.ndarray) -> Denoise:
+    return lambda images: (_flat(images) @ weights).reshape(images.shape)
+
+
+def _patchwise(clean: np.ndarray, noisy: np.ndarray) -> Denoise:
+    rng = np.random.default_rng(0)
+    _, height, width, channels = clean.shape
+    per_image = max(1, _SAMPLES // len(clean))
+    inputs, targets = [], []
+    for one_clean, one_noisy in zip(clean, noisy, strict=True):
+        places = rng.integers(0, height * width, per_image)
+        inputs.append(_surroundings(one_noisy)[places])
+        targets.append(one_clean.reshape(-1, channels)[places])
+    weights = _regressed(_with_one(np.concatenate(inputs)), np.concatenate(targets), _RIDGES[0])
+
+    def denoise(images: np.ndarray) -> np.ndarray:
+        return np.stack([(_with_one(_surroundings(i)) @ weights).reshape(i.shape) for i in images])
+
+    return denoise
+
+
+def _regressed(inputs: np.ndarray, targets: np.ndarray, ridge: float) -> np.ndarray:
+    products = inputs.T @ inputs + ridge * len(inputs) * np.eye(inputs.shape[1], dtype=inputs.dtype)
+    return np.linalg.solve(products, inputs.T @ targets)
+
+
+def _flat(images: np.ndarray) -> np.ndarray:
+    return _with_one(images.reshape(len(images), -1))
+
+
+def _with_one(rows: np.ndarray) -> np.ndarray:
+    return np.concatenate([rows, np.ones((len(rows), 1), rows.dtype)], axis=1)
+
+
+def _surroundings(image: np.ndarray) -> np.ndarray:
+    """The square around each pixel of ``[H, W, C]``, as rows."""
+    border = _PATCH // 2
+    padded = np.pad(image, ((border, border), (border, border), (0, 0)), mode="symmetric")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (_PATCH, _PATCH), axis=(0, 1))
+    return windows.reshape(image.shape[0] * image.shape[1], -1)
+
+
+def _error(images: np.ndarray, clean: np.ndarray) -> float:
+    return float(np.mean(np.square(np.clip(images, 0.0, 1.0) - clean)))

@@ -1,0 +1,85 @@
+"""The network that comes with the package, and how one is packed."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from aedenoise.errors import CheckpointError
+from aedenoise.evaluation.denoiser import Denoiser
+from aedenoise.experiment import from_dict, to_dict
+from aedenoise.files import write_atomically
+from aedenoise.models import build_autoencoder
+
+FORMAT = 1
+_FILES = resources.files("aedenoise.evaluation") / "files"
+_NAME = "pretrained"
+
+
+def load_pretrained() -> Denoiser:
+    """The network in the package; ``experiments/pretrained.py`` says how it was trained.
+
+    Raises:
+      CheckpointError: if its files are missing or damaged.
+    """
+    try:
+        record = pretrained_record()
+        content = (_FILES / f"{_NAME}.npz").read_bytes()
+    except (OSError, ValueError) as error:
+        raise CheckpointError(
+            f"this installation lacks its network ({error}); reinstall"
+        ) from error
+    if record["format"] != FORMAT or hashlib.sha256(content).hexdigest() != record["sha256"]:
+        raise CheckpointError("the network in this installation is damaged; reinstall the package")
+    params: dict[str, Any] = {}
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        for path in arrays.files:
+            *parts, leaf = path.split("/")
+            place = params
+            for part in parts:
+                place = place.setdefault(part, {})
+            place[leaf] = jnp.asarray(arrays[path])
+    experiment = from_dict(record["experiment"])
+    return Denoiser(
+        build_autoencoder(experiment.model, record["channels"]),
+        params,
+        experiment=experiment,
+        channels=record["channels"],
+        step=record["step"],
+    )
+
+
+def pretrained_record() -> dict[str, Any]:
+    """What is known of the network in the package: its experiment, digest, data and scores."""
+    text = (_FILES / f"{_NAME}.json").read_text(encoding="utf-8")
+    record: dict[str, Any] = json.loads(text)
+    return record
+
+
+def pack(denoiser: Denoiser, folder: Path, facts: Mapping[str, Any]) -> None:
+    """Writes ``pretrained.npz`` and ``pretrained.json``; ``facts`` are data and scores."""
+    leaves = jax.tree_util.tree_leaves_with_path(denoiser.params)
+    arrays: dict[str, Any] = {
+        "/".join(str(key.key) for key in path): np.asarray(leaf) for path, leaf in leaves
+    }
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    record = {
+        "format": FORMAT,
+        "sha256": hashlib.sha256(buffer.getvalue()).hexdigest(),
+        "experiment": to_dict(denoiser.experiment),
+        "channels": denoiser.channels,
+        "step": denoiser.step,
+        **facts,
+    }
+    write_atomically(folder / f"{_NAME}.npz", buffer.getvalue())
+    write_atomically(folder / f"{_NAME}.json", (json.dumps(record, indent=1) + "\n").encode())

@@ -1,0 +1,70 @@
+"""Images of any size through a network for sizes that its strides divide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from aedenoise.experiment import ModelConfig
+
+# Larger images are denoised in tiles with this many pixels a side.
+TILE = 512
+# Sides above this are padded to multiples of it, so that a folder of photographs does not need a
+# program for each of its sizes.
+_COARSE = 64
+
+Denoise = Callable[[np.ndarray], np.ndarray]
+
+
+def denoise_any_size(images: np.ndarray, model: ModelConfig, denoise: Denoise) -> np.ndarray:
+    """``denoise`` of float32 images ``[N, H, W, C]``, whatever H and W are.
+
+    Small images are padded by their mirror image below and to the right. Images beyond ``TILE``
+    are cut into tiles, each with so much of its surroundings that it becomes what it would be in
+    the whole image; near the border the mirror image takes the place of the network's own padding.
+    """
+    height, width = images.shape[1:3]
+    if max(height, width) <= TILE:
+        shape = [_padded(side, model.divisor) for side in (height, width)]
+        whole = _mirrored(images, (0, shape[0] - height), (0, shape[1] - width))
+        return denoise(whole)[:, :height, :width]
+    unit = model.downsampling
+    halo = _up(reach(model), unit)
+    core = [min(_up(TILE, unit), _up(side, unit)) for side in (height, width)]
+    rows, columns = (range(0, side, step) for side, step in zip((height, width), core, strict=True))
+    below, right = (len(starts) * step for starts, step in zip((rows, columns), core, strict=True))
+    padded = _mirrored(images, (halo, below - height + halo), (halo, right - width + halo))
+    result = np.empty((len(images), below, right, images.shape[-1]), np.float32)
+    for top in rows:
+        for left in columns:
+            tile = padded[:, top : top + core[0] + 2 * halo, left : left + core[1] + 2 * halo]
+            inner = denoise(tile)[:, halo : halo + core[0], halo : halo + core[1]]
+            result[:, top : top + core[0], left : left + core[1]] = inner
+    return result[:, :height, :width]
+
+
+def reach(model: ModelConfig) -> int:
+    """No pixel of the output depends on the input further away than this, in pixels.
+
+    The convolutions of the encoder reach one pixel of their stage, its pools ``stride - 1``; the
+    convolutions of the decoder half a kernel, and two pixels to interpolate; a tail one.
+    """
+    scales = [int(model.stride**stage) for stage in range(len(model.encoder_features) + 1)]
+    encoder = sum(scale * model.stride for scale in scales[:-1])
+    decoder = sum(scale * (model.kernel_size // 2 + 3) for scale in scales[1:])
+    return encoder + decoder + 1
+
+
+def _padded(side: int, divisor: int) -> int:
+    return _up(side, divisor if side <= _COARSE else divisor * -(-_COARSE // divisor))
+
+
+def _up(number: int, unit: int) -> int:
+    return -(-number // unit) * unit
+
+
+def _mirrored(images: np.ndarray, rows: tuple[int, int], columns: tuple[int, int]) -> np.ndarray:
+    if not any((*rows, *columns)):
+        return images
+    return np.pad(images, ((0, 0), rows, columns, (0, 0)), mode="symmetric")

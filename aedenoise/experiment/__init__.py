@@ -1,0 +1,60 @@
+"""An experiment as a value: frozen dataclasses that describe a run completely.
+
+An ``Experiment`` decides every number of a run; ``options.RunOptions`` says where and how it is
+carried out. It is checked when it is made. Nothing heavy is imported here, so that a wrong flag is
+answered at once.
+"""
+
+from aedenoise.experiment.data import (
+    DATASETS,
+    FITS,
+    PREFIXES,
+    TFDS_NAMES,
+    DataConfig,
+    dataset_kind,
+)
+from aedenoise.experiment.model import (
+    CONDITIONS,
+    DECODERS,
+    ORDERS,
+    PRECISIONS,
+    TAIL_SIDE,
+    ModelConfig,
+)
+from aedenoise.experiment.noise import NOISES, NoiseConfig, noise_from_text, noise_parts
+from aedenoise.experiment.optimizer import SCHEDULES, OptimizerConfig
+from aedenoise.experiment.whole import (
+    LOSSES,
+    Experiment,
+    first_difference,
+    from_dict,
+    replace,
+    to_dict,
+)
+
+__all__ = [
+    "CONDITIONS",
+    "DATASETS",
+    "DECODERS",
+    "FITS",
+    "LOSSES",
+    "NOISES",
+    "ORDERS",
+    "PRECISIONS",
+    "PREFIXES",
+    "SCHEDULES",
+    "TAIL_SIDE",
+    "TFDS_NAMES",
+    "DataConfig",
+    "Experiment",
+    "ModelConfig",
+    "NoiseConfig",
+    "OptimizerConfig",
+    "dataset_kind",
+    "first_difference",
+    "from_dict",
+    "noise_from_text",
+    "noise_parts",
+    "replace",
+    "to_dict",
+]

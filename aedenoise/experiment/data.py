@@ -1,0 +1,111 @@
+"""The dataset, as a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from aedenoise.checks import check_known, check_positive
+from aedenoise.errors import UsageError, nearest
+
+DATASETS = ("mnist", "notmnist", "notmnist/open", "notmnist/small", "notmnist/large")
+FITS = ("resize", "crop")
+
+# What stands before a folder of images, a NumPy file, or a name of TFDS's own catalogue.
+PREFIXES = ("folder:", "npz:", "tfds:")
+# Of that catalogue, the names known without the prefix.
+TFDS_NAMES = (
+    "binary_alpha_digits",
+    "cifar10",
+    "cifar100",
+    "cmaterdb",
+    "emnist",
+    "eurosat",
+    "fashion_mnist",
+    "kmnist",
+    "mnist_corrupted",
+    "smallnorb",
+    "stl10",
+    "svhn_cropped",
+)
+# `notmnist` alone always means the letters from open fonts; the record names them in full.
+_DATASET_ALIASES = {"notmnist": "notmnist/open"}
+
+
+def dataset_kind(name: str) -> tuple[str, str]:
+    """(``own``, ``tfds``, ``folder`` or ``npz``; the name or path without its prefix).
+
+    Raises:
+      UsageError: if the name is none of them.
+    """
+    prefix, colon, rest = name.partition(":")
+    if colon and f"{prefix}:" in PREFIXES:
+        if not rest:
+            raise UsageError(f"dataset {name!r} lacks what comes after the colon")
+        return ("own" if prefix == "tfds" and rest in DATASETS else prefix), rest
+    if name.split("/")[0] in TFDS_NAMES:
+        return "tfds", name
+    if name in DATASETS:
+        return "own", name
+    if Path(name).is_dir():
+        raise UsageError(f"unknown dataset {name!r}; for your folder write folder:{name}")
+    raise UsageError(
+        f"unknown dataset {name!r}; {nearest(name, (*DATASETS, *TFDS_NAMES))}; or tfds:NAME, "
+        "folder:DIR, npz:FILE"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """The dataset, and how much of it is used.
+
+    Attributes:
+      dataset: one of ``DATASETS`` or ``TFDS_NAMES``, or several joined by ``+``; or a prefix of
+        ``PREFIXES`` with what belongs to it. Paths become absolute.
+      train_examples, test_examples: how many examples of each split are used (None: all).
+      image_size: side in pixels of the squares that images of a folder are cut to.
+      fit: how: ``resize`` or ``crop``; see ``data.user_files.FolderSource``.
+    """
+
+    dataset: str = "notmnist/open"
+    train_examples: int | None = None
+    test_examples: int | None = None
+    image_size: int = 64
+    fit: str = "resize"
+
+    def __post_init__(self) -> None:
+        names = [_full_name(name) for name in self.parts]
+        if len(set(names)) < len(names):
+            raise UsageError(f"dataset {self.dataset} names one twice")
+        object.__setattr__(self, "dataset", "+".join(names))
+        check_known("fit", self.fit, FITS)
+        if not 16 <= self.image_size <= 1024:
+            raise UsageError(f"image_size must be from 16 to 1024, not {self.image_size}")
+        for field_name in ("train_examples", "test_examples"):
+            value = getattr(self, field_name)
+            if value is not None:
+                check_positive(**{field_name: value})
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The datasets that are joined; of a folder or file, whose path may have any sign, one."""
+        return (self.dataset,) if ":" in self.dataset else tuple(self.dataset.split("+"))
+
+    @property
+    def short_name(self) -> str:
+        """For folders and titles: ``mnist``, ``notmnist``, the name of a folder or file."""
+        return "+".join(map(_short_name, self.parts))
+
+
+def _full_name(name: str) -> str:
+    kind, rest = dataset_kind(name)
+    if kind in ("folder", "npz"):
+        return f"{kind}:{Path(rest).expanduser().absolute()}"
+    if kind == "tfds" and rest.split("/")[0] not in TFDS_NAMES:
+        return f"tfds:{rest}"
+    return _DATASET_ALIASES.get(rest, rest)
+
+
+def _short_name(name: str) -> str:
+    kind, rest = dataset_kind(name)
+    return Path(rest).stem if kind in ("folder", "npz") else rest.split("/")[0]

@@ -1,0 +1,117 @@
+"""The network, as a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aedenoise.checks import check_known
+from aedenoise.errors import UsageError
+
+DECODERS = (
+    "upsample",
+    "bilinear",
+    "bicubic",
+    "transpose",
+    "subpixel",
+    "bilinear_additive",
+    "unpool",
+    "max_unpool",
+)
+# Side of the kernel of the convolution behind a decoder's last enlargement.
+TAIL_SIDE = 3
+ORDERS = ("conv_resize", "resize_conv")
+# Decoders that enlarge by a rule, before or behind a convolution.
+_RESIZING = ("upsample", "bilinear", "bicubic", "unpool")
+CONDITIONS = ("none", "noise_level")
+PRECISIONS = ("float32", "tf32", "bfloat16")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """The network: two or more conv + pool stages, and a decoder that mirrors them.
+
+    Attributes:
+      decoder: one of ``DECODERS``.
+      encoder_features: channels of each encoder stage; each stage divides height and width
+        by ``stride``.
+      decoder_features: channels of each decoder stage; as many stages as the encoder has.
+      kernel_size: side of the decoder's kernels, in pixels; a tail's is 3.
+      stride: factor of each pool and of each enlargement.
+      order: of decoders that enlarge by a rule: ``conv_resize`` or ``resize_conv``.
+      tail: whether a convolution of stride 1 follows the last enlargement.
+      icnr: whether ``subpixel`` begins without checkerboards.
+      precision: arithmetic of the convolutions: ``float32``, ``tf32`` (products of 10 bits on
+        NVIDIA GPUs, float32 elsewhere) or ``bfloat16`` (parameters, loss and the rest stay
+        float32).
+      condition: ``noise_level`` shows the network the level of the noise, as one more channel.
+    """
+
+    decoder: str = "upsample"
+    encoder_features: tuple[int, ...] = (32, 32)
+    decoder_features: tuple[int, ...] = (32, 32)
+    kernel_size: int = 3
+    stride: int = 2
+    order: str = "conv_resize"
+    tail: bool = True
+    icnr: bool = True
+    precision: str = "float32"
+    condition: str = "none"
+
+    def __post_init__(self) -> None:
+        check_known("decoder", self.decoder, DECODERS)
+        check_known("order", self.order, ORDERS)
+        check_known("precision", self.precision, PRECISIONS)
+        check_known("condition", self.condition, CONDITIONS)
+        for name in ("encoder_features", "decoder_features"):
+            features = tuple(getattr(self, name))
+            object.__setattr__(self, name, features)
+            if not features or any(f < 1 for f in features):
+                raise UsageError(f"{name} must be positive widths such as 32,32, not {features}")
+        if len(self.encoder_features) != len(self.decoder_features):
+            raise UsageError(
+                f"encoder_features {self.encoder_features} and decoder_features "
+                f"{self.decoder_features} must have as many stages as each other"
+            )
+        if not 1 <= self.kernel_size <= 15:
+            raise UsageError(f"kernel_size must be from 1 to 15, not {self.kernel_size}")
+        if not 2 <= self.stride <= 8:
+            raise UsageError(f"stride must be from 2 to 8, not {self.stride}")
+        self._check_decoder()
+
+    def _check_decoder(self) -> None:
+        """Refuses what the decoder would not heed, and widths that it cannot have."""
+        if self.order != ORDERS[0] and self.decoder not in _RESIZING:
+            raise UsageError(
+                f"order {self.order} is for {', '.join(_RESIZING)}, not {self.decoder}"
+            )
+        fixed = self.decoder in _RESIZING and self.order == "conv_resize"
+        if not self.tail and (fixed or self.decoder == "max_unpool"):
+            raise UsageError(
+                f"{self.decoder}{f' with order {self.order}' if fixed else ''} ends with a "
+                "convolution that cannot be left out; notail is for transpose, subpixel, "
+                "bilinear_additive and order resize_conv"
+            )
+        if not self.icnr and self.decoder != "subpixel":
+            raise UsageError(f"noicnr is for subpixel, not {self.decoder}")
+        group = self.stride**2
+        widths = (self.encoder_features[-1], *self.decoder_features[:-1])
+        if self.decoder == "bilinear_additive" and any(width % group for width in widths):
+            raise UsageError(
+                f"bilinear_additive sums {group} channels at stride {self.stride}; the widths "
+                f"{', '.join(map(str, widths))} must be divisible by {group}"
+            )
+        if self.decoder == "max_unpool" and self.decoder_features != self.encoder_features[::-1]:
+            raise UsageError(
+                "max_unpool has the encoder's widths in reverse: decoder_features must be "
+                f"{','.join(map(str, self.encoder_features[::-1]))}"
+            )
+
+    @property
+    def downsampling(self) -> int:
+        """Each side of an image is divided by this in the code."""
+        return int(self.stride ** len(self.encoder_features))
+
+    @property
+    def divisor(self) -> int:
+        """Height and width of an image must be divisible by this."""
+        return 1 if self.decoder == "max_unpool" else self.downsampling

@@ -1,0 +1,150 @@
+"""The corruption, as a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from aedenoise.errors import UsageError, nearest
+
+# Each kind with what its level is, the greatest that it can be, and whether the mean of what it
+# makes of an image is that image.
+_KINDS = {
+    "gaussian": ("the standard deviation", 2.0, True),
+    "uniform": ("the half width", 2.0, True),
+    "speckle": ("the standard deviation of the factor", 2.0, True),
+    "poisson": ("the standard deviation at white", 2.0, True),
+    "salt_pepper": ("the share of pixels", 1.0, False),
+    "masking": ("the share of pixels", 1.0, False),
+    "blocks": ("the share of squares", 1.0, False),
+    "quantisation": ("the step between values", 1.0, False),
+}
+NOISES = tuple(_KINDS)
+# Kinds that add to the image, to which a mean can belong.
+_ADDITIVE = ("gaussian", "uniform")
+
+
+class NoisePart(NamedTuple):
+    """One kind, and its own level; or None: that of the whole."""
+
+    kind: str
+    level: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoiseConfig:
+    """The corruption of the network's input, in units of the [0, 1] range.
+
+    Attributes:
+      kind: one of ``NOISES``; or several, one after another, some with levels of their own:
+        ``poisson+gaussian:0.05``.
+      level: how strong; ``noise.py`` says what the level of each kind is.
+      level_max: the level is drawn for each example, evenly from ``level`` to this (None: it is
+        ``level``).
+      mean: added to the image with ``gaussian`` and ``uniform``.
+      clip: whether noisy images are clipped to [0, 1].
+      fresh: whether an example gets other noise in every step; otherwise the same in each epoch.
+    """
+
+    kind: str = "gaussian"
+    level: float = 0.4
+    level_max: float | None = None
+    mean: float = 0.0
+    clip: bool = True
+    fresh: bool = True
+
+    def __post_init__(self) -> None:
+        parts = noise_parts(self.kind)
+        for kind, own in parts:
+            _check_level(kind, self.level if own is None else own)
+            if own is None and self.level_max is not None:
+                _check_level(kind, self.level_max)
+        if self.level_max is not None:
+            if all(own is not None for _, own in parts):
+                raise UsageError(f"{self.kind} has levels of its own: give no range")
+            if self.level_max < self.level:
+                raise UsageError(
+                    f"noise_level is from the least to the greatest, as 0.2:0.6, not "
+                    f"{self.level:g}:{self.level_max:g}"
+                )
+        if not -1.0 <= self.mean <= 1.0:
+            raise UsageError(f"noise_mean must be from -1 to 1, not {self.mean:g}")
+        if self.mean and not any(kind in _ADDITIVE for kind, _ in parts):
+            raise UsageError(f"noise_mean is for {' and '.join(_ADDITIVE)}, not {self.kind}")
+
+    @property
+    def unbiased(self) -> bool:
+        """Whether the mean over draws of a noisy image is the image itself."""
+        kinds = [kind for kind, _ in noise_parts(self.kind)]
+        return all(_KINDS[kind][2] for kind in kinds) and not self.clip and not self.mean
+
+    @property
+    def label(self) -> str:
+        """In short: ``gaussian 0.2 to 0.6``, without mean and clipping."""
+        if all(own is not None for _, own in noise_parts(self.kind)):
+            return self.kind
+        level = f"{self.level:g}"
+        if self.level_max is not None:
+            level += f" to {self.level_max:g}"
+        return f"{self.kind} {level}"
+
+    def __str__(self) -> str:
+        kind, _, levels = self.label.partition(" ")
+        words = [f"{kind} noise {levels}".rstrip()]
+        words += [f"mean {self.mean:g}"] if self.mean else []
+        words += ["clipped"] if self.clip else []
+        words += [] if self.fresh else ["drawn once"]
+        return ", ".join(words)
+
+
+def noise_from_text(text: str, base: NoiseConfig) -> NoiseConfig:
+    """``base`` with the noise that ``text`` says: ``masking``, ``gaussian:0.2``, for a range of
+    levels ``gaussian:0.2:0.6``, or several joined by ``+``, each with its level.
+
+    Raises:
+      UsageError: if it is no noise.
+    """
+    kind, level, level_max = text, base.level, base.level_max
+    if "+" not in text:
+        kind, *levels = text.split(":")
+        try:
+            numbers = [float(each) for each in levels]
+        except ValueError:
+            numbers = [0.0] * 3
+        if len(numbers) > 2:
+            raise UsageError(f"a noise is NAME, NAME:LEVEL or NAME:LEAST:MOST, not {text!r}")
+        if numbers:
+            level, level_max = numbers[0], (numbers[1] if len(numbers) == 2 else None)
+    mean = base.mean if any(part.kind in _ADDITIVE for part in noise_parts(kind)) else 0.0
+    return replace(base, kind=kind, level=level, level_max=level_max, mean=mean)
+
+
+def noise_parts(kind: str) -> list[NoisePart]:
+    """The kinds that ``kind`` joins by ``+``, with their own levels where they have some.
+
+    Raises:
+      UsageError: if one of them is unknown, or its level is no number.
+    """
+    parts = []
+    for part in kind.split("+"):
+        name, colon, level = part.partition(":")
+        if name not in NOISES:
+            raise UsageError(
+                f"unknown noise {name!r}; {nearest(name, NOISES)}; several are joined as "
+                "poisson+gaussian:0.05"
+            )
+        try:
+            parts.append(NoisePart(name, float(level) if colon else None))
+        except ValueError:
+            raise UsageError(f"the level of noise {name} is a number, not {level!r}") from None
+    return parts
+
+
+def _check_level(kind: str, level: float) -> None:
+    what, most, _ = _KINDS[kind]
+    if not 0.0 <= level <= most:
+        hint = f"; for {level:g} of 255 use {level / 255:.4f}" if most < level <= 255.0 else ""
+        raise UsageError(
+            f"noise_level of {kind} is {what} in units of the [0, 1] range, from 0 to {most:g}, "
+            f"not {level:g}{hint}"
+        )

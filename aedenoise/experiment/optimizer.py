@@ -1,0 +1,40 @@
+"""The optimizer, as a value."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from aedenoise.checks import check_known
+from aedenoise.errors import UsageError
+
+SCHEDULES = ("cosine", "constant")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerConfig:
+    """Adam. The rate rises linearly over ``warmup`` (a share of all steps), then follows
+    ``schedule``: a cosine to zero, or constant. Gradients longer than ``max_grad_norm`` are
+    shortened to it (None: never)."""
+
+    learning_rate: float = 8e-3
+    schedule: str = "cosine"
+    warmup: float = 0.05
+    b1: float = 0.9
+    b2: float = 0.98
+    eps: float = 1e-8
+    max_grad_norm: float | None = None
+
+    def __post_init__(self) -> None:
+        check_known("schedule", self.schedule, SCHEDULES)
+        if not 0.0 < self.learning_rate <= 1e12:
+            raise UsageError(f"learning_rate must be above 0, not {self.learning_rate:g}")
+        if not 0.0 <= self.warmup < 1.0:
+            raise UsageError(f"warmup is a share of all steps in [0, 1), not {self.warmup:g}")
+        for name in ("b1", "b2"):
+            if not 0.0 <= getattr(self, name) < 1.0:
+                raise UsageError(f"{name} must be in [0, 1), not {getattr(self, name):g}")
+        if not self.eps > 0.0:
+            raise UsageError(f"eps must be above 0, not {self.eps:g}")
+        if self.max_grad_norm is not None and not 0.0 < self.max_grad_norm < math.inf:
+            raise UsageError(f"max_grad_norm must be above 0, not {self.max_grad_norm:g}")

@@ -1,0 +1,113 @@
+"""The whole experiment, as a value, and as plain values for JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from aedenoise.checks import check_known, check_positive
+from aedenoise.errors import CheckpointError, UsageError
+from aedenoise.experiment.data import DataConfig
+from aedenoise.experiment.model import ModelConfig
+from aedenoise.experiment.noise import NoiseConfig
+from aedenoise.experiment.optimizer import OptimizerConfig
+
+LOSSES = (
+    "bce",
+    "mse",
+    "l1",
+    "charbonnier",
+    "ssim",
+    "emphasis",
+    "noise2noise",
+    "noise2self",
+    "sure",
+)
+# Losses that see no clean image.
+_SELF_SUPERVISED = ("noise2noise", "noise2self", "sure")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """Everything that decides the numbers of a run."""
+
+    name: str = ""
+    model: ModelConfig = field(default_factory=ModelConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    noise: NoiseConfig = field(default_factory=NoiseConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    loss: str = "bce"
+    batch_size: int = 64
+    epochs: int = 5
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_known("loss", self.loss, LOSSES)
+        check_positive(epochs=self.epochs, batch_size=self.batch_size)
+        if not 0 <= self.seed < 2**32:
+            raise UsageError(f"seed must be from 0 to 2**32 - 1, not {self.seed}")
+        if self.loss in _SELF_SUPERVISED and not self.noise.unbiased:
+            raise UsageError(
+                f"{self.loss} learns the mean of noisy images, which {self.noise} shifts: take "
+                "gaussian, uniform, speckle or poisson noise without a mean, and --nonoise_clip"
+            )
+        if self.loss == "sure" and self.noise.kind != "gaussian":
+            raise UsageError(f"sure holds for gaussian noise, not {self.noise.kind}")
+
+    @property
+    def label(self) -> str:
+        """A name for folders and titles: the experiment's own, or ``decoder-dataset``."""
+        return self.name or f"{self.model.decoder}-{self.data.short_name}"
+
+
+_PARTS: dict[str, type[Any]] = {
+    "model": ModelConfig,
+    "data": DataConfig,
+    "noise": NoiseConfig,
+    "optimizer": OptimizerConfig,
+}
+
+
+def to_dict(experiment: Experiment) -> dict[str, Any]:
+    """The experiment as plain values for JSON."""
+    return dataclasses.asdict(experiment)
+
+
+def from_dict(values: Mapping[str, Any]) -> Experiment:
+    """The inverse of ``to_dict``; raises ``CheckpointError`` on anything it did not write."""
+    try:
+        parts = {name: part(**values[name]) for name, part in _PARTS.items() if name in values}
+        return Experiment(**{**values, **parts})
+    except (TypeError, UsageError) as error:
+        raise CheckpointError(
+            f"config.json is not an experiment of this version: {error}"
+        ) from error
+
+
+def replace(experiment: Experiment, overrides: Mapping[str, Any]) -> Experiment:
+    """``experiment`` with some fields replaced; keys are dotted paths such as ``noise.level``."""
+    parts: dict[str, dict[str, Any]] = {}
+    for path, value in overrides.items():
+        part, _, leaf = path.rpartition(".")
+        parts.setdefault(part, {})[leaf] = value
+    own = parts.pop("", {})
+    for part, values in parts.items():
+        own[part] = dataclasses.replace(getattr(experiment, part), **values)
+    return dataclasses.replace(experiment, **own)
+
+
+def first_difference(old: Experiment, new: Experiment) -> str | None:
+    """``field (old value, now new value)`` of the first field in which two experiments differ.
+
+    The name is only a label and is not compared.
+    """
+
+    def walk(a: Any, b: Any, path: str) -> str | None:
+        if isinstance(a, dict):
+            found = (walk(a[k], b[k], f"{path}.{k}" if path else k) for k in a)
+            return next((difference for difference in found if difference), None)
+        return None if a == b else f"{path} ({a!r}, now {b!r})"
+
+    return walk({**to_dict(old), "name": ""}, {**to_dict(new), "name": ""}, "")

@@ -1,0 +1,159 @@
+"""Where and how a run is carried out: none of it changes a result beyond float32 rounding.
+
+Nothing heavy is imported here, so that a wrong flag is answered at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from aedenoise.checks import check_known, check_positive
+from aedenoise.errors import DataError, UsageError
+
+PARALLEL = ("jit", "pmap")
+LOWERINGS = ("auto", "plain")
+DISTRIBUTED = ("auto", "on", "off")
+INVERSIONS = ("auto", "yes", "no")
+# Stands for standard input and output.
+STREAM = "-"
+# What a denoised picture can be written as: of these PNG and TIFF keep 16 bits, JPEG is lossy.
+WRITTEN = {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WEBP", ".jpg": "JPEG"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """Where and how an experiment is carried out. None of it belongs to the experiment.
+
+    Attributes:
+      workdir: folder of the run.
+      checkpoint_dir: folder of its checkpoints, or ``gs://bucket/folder`` (None: in the workdir).
+      data_dir: folder of prepared datasets (None: TFDS's own default).
+      manual_dir: folder of archives that the user got (None: ``downloads/manual`` there).
+      memory_budget: in MB; a training or test split with more stays on disk, if it can.
+      parallel: ``jit`` (with ``NamedSharding``) or ``pmap``.
+      lowering: ``auto`` (on CPU, this package's own kernels) or ``plain`` (XLA's convolutions).
+      steps_per_call: training steps in one call of the device (0: 1 on CPU, 16 elsewhere).
+      log_every: steps between two lines of ``metrics.jsonl``.
+      save_every: steps between two checkpoints (the end of each epoch always saves).
+      eval_every: epochs between two evaluations (the last epoch always evaluates).
+      baselines: compare the result with classical denoisers.
+      overwrite: start anew in a workdir that holds a run.
+      wandb: project of Weights & Biases that gets the metrics too; empty: none.
+      command: what the user typed, for the report.
+    """
+
+    workdir: Path
+    checkpoint_dir: str | None = None
+    data_dir: str | None = None
+    manual_dir: str | None = None
+    memory_budget: int = 4096
+    parallel: str = "jit"
+    lowering: str = "auto"
+    steps_per_call: int = 0
+    log_every: int = 20
+    save_every: int = 200
+    eval_every: int = 1
+    baselines: bool = True
+    overwrite: bool = False
+    wandb: str = ""
+    command: str = ""
+
+    def __post_init__(self) -> None:
+        check_known("parallel", self.parallel, PARALLEL)
+        check_known("lowering", self.lowering, LOWERINGS)
+        check_positive(
+            log_every=self.log_every,
+            save_every=self.save_every,
+            eval_every=self.eval_every,
+            memory_budget=self.memory_budget,
+        )
+        if self.steps_per_call < 0:
+            raise UsageError(f"steps_per_call must be 0 (automatic) or more: {self.steps_per_call}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostOptions:
+    """How this process finds the others of its run, if there are any.
+
+    Attributes:
+      distributed: ``auto`` (where flags or a cluster tell of others), ``on`` or ``off``.
+      coordinator_address: ``host:port`` of process 0 (None: the cluster tells).
+      num_processes, process_id: how many there are, and which this is (None: the cluster tells).
+      heartbeat_timeout: seconds without a sign of life after which a process counts as dead.
+    """
+
+    distributed: str = "auto"
+    coordinator_address: str | None = None
+    num_processes: int | None = None
+    process_id: int | None = None
+    heartbeat_timeout: int = 100
+
+    def __post_init__(self) -> None:
+        check_known("distributed", self.distributed, DISTRIBUTED)
+        check_positive(heartbeat_timeout=self.heartbeat_timeout)
+        if self.distributed == "off" and self.explicit:
+            raise UsageError("--distributed=off contradicts the flags that name other processes")
+        if self.num_processes is not None:
+            check_positive(num_processes=self.num_processes)
+        if self.process_id is not None and not 0 <= self.process_id < (self.num_processes or 2**31):
+            raise UsageError(
+                f"process_id counts from 0 to num_processes - 1, not {self.process_id}"
+            )
+        if self.coordinator_address is not None:
+            host, _, port = self.coordinator_address.rpartition(":")
+            if not host or not port.isdecimal():
+                raise UsageError(
+                    f"coordinator_address is host:port, not {self.coordinator_address!r}"
+                )
+
+    @property
+    def explicit(self) -> bool:
+        """Whether anything says that there are other processes."""
+        return any(
+            value is not None
+            for value in (self.coordinator_address, self.num_processes, self.process_id)
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DenoiseOptions:
+    """What is denoised, and what becomes of it.
+
+    Attributes:
+      source: a file, a folder, or ``-`` for standard input.
+      target: the file or folder to write, or ``-`` for standard output; None: beside the source,
+        ``NAME-denoised.png`` or the folder ``NAME-denoised``.
+      level: of the noise, for a network that is told it; None: estimated.
+      invert: whether dark on light is turned into light on dark for the network: ``auto`` where it
+        was trained on light glyphs and the picture is mostly light.
+      before_after: write pictures of both side by side, too.
+      overwrite: replace files that are there. A source is never replaced.
+    """
+
+    source: str
+    target: str | None = None
+    level: float | None = None
+    invert: str = "auto"
+    before_after: bool = False
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        check_known("invert", self.invert, INVERSIONS)
+        if self.level is not None and not 0.0 <= self.level <= 2.0:
+            raise UsageError(f"noise_level must be from 0 to 2, not {self.level:g}")
+        if self.source != STREAM and not Path(self.source).exists():
+            raise DataError(f"{self.source} does not exist")
+        if self.source == STREAM and self.target is None:
+            raise UsageError("standard input needs an --output, such as - or a file")
+        if self.target == STREAM and (self.many or self.before_after):
+            raise UsageError("only one picture can go to standard output")
+        if self.target in (None, STREAM) or self.many:
+            return
+        if Path(str(self.target)).suffix.lower() not in WRITTEN:
+            raise UsageError(f"--output ends with {', '.join(WRITTEN)}, not {self.target}")
+
+    @property
+    def many(self) -> bool:
+        """Whether the source is a folder."""
+        return self.source != STREAM and Path(self.source).is_dir()

@@ -1,0 +1,35 @@
+"""``report.html``: written at the end of every run, and by ``--mode=report``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from aedenoise.errors import CheckpointError
+from aedenoise.files import write_atomically
+from aedenoise.reporting.page import RunRecord, page
+from aedenoise.workdir import Workdir, read_json
+
+
+def write_page(runs: Sequence[Path], target: Path) -> None:
+    """Writes the page of one finished run, or of several side by side.
+
+    Raises:
+      CheckpointError: if one of them is no finished run.
+    """
+    names = [run.resolve().name for run in runs]
+    if len(set(names)) < len(names):
+        names = [str(run) for run in runs]
+    records = [_record(name, Workdir(run)) for name, run in zip(names, runs, strict=True)]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(target, page(records).encode())
+
+
+def _record(name: str, workdir: Workdir) -> RunRecord:
+    config = workdir.read_config()
+    if not workdir.results.is_file():
+        raise CheckpointError(
+            f"{workdir.path} is not finished (no results.json); train it to the end"
+        )
+    figures = {file.stem: file.read_bytes() for file in sorted(workdir.figures.glob("*.png"))}
+    return RunRecord(name, config, read_json(workdir.results), figures)

@@ -1,0 +1,98 @@
+"""What a run shows of itself: its first line and its figures."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+
+from aedenoise.bench import Bench
+from aedenoise.evaluation.evaluate import Results
+from aedenoise.options import RunOptions
+from aedenoise.reporting.figures import (
+    artifacts_figure,
+    contact_sheet,
+    curve_figure,
+    denoised_figure,
+)
+from aedenoise.reporting.metrics_log import read_series
+from aedenoise.training.task import Params, parameter_count
+from aedenoise.workdir import Workdir
+
+# Losses that the evaluation also takes of the test set.
+_TESTED = ("bce", "mse")
+
+
+def start_line(bench: Bench, options: RunOptions) -> str:
+    """The experiment, the devices and the data in one line."""
+    data, noise = bench.dataset, bench.experiment.noise
+    count, kind = jax.device_count(), jax.devices()[0].device_kind
+    hosts = f" of {jax.process_count()} processes" if jax.process_count() > 1 else ""
+    own = bench.lowering == "auto" and jax.default_backend() == "cpu"
+    convolutions = "own kernels" if own else "XLA's convolutions"
+    return (
+        f"{bench.experiment.label}: {options.parallel} on {count} {kind} "
+        f"device{'s' if count > 1 else ''}{hosts}, {convolutions} | "
+        f"{data.name} {data.digest[:12]}, "
+        f"{len(data.train.images):,} + {len(data.test.images):,} images "
+        f"{' x '.join(map(str, bench.image_shape))} | "
+        f"{noise} | "
+        f"{parameter_count(bench.state_like().params):,} parameters"
+    )
+
+
+def write_figures(
+    workdir: Workdir,
+    bench: Bench,
+    params: Params,
+    evaluation: Results,
+    pictures: dict[str, np.ndarray],
+    worst: np.ndarray,
+) -> None:
+    """Examples, artifacts and learning curves of a run, as PNG.
+
+    Args:
+      workdir: has the metrics of the whole run already.
+      bench: of the run.
+      params: at its end.
+      evaluation: of ``params``.
+      pictures: of the grid, by place.
+      worst: the test images that were denoised worst: original, noisy, denoised.
+    """
+    original, noisy, denoised = bench.examples(params)
+    denoised_figure(
+        workdir.figures / "denoised.png",
+        original=original,
+        noisy=noisy,
+        denoised=denoised,
+        title=(
+            f"{bench.experiment.label}: {bench.dataset.name}, "
+            f"{bench.experiment.noise}, PSNR "
+            f"{evaluation['noisy']['psnr']:.2f} to {evaluation['denoised']['psnr']:.2f} dB"
+        ),
+    )
+    contact_sheet(
+        workdir.figures / "worst.png",
+        rows=list(np.round(np.clip(worst, 0.0, 1.0) * 255).astype(np.uint8)),
+        names=["original", "noisy", "denoised"],
+        title=f"{bench.experiment.label}: the test images that were denoised worst",
+    )
+    artifacts_figure(
+        workdir.figures / "artifacts.png",
+        rows={bench.experiment.label: pictures},
+        titles={
+            "residual": "mean residual",
+            "spectrum": "residual's spectrum",
+            "constant": "constant code",
+        },
+    )
+    name = bench.experiment.loss
+    curve_figure(
+        workdir.figures / "curve.png",
+        loss_name=name.upper(),
+        loss=read_series(workdir.metrics, "train/loss"),
+        # Of other losses the evaluation has no value.
+        test_loss=read_series(workdir.metrics, f"eval/{name}") if name in _TESTED else ([], []),
+        psnr=read_series(workdir.metrics, "eval/psnr"),
+        steps_per_epoch=bench.batches.steps_per_epoch,
+        title=f"{bench.experiment.label}: {bench.dataset.name}",
+    )

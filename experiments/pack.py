@@ -1,0 +1,70 @@
+"""Packs a trained network into the package, with its scores; see experiments/pretrained.py.
+
+python -m experiments.pack --run=runs/pretrained
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from aedenoise.bench import set_up
+from aedenoise.evaluation.denoiser import Denoiser, load_denoiser
+from aedenoise.evaluation.pretrained import pack
+from aedenoise.experiment import DataConfig, NoiseConfig
+from aedenoise.options import RunOptions
+from aedenoise.workdir import Workdir
+
+LEVELS = (0.1, 0.2, 0.4, 0.6)
+PACKAGE = Path(__file__).resolve().parent.parent / "aedenoise" / "evaluation" / "files"
+
+
+def scores(denoiser: Denoiser) -> list[dict[str, Any]]:
+    """Quality on each test split at each level of noise."""
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        options = RunOptions(workdir=Path(folder))
+        for dataset in denoiser.experiment.data.parts:
+            for level in LEVELS:
+                experiment = dataclasses.replace(
+                    denoiser.experiment,
+                    data=DataConfig(dataset=dataset),
+                    noise=NoiseConfig(level=level),
+                )
+                bench = set_up(experiment, options, notify=print, training=False)
+                results = bench.evaluate(denoiser.params)
+                found.append(
+                    {
+                        "dataset": dataset,
+                        "noise_level": level,
+                        "psnr": round(results["denoised"]["psnr"], 2),
+                        "ssim": round(results["denoised"]["ssim"], 4),
+                        "noisy_psnr": round(results["noisy"]["psnr"], 2),
+                    }
+                )
+                print(found[-1])
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", required=True, help="workdir of the trained experiment")
+    parser.add_argument("--output", type=Path, default=PACKAGE, help="folder of the packed files")
+    given = parser.parse_args()
+    denoiser = load_denoiser(given.run)
+    config = Workdir(Path(given.run)).read_config()
+    facts = {
+        "command": config["command"],
+        "dataset": config["dataset"],
+        "environment": config["environment"],
+        "scores": scores(denoiser),
+    }
+    given.output.mkdir(parents=True, exist_ok=True)
+    pack(denoiser, given.output, facts)
+
+
+if __name__ == "__main__":
+    main()

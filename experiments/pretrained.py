@@ -1,0 +1,19 @@
+"""Which denoiser comes with the package, and how good is it?
+
+python -m aedenoise.main --experiment=pretrained
+python -m experiments.pack --run=runs/pretrained    # into the package, with its scores
+
+Answer: aedenoise/evaluation/files/pretrained.json has its digest, and PSNR and SSIM on the test
+digits and letters at four levels of noise.
+"""
+
+from aedenoise.experiment import DataConfig, Experiment, ModelConfig, NoiseConfig
+
+# Digits and letters, a network twice as wide as usual, and noise of any level up to strong.
+EXPERIMENT = Experiment(
+    name="pretrained",
+    model=ModelConfig(encoder_features=(64, 64), decoder_features=(64, 64)),
+    data=DataConfig(dataset="mnist+notmnist"),
+    noise=NoiseConfig(level=0.05, level_max=0.6),
+    epochs=8,
+)

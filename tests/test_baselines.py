@@ -1,0 +1,112 @@
+"""Classical denoisers beside the network: tuned on training images, measured on the same tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import bench, letters, small
+
+from aedenoise import yardsticks
+from aedenoise.bench import Bench
+from aedenoise.evaluation.baselines import tuned_baselines
+from aedenoise.reporting.console import baselines_table
+from aedenoise.training.task import create_state, run_keys
+
+NAMES = ["linear", "median", "non-local means", "total variation", "wavelet"]
+
+
+@pytest.fixture(scope="module")
+def untrained(data_dir: str) -> tuple[Bench, object]:
+    found = bench(small(), data_dir)
+    return found, create_state(found.task, run_keys(0)[0], found.image_shape).params
+
+
+def pair(images: np.ndarray, sigma: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    clean = images.astype(np.float32) / 255.0
+    noise = np.random.default_rng(seed).normal(0.0, sigma, clean.shape)
+    return clean, np.clip(clean + noise, 0.0, 1.0).astype(np.float32)
+
+
+def error(images: np.ndarray, clean: np.ndarray) -> float:
+    return float(np.mean(np.square(np.clip(images, 0.0, 1.0) - clean)))
+
+
+@pytest.mark.parametrize("colour", [False, True])
+def test_every_baseline_helps_on_images_it_was_not_tuned_on(colour: bool) -> None:
+    images = letters(400)
+    if colour:
+        images = np.concatenate([images, 255 - images, images // 2], axis=-1)
+    clean, noisy = pair(images, 0.3)
+    found = tuned_baselines(clean[:300], noisy[:300], tuning=40)
+    assert [baseline.name for baseline in found] == NAMES
+    for baseline in found:
+        result = baseline.denoise(noisy[300:])
+        assert result.shape == noisy[300:].shape, baseline.name
+        assert error(result, clean[300:]) < 0.75 * error(noisy[300:], clean[300:]), baseline.name
+        assert baseline.setting
+
+
+def test_the_linear_one_is_the_best_affine_function() -> None:
+    rng = np.random.default_rng(0)
+    clean = rng.random((4000, 4, 4, 1), np.float32)
+    mixing = np.eye(16) + 0.1 * rng.normal(size=(16, 16))
+    seen = (clean.reshape(-1, 16) @ mixing).reshape(clean.shape).astype(np.float32) + 0.2
+    linear = tuned_baselines(clean, seen, tuning=50)[0]
+    assert linear.setting.startswith("whole image")
+    np.testing.assert_allclose(linear.denoise(seen[:100]), clean[:100], atol=0.01)
+
+
+def test_settings_follow_the_noise() -> None:
+    weights = []
+    for sigma in (0.1, 0.5):
+        clean, noisy = pair(letters(120), sigma)
+        (tv,) = [b for b in tuned_baselines(clean, noisy, tuning=40) if b.name[0] == "t"]
+        weights.append(float(tv.setting.split()[-1]))
+    assert weights[0] < weights[1]
+
+
+def test_scores_are_kept_for_the_same_data_and_noise(
+    untrained: tuple[Bench, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    found, params = untrained
+    said: list[str] = []
+    first, worst = yardsticks.stand_beside(found, params, said.append)
+    assert worst.shape == (3, 20, 28, 28, 1)
+    assert len(said) == 1
+    baselines = first["baselines"]
+    assert list(baselines["classical"]) == NAMES
+    assert baselines["images"] == 40
+    assert max(score["psnr"] for score in baselines["classical"].values()) > 12.0
+    again, _ = yardsticks.stand_beside(found, params, said.append)
+    assert again == first
+    assert len(said) == 1
+    (kept,) = (tmp_path / "aedenoise" / "baselines").iterdir()
+    kept.write_text("{")
+    assert yardsticks.stand_beside(found, params, said.append)[0] == first
+    assert len(said) == 2
+    lines = baselines_table(baselines).splitlines()
+    assert [line.split("  ")[0] for line in lines[1:]] == ["denoised", *NAMES]
+    without, _ = yardsticks.stand_beside(found, params, None)
+    assert list(without) == ["per_image"]
+
+
+def test_single_images_agree_with_the_mean(untrained: tuple[Bench, object]) -> None:
+    found, params = untrained
+    spread, worst = yardsticks.image_scores(found, params)
+    mean = found.evaluate(params)["denoised"]["psnr"]
+    labels = found.dataset.test.labels
+    names = found.dataset.label_names
+    by_class = [spread["by_class"][names[label]] for label in labels]
+    assert np.mean(by_class) == pytest.approx(mean, abs=1e-3)
+    values = [each["psnr"] for each in spread["worst"]]
+    assert values == sorted(values)
+    assert len(values) == 20
+    assert values[0] <= spread["percentiles"]["5"] <= spread["percentiles"]["50"]
+    first = spread["worst"][0]
+    np.testing.assert_allclose(
+        worst[0, 0], found.dataset.test.images[first["index"]] / 255.0, atol=1e-6
+    )
+    assert -10 * np.log10(error(worst[2, 0], worst[0, 0])) == pytest.approx(first["psnr"], abs=1e-3)

@@ -1,0 +1,336 @@
+"""Pictures of any size and kind in, denoised pictures out; and what is no picture."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from conftest import ROOT, Command, command_environment
+from PIL import Image
+
+import aedenoise
+from aedenoise.data.images import UnreadableImageError
+from aedenoise.data.pictures import Picture, encode_picture, read_picture
+from aedenoise.denoise import denoise_files
+from aedenoise.errors import DataError, StorageError, UsageError
+from aedenoise.evaluation import tiling
+from aedenoise.evaluation.denoiser import Denoiser
+from aedenoise.evaluation.level import estimate_level
+from aedenoise.evaluation.pretrained import pretrained_record
+from aedenoise.experiment import DECODERS, Experiment, ModelConfig, replace
+from aedenoise.models import build_autoencoder
+from aedenoise.options import DenoiseOptions
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(scope="module")
+def denoiser() -> Denoiser:
+    return aedenoise.load()
+
+
+def page(height: int, width: int, light: bool = False) -> np.ndarray:
+    """Light strokes on dark, or dark on light, float32 ``[H, W]``, clean."""
+    rows, columns = np.mgrid[:height, :width]
+    strokes = ((rows // 5 + columns // 9) % 4 == 0).astype(np.float32)
+    return 1.0 - strokes if light else strokes
+
+
+def noisy(clean: np.ndarray, level: float = 0.3) -> np.ndarray:
+    return np.clip(clean + RNG.normal(0.0, level, clean.shape), 0.0, 1.0).astype(np.float32)
+
+
+def save(path: Path, pixels: np.ndarray, **options: object) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.round(pixels * 255).astype(np.uint8)).save(path, **options)
+    return path
+
+
+def error(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.mean(np.square(a - b)))
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize("shape", [(600, 130), (515, 521)])
+def test_tiles_have_no_seams(decoder: str, shape: tuple[int, int]) -> None:
+    config = ModelConfig(decoder=decoder, encoder_features=(8, 8), decoder_features=(8, 8))
+    model = build_autoencoder(config, lowering="plain")
+    image = RNG.random((1, *shape, 1), np.float32)
+    params = model.init(jax.random.key(0), jnp.zeros((1, 28, 28, 1)), jnp.zeros(1))["params"]
+    experiment = replace(Experiment(), {"model": config})
+    denoise = Denoiser(model, params, experiment=experiment, channels=1, step=0)
+    tiled = denoise(image)
+    height, width = (-(-side // 4) * 4 for side in shape)
+    padding = ((0, 0), (0, height - shape[0]), (0, width - shape[1]), (0, 0))
+    whole = denoise._whole(np.pad(image, padding, mode="symmetric"), 0.0, 0)
+    halo = tiling.reach(config)
+    inner = (slice(None), slice(halo, shape[0] - halo), slice(halo, shape[1] - halo))
+    assert tiled.shape == image.shape
+    assert np.ptp(whole) > 1e-3
+    np.testing.assert_allclose(tiled[inner], whole[inner], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 1), (3, 200), (28, 28), (65, 30), (2, 31, 29), (1, 40, 40, 3), (700, 20)]
+)
+def test_any_size_comes_back_denoised(denoiser: Denoiser, shape: tuple[int, ...]) -> None:
+    images = RNG.random(shape if len(shape) > 2 else (1, *shape), np.float32)
+    found = denoiser(images)
+    assert found.shape == images.shape
+    assert found.dtype == np.float32
+    assert found.min() >= 0.0
+    assert found.max() <= 1.0
+
+
+def test_arrays_of_any_kind_mean_the_same(denoiser: Denoiser) -> None:
+    image = np.round(noisy(page(28, 28)) * 255).astype(np.uint8)[None]
+    expected = denoiser(image)
+    np.testing.assert_allclose(denoiser(image / 255.0), expected, atol=1e-6)
+    np.testing.assert_allclose(denoiser(image.astype(np.uint16) * 257), expected, atol=1e-6)
+    np.testing.assert_allclose(denoiser(image[..., None])[..., 0], expected, atol=1e-6)
+    colour = np.stack([image, image.transpose(0, 2, 1), 255 - image], axis=-1)
+    by_channel = denoiser(colour)
+    for channel in range(3):
+        np.testing.assert_allclose(
+            by_channel[..., channel], denoiser(colour[..., channel]), atol=1e-6
+        )
+    many = np.repeat(image, 1500, axis=0)
+    np.testing.assert_allclose(denoiser(many)[-1], expected[0], atol=1e-6)
+    for wrong in (np.zeros((28, 28)), np.zeros((0, 28, 28)), np.zeros((1, 2, 3, 4, 5))):
+        with pytest.raises(ValueError, match="images"):
+            denoiser(wrong)
+
+
+@pytest.mark.parametrize("level", [0.05, 0.2, 0.4, 0.8])
+def test_the_level_is_estimated_where_noise_is_clipped_and_where_not(level: float) -> None:
+    clean = page(200, 200)
+    free = clean + RNG.normal(0.0, level, clean.shape)
+    assert estimate_level(free, clean) == pytest.approx(level, rel=0.03)
+    assert estimate_level(np.clip(free, 0.0, 1.0), clean) == pytest.approx(level, rel=0.05)
+
+
+def test_the_packed_network_denoises_both_kinds_of_glyphs(denoiser: Denoiser) -> None:
+    record = pretrained_record()
+    for score in record["scores"]:
+        assert score["psnr"] > score["noisy_psnr"] + 4.0
+    assert {score["dataset"] for score in record["scores"]} == {"mnist", "notmnist/open"}
+    files = Path(aedenoise.__file__).parent / "evaluation" / "files"
+    assert sum(file.stat().st_size for file in files.iterdir()) < 1_000_000
+    assert denoiser.experiment.noise.level_max is not None
+
+
+def test_pictures_keep_what_belongs_to_them(tmp_path: Path) -> None:
+    grey, colour = noisy(page(20, 30)), np.stack([noisy(page(20, 30))] * 3, axis=-1)
+    deep = np.round(grey * 65_535).astype(np.uint16)
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+    alpha = RNG.integers(0, 256, (20, 30), np.uint8)
+    rgba = np.dstack([np.round(colour * 255).astype(np.uint8), alpha])
+    Image.fromarray(rgba).save(tmp_path / "rgba.png")
+    grey_alpha = np.dstack([rgba[..., 0], alpha])
+    Image.fromarray(grey_alpha, "LA").save(tmp_path / "la.png")
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    save(tmp_path / "turned.jpg", grey, exif=turned)
+    Image.fromarray(rgba[..., :3]).convert("P").save(tmp_path / "palette.gif")
+    Image.fromarray(rgba[..., :3]).convert("CMYK").save(tmp_path / "cmyk.tif")
+    Image.fromarray(page(20, 30) > 0.5).save(tmp_path / "bits.png")
+    shapes = {
+        "deep.png": (20, 30, 1),
+        "rgba.png": (20, 30, 3),
+        "la.png": (20, 30, 1),
+        "turned.jpg": (30, 20, 1),
+        "palette.gif": (20, 30, 3),
+        "cmyk.tif": (20, 30, 3),
+        "bits.png": (20, 30, 1),
+    }
+    for name, shape in shapes.items():
+        picture = read_picture(tmp_path / name)
+        assert picture.pixels.shape == shape, name
+        assert picture.pixels.dtype == np.float32
+        again = read_picture(encode_picture(picture))
+        np.testing.assert_array_equal(again.pixels, picture.pixels)
+        assert again.bits == picture.bits
+        if picture.alpha is not None:
+            np.testing.assert_array_equal(again.alpha, alpha)
+    assert read_picture(tmp_path / "deep.png").bits == 16
+    np.testing.assert_array_equal(read_picture(tmp_path / "rgba.png").alpha, alpha)
+    assert read_picture(encode_picture(Picture(grey[..., None]), ".jpg")).pixels.shape == (
+        20,
+        30,
+        1,
+    )
+
+
+def bad_files(folder: Path) -> dict[str, Path]:
+    whole = save(folder / "whole.png", noisy(page(64, 64)))
+    files = {
+        "empty": b"",
+        "text": b"not an image at all",
+        "truncated": whole.read_bytes()[:300],
+        "header": whole.read_bytes()[:20],
+    }
+    bomb = io.BytesIO()
+    Image.new("1", (20_000, 20_000)).save(bomb, "PNG")
+    files["bomb"] = bomb.getvalue()
+    whole.unlink()
+    found = {}
+    for name, content in files.items():
+        found[name] = folder / f"{name}.png"
+        found[name].write_bytes(content)
+    return found
+
+
+def test_a_folder_is_denoised_and_what_is_no_picture_is_named(
+    denoiser: Denoiser, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "scans"
+    clean = page(90, 70)
+    save(source / "a.png", noisy(clean))
+    save(source / "a.jpg", noisy(clean))
+    save(source / "deeper" / "b.tif", noisy(page(30, 600)))
+    save(source / "dot.bmp", np.ones((1, 1), np.float32) * 0.2)
+    (source / "notes.txt").write_text("no picture by its name")
+    bad = bad_files(source)
+    before = {file: file.read_bytes() for file in source.rglob("*") if file.is_file()}
+    with pytest.raises(DataError, match=r"\.png .*: passed over"):
+        denoise_files(denoiser, DenoiseOptions(source=str(source), before_after=True))
+    printed = capsys.readouterr()
+    for path in bad.values():
+        assert path.name in printed.err or "bomb.png" in path.name
+    assert "4 images denoised" in printed.out
+    target = tmp_path / "scans-denoised"
+    written = {file.relative_to(target).as_posix() for file in target.rglob("*.png")}
+    stems = ["a.png", "a.jpg", "deeper/b", "dot"]
+    assert written == {f"{stem}{end}.png" for stem in stems for end in ("", "-before-after")}
+    assert {file: file.read_bytes() for file in source.rglob("*") if file.is_file()} == before
+    result = read_picture(target / "a.png.png").pixels[..., 0]
+    assert error(result, clean) < 0.5 * error(read_picture(source / "a.png").pixels[..., 0], clean)
+    # Again: what is there stays, and only the rest is tried.
+    stamp = (target / "dot.png").stat().st_mtime_ns
+    with pytest.raises(DataError):
+        denoise_files(denoiser, DenoiseOptions(source=str(source)))
+    assert "0 images denoised" in capsys.readouterr().out
+    assert (target / "dot.png").stat().st_mtime_ns == stamp
+
+
+def test_dark_on_light_is_turned_and_turned_back(
+    denoiser: Denoiser, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clean = page(100, 100, light=True)
+    source = save(tmp_path / "paper.png", noisy(clean))
+    results = {}
+    for invert in ("auto", "yes", "no"):
+        target = tmp_path / f"{invert}.png"
+        denoise_files(
+            denoiser, DenoiseOptions(source=str(source), target=str(target), invert=invert)
+        )
+        results[invert] = read_picture(target).pixels[..., 0]
+        assert ("is dark on light" in capsys.readouterr().err) == (invert == "auto")
+    np.testing.assert_array_equal(results["auto"], results["yes"])
+    assert error(results["auto"], clean) < error(results["no"], clean)
+
+
+def test_noise_far_from_the_training_is_noted(
+    denoiser: Denoiser, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for level, warned in ((0.3, False), (1.6, True)):
+        source = save(tmp_path / f"{level}.png", noisy(page(120, 120), level))
+        denoise_files(denoiser, DenoiseOptions(source=str(source)))
+        assert ("the network was trained on" in capsys.readouterr().err) == warned
+
+
+def test_no_original_is_replaced(denoiser: Denoiser, tmp_path: Path) -> None:
+    source = save(tmp_path / "scan.png", noisy(page(28, 28)))
+    content = source.read_bytes()
+    (tmp_path / "link.png").symlink_to(source)
+    for target in (source, tmp_path / "link.png"):
+        options = DenoiseOptions(source=str(source), target=str(target), overwrite=True)
+        with pytest.raises(StorageError, match="its own source"):
+            denoise_files(denoiser, options)
+    options = DenoiseOptions(source=str(tmp_path), target=str(tmp_path))
+    with pytest.raises(StorageError, match="another folder"):
+        denoise_files(denoiser, options)
+    other = save(tmp_path / "other.png", page(28, 28))
+    kept = other.read_bytes()
+    with pytest.raises(StorageError, match="--overwrite replaces it"):
+        denoise_files(denoiser, DenoiseOptions(source=str(source), target=str(other)))
+    assert other.read_bytes() == kept
+    denoise_files(denoiser, DenoiseOptions(source=str(source), target=str(other), overwrite=True))
+    assert other.read_bytes() != kept
+    assert source.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"source": "-"}, "needs an --output"),
+        ({"source": ".", "target": "-"}, "only one picture"),
+        ({"source": "-", "target": "x.xyz"}, "--output ends with"),
+        ({"source": "-", "target": "-", "invert": "maybe"}, "unknown invert"),
+        ({"source": "-", "target": "-", "level": 30.0}, "from 0 to 2"),
+        ({"source": "nowhere.png"}, "does not exist"),
+    ],
+)
+def test_wrong_options_are_refused(fields: dict, words: str) -> None:
+    with pytest.raises((UsageError, DataError), match=words):
+        DenoiseOptions(**fields)
+
+
+def test_a_folder_without_pictures(denoiser: Denoiser, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no image in"):
+        denoise_files(denoiser, DenoiseOptions(source=str(tmp_path)))
+
+
+def test_floating_point_pictures_are_refused(tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((5, 5), np.float32)).save(tmp_path / "f.tif")
+    with pytest.raises(UnreadableImageError, match="floating-point"):
+        read_picture(tmp_path / "f.tif")
+
+
+@pytest.mark.end_to_end
+def test_the_command_denoises_without_training(command: Command, tmp_path: Path) -> None:
+    clean = page(70, 90)
+    source = save(tmp_path / "scan.png", noisy(clean))
+    done = command("--mode=denoise", f"--input={source}")
+    assert (done.returncode, done.stderr) == (0, "")
+    result = read_picture(tmp_path / "scan-denoised.png").pixels[..., 0]
+    assert error(result, clean) < 0.5 * error(read_picture(source).pixels[..., 0], clean)
+    piped = subprocess.run(
+        [sys.executable, "-m", "aedenoise.main", "--mode=denoise", "--input=-", "--output=-"],
+        input=source.read_bytes(),
+        capture_output=True,
+        cwd=ROOT,
+        env=command_environment(os.environ.get("TFDS_DATA_DIR", str(tmp_path))),
+        check=True,
+    )
+    np.testing.assert_array_equal(read_picture(piped.stdout).pixels[..., 0], result)
+    done = command("--mode=denoise", f"--input={source}", f"--workdir={tmp_path}/none")
+    assert done.returncode == 3
+    assert "train there first" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_network_that_is_told_the_level_guesses_it() -> None:
+    config = ModelConfig(encoder_features=(4, 4), decoder_features=(4, 4), condition="noise_level")
+    model = build_autoencoder(config, lowering="plain")
+    image = RNG.random((1, 28, 28, 1), np.float32)
+    params = model.init(jax.random.key(0), jnp.asarray(image), jnp.zeros(1))["params"]
+    experiment = replace(Experiment(), {"model": config, "noise.level_max": 0.8})
+    denoise = Denoiser(model, params, experiment=experiment, channels=1, step=0)
+    assert np.abs(denoise(image, 0.1) - denoise(image, 0.9)).max() > 1e-4
+    with pytest.raises(ValueError, match="needs the level"):
+        model.apply({"params": params}, image)
+    guessed = denoise(image)
+    levels = np.linspace(0.4, 0.8, 41)
+    nearest = min(np.abs(guessed - denoise(image, float(level))).max() for level in levels)
+    assert nearest < 1e-3
+    plain = dataclasses.replace(config, condition="none")
+    assert build_autoencoder(plain).conditioned is False

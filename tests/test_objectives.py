@@ -1,0 +1,133 @@
+"""Objectives: what each of them sees of the clean image, and what its mean estimates."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from helpers import letters, small
+
+from aedenoise.data.batches import TrainBatches
+from aedenoise.errors import UsageError
+from aedenoise.experiment import LOSSES, Experiment, NoiseConfig
+from aedenoise.noise import corrupt_batch, corruption, example_keys
+from aedenoise.training.objectives import Examples, objective_of
+from aedenoise.training.parallel import make_executor
+from aedenoise.training.step import scale, train_step
+from aedenoise.training.task import create_state, make_task, run_keys
+
+KEY = jax.random.key(0)
+SELF_SUPERVISED = ("noise2noise", "noise2self", "sure")
+FREE = NoiseConfig(level=0.25, clip=False)
+
+
+def examples(count: int = 400, noise: NoiseConfig = FREE, value: float | None = None) -> Examples:
+    clean = scale(jnp.asarray(letters(count)))
+    clean = clean if value is None else jnp.full_like(clean, value)
+    index = jnp.arange(count)
+    corrupt = corruption(noise)
+    noisy = corrupt_batch(corrupt, KEY, 0, index, clean)
+    return Examples(clean, noisy, example_keys(jax.random.key(1), 0, index), corrupt)
+
+
+def smooth(image: jax.Array, level: jax.Array) -> jax.Array:
+    """Some denoiser with a derivative everywhere; logits."""
+    return 3.0 * image - 1.5
+
+
+def copy(image: jax.Array, level: jax.Array) -> jax.Array:
+    """The denoiser that changes nothing; logits."""
+    return jax.scipy.special.logit(jnp.clip(image, 1e-6, 1.0 - 1e-6))
+
+
+def test_sure_estimates_the_error_it_cannot_see() -> None:
+    seen = examples()
+    estimate = objective_of("sure")(smooth, seen)
+    error = objective_of("mse")(smooth, seen)
+    assert float(estimate.mean()) == pytest.approx(float(error.mean()), rel=0.02)
+    # It also does where each example has its own level.
+    blind = examples(noise=NoiseConfig(level=0.1, level_max=0.5, clip=False))
+    estimate, error = (objective_of(name)(smooth, blind).mean() for name in ("sure", "mse"))
+    assert float(estimate) == pytest.approx(float(error), rel=0.03)
+
+
+def test_noise2noise_is_the_error_and_the_variance_of_its_target() -> None:
+    seen = examples()
+    found = objective_of("noise2noise")(smooth, seen).mean()
+    error = objective_of("mse")(smooth, seen).mean()
+    assert float(found - error) == pytest.approx(0.25**2, rel=0.02)
+    # The target's noise is not the input's: what copies the input is not right by itself.
+    grey = examples(value=0.5)
+    copied = objective_of("noise2noise")(copy, grey).mean()
+    assert float(copied) == pytest.approx(2 * 0.25**2, rel=0.1)
+
+
+def test_noise2self_hides_what_it_asks_for() -> None:
+    seen = examples(40, value=0.5)
+    inputs = []
+
+    def watched(image: jax.Array, level: jax.Array) -> jax.Array:
+        inputs.append(image)
+        return copy(image, level)
+
+    loss = objective_of("noise2self")(watched, seen)
+    hidden = np.asarray(inputs[0] != seen.noisy.image)
+    assert hidden.mean() == pytest.approx(1 / 16)
+    assert (hidden.reshape(40, 7, 4, 7, 4).sum(axis=(2, 4)) == 1).all()
+    assert len({each.tobytes() for each in hidden}) > 8
+    neighbours = 1 + (4 * 0.5**2 + 4 * 1.0) / 36
+    assert float(loss.mean()) == pytest.approx(neighbours * 0.25**2, rel=0.1)
+
+
+def test_emphasis_counts_what_the_noise_left_alone_by_half() -> None:
+    seen = examples(noise=NoiseConfig(kind="masking", level=0.5))
+    changed = np.asarray(seen.noisy.image != seen.clean).mean(axis=(1, 2, 3))
+    flat = objective_of("emphasis")(lambda x, _: jnp.zeros_like(x), seen)
+    np.testing.assert_allclose(flat, np.log(2) * (0.5 + 0.5 * changed), rtol=1e-5)
+
+
+@pytest.mark.parametrize("loss", SELF_SUPERVISED)
+def test_without_clean_images_only_noise_without_bias_will_do(loss: str) -> None:
+    Experiment(loss=loss, noise=FREE)
+    for noise in (
+        NoiseConfig(),
+        NoiseConfig(kind="masking", clip=False),
+        NoiseConfig(mean=0.5, clip=False),
+    ):
+        with pytest.raises(UsageError, match=f"{loss} learns the mean"):
+            Experiment(loss=loss, noise=noise)
+    if loss == "sure":
+        with pytest.raises(UsageError, match="holds for gaussian"):
+            Experiment(loss=loss, noise=NoiseConfig(kind="uniform", clip=False))
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_objective_trains_and_draws_alike_on_any_devices(
+    loss: str,
+) -> None:
+    images = letters(320)
+    experiment = small(
+        loss=loss,
+        optimizer__learning_rate=3e-3,
+        noise__level=0.3,
+        noise__clip=loss not in SELF_SUPERVISED,
+    )
+    task = make_task(experiment, channels=1, total_steps=40, lowering="plain")
+    batches = TrainBatches(images, batch_size=32, seed=0)
+    init_key, noise_key = run_keys(0)
+    curves = {}
+    for count, steps in ((1, 40), (4, 3)) if loss in SELF_SUPERVISED else ((1, 40),):
+        executor = make_executor("jit", 32, devices=jax.devices()[:count])
+        state = executor.replicate(create_state(task, init_key, (28, 28, 1)))
+        key = executor.replicate(noise_key)
+        call = executor.train(partial(train_step, task), several=False)
+        curve = []
+        for number in range(steps):
+            state, metrics = call(state, key, None, batches(number))
+            curve.append(float(metrics["loss_sum"]) / float(metrics["count"]))
+        curves[count] = curve
+    np.testing.assert_allclose(curves.get(4, curves[1][:3]), curves[1][:3], atol=2e-6)
+    assert np.mean(curves[1][-5:]) < np.mean(curves[1][:3])
