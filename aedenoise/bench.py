@@ -150,18 +150,11 @@ def set_up(
         raise DataError(
             f"{dataset.name} has {height} x {width} pixels; SSIM needs at least 11 x 11"
         )
-    divisor = experiment.model.divisor
-    if height % divisor or width % divisor:
+    model = experiment.model
+    if any(model.fitting(side) != side for side in (height, width)):
         raise UsageError(
-            f"{dataset.name} has {height} x {width} pixels, which "
-            f"{len(experiment.model.encoder_features)} stages of stride "
-            f"{experiment.model.stride} cannot return to: sides must be divisible by {divisor} "
-            "(max_unpool can return to any size)"
-        )
-    if min(height, width) < experiment.model.downsampling:
-        raise UsageError(
-            f"{dataset.name} has {height} x {width} pixels; the encoder needs at least "
-            f"{experiment.model.downsampling} on each side"
+            f"{dataset.name} has {height} x {width} pixels, which {model.stages} stages of stride "
+            f"{model.stride} cannot return to: {model.sides} (max_unpool can return to any size)"
         )
     split, batches = _training_data(experiment, executor, dataset, training)
     lowering = _lowering(options.lowering, notify)

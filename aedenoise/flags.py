@@ -21,7 +21,9 @@ from aedenoise.experiment import (
     CONDITIONS,
     DECODERS,
     FITS,
+    INITIALIZERS,
     LOSSES,
+    NETWORKS,
     NOISES,
     ORDERS,
     PRECISIONS,
@@ -112,6 +114,7 @@ _flag(_EXPERIMENT, "bool", "noise_clip", None, "clip noisy images to [0, 1]", "n
 _flag(_EXPERIMENT, "bool", "noise_fresh", None, "other noise in every step", "noise.fresh")
 _flag(_EXPERIMENT, "string", "loss", None, _options(LOSSES), "loss")
 _flag(_EXPERIMENT, "integer", "epochs", None, "passes over the training set", "epochs")
+_flag(_FINE, "integer", "clean_epochs", None, "the first, without noise", "clean_epochs")
 _flag(_EXPERIMENT, "integer", "batch_size", None, "images per step, all devices", "batch_size")
 _flag(_EXPERIMENT, "float", "learning_rate", None, "peak rate of Adam", "optimizer.learning_rate")
 _flag(_FINE, "string", "schedule", None, _options(SCHEDULES), "optimizer.schedule")
@@ -129,6 +132,8 @@ _flag(
     f"{_options(ORDERS)} (decoders that resize)",
     "model.order",
 )
+_flag(_FINE, "string", "network", None, f"{_options(NETWORKS)}, as published", "model.network")
+_flag(_FINE, "string", "initializer", None, _options(INITIALIZERS), "model.initializer")
 _flag(_EXPERIMENT, "bool", "tail", None, "end with a convolution of stride 1", "model.tail")
 _flag(_EXPERIMENT, "bool", "icnr", None, "subpixel begins without checkerboards", "model.icnr")
 _flag(

@@ -23,7 +23,7 @@ from aedenoise.pages import write_page
 from aedenoise.records import config_record, evaluation_record, results_record, tables_of
 from aedenoise.reporting.console import Progress, artifacts_line, baselines_table, results_table
 from aedenoise.reporting.flat import flat
-from aedenoise.reporting.metrics_log import MetricsLog
+from aedenoise.reporting.metrics_log import MetricsLog, epoch_means
 from aedenoise.reporting.wandb_log import WandbLog
 from aedenoise.run_report import start_line, write_figures
 from aedenoise.runtime import prepare_process
@@ -158,7 +158,11 @@ def _finish(
     say(results_table(evaluation))
     # By every process: JAX does not wait long for the last when the others have done.
     beside, worst = stand_beside(bench, state.params, say if baselines else None)
-    results = results_record(bench, evaluation, measures, clock, observer.best, beside)
+    means = []
+    if is_first_process():
+        means = epoch_means(workdir.metrics, "train/loss", bench.batches.steps_per_epoch)
+    train_loss = means[-1] if means else None
+    results = results_record(bench, evaluation, measures, clock, observer.best, beside, train_loss)
     if is_first_process():
         write_figures(workdir, bench, state.params, evaluation, pictures, worst)
         write_json(workdir.results, results)

@@ -44,9 +44,11 @@ def results_record(
     clock: Clock,
     best: Mapping[str, Any],
     beside: Mapping[str, Any],
+    train_loss: float | None,
 ) -> dict[str, Any]:
     """What ``results.json`` holds; ``best`` is step and PSNR of the best evaluation,
-    ``beside`` what stands beside the result, see ``yardsticks``."""
+    ``beside`` what stands beside the result, see ``yardsticks``; ``train_loss`` the mean over the
+    last epoch."""
     speed = clock.images_per_second
     return {
         "experiment": bench.experiment.label,
@@ -57,6 +59,7 @@ def results_record(
         "train": {
             "steps": bench.total_steps,
             "epochs": bench.experiment.epochs,
+            "loss": train_loss,
             "seconds": round(clock.seconds, 3),
             "images_per_second": None if speed is None else round(speed, 1),
         },

@@ -18,6 +18,7 @@ from aedenoise.bench import Bench
 from aedenoise.data.batches import eval_batches
 from aedenoise.evaluation.baselines import tuned_baselines
 from aedenoise.evaluation.evaluate import evaluation_key, noisy_images
+from aedenoise.experiment import NO_NOISE
 from aedenoise.files import cache_folder, write_atomically
 from aedenoise.noise import Noisy
 from aedenoise.training.step import scale
@@ -41,10 +42,11 @@ def stand_beside(
 ) -> tuple[dict[str, Any], np.ndarray]:
     """What ``results.json`` holds beside the network's quality, and the worst images.
 
-    ``notify`` gets a line before classical denoisers are tuned; without it they are left out.
+    ``notify`` gets a line before classical denoisers are tuned; without it, or without noise, they
+    are left out.
     """
     spread, worst = image_scores(bench, params)
-    if notify is None:
+    if notify is None or bench.experiment.noise.kind == NO_NOISE:
         return {"per_image": spread}, worst
     baselines = {
         "images": compared_images(bench),

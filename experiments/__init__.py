@@ -10,5 +10,11 @@ NAMES = (
     "pretrained",
     "keras_blog",
     "keras_io",
+    "keras_2018",
+    "udacity",
+    "raschka_upsample",
+    "raschka_transpose",
+    "net_sure_mse",
+    "net_sure_sure",
     "debug",
 )

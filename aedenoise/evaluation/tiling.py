@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from aedenoise.errors import UsageError
 from aedenoise.experiment import ModelConfig
 
 # Larger images are denoised in tiles with this many pixels a side.
@@ -23,22 +24,28 @@ def denoise_any_size(images: np.ndarray, model: ModelConfig, denoise: Denoise) -
     Small images are padded by their mirror image below and to the right. Images beyond ``TILE``
     are cut into tiles, each with so much of its surroundings that it becomes what it would be in
     the whole image; near the border the mirror image takes the place of the network's own padding.
+
+    Raises:
+      UsageError: if the network takes images of one size alone, and these are larger.
     """
     height, width = images.shape[1:3]
     if max(height, width) <= TILE:
-        shape = [_padded(side, model.divisor) for side in (height, width)]
+        shape = [_padded(side, model) for side in (height, width)]
         whole = _mirrored(images, (0, shape[0] - height), (0, shape[1] - width))
         return denoise(whole)[:, :height, :width]
     unit = model.downsampling
     halo = _up(reach(model), unit)
+    rest = _fitting(unit, model) - unit
     core = [min(_up(TILE, unit), _up(side, unit)) for side in (height, width)]
     rows, columns = (range(0, side, step) for side, step in zip((height, width), core, strict=True))
     below, right = (len(starts) * step for starts, step in zip((rows, columns), core, strict=True))
-    padded = _mirrored(images, (halo, below - height + halo), (halo, right - width + halo))
+    after = halo + rest
+    padded = _mirrored(images, (halo, below - height + after), (halo, right - width + after))
     result = np.empty((len(images), below, right, images.shape[-1]), np.float32)
     for top in rows:
         for left in columns:
-            tile = padded[:, top : top + core[0] + 2 * halo, left : left + core[1] + 2 * halo]
+            bottom, end = top + core[0] + halo + after, left + core[1] + halo + after
+            tile = padded[:, top:bottom, left:end]
             inner = denoise(tile)[:, halo : halo + core[0], halo : halo + core[1]]
             result[:, top : top + core[0], left : left + core[1]] = inner
     return result[:, :height, :width]
@@ -50,14 +57,21 @@ def reach(model: ModelConfig) -> int:
     The convolutions of the encoder reach one pixel of their stage, its pools ``stride - 1``; the
     convolutions of the decoder half a kernel, and two pixels to interpolate; a tail one.
     """
-    scales = [int(model.stride**stage) for stage in range(len(model.encoder_features) + 1)]
+    scales = [int(model.stride**stage) for stage in range(model.stages + 1)]
     encoder = sum(scale * model.stride for scale in scales[:-1])
     decoder = sum(scale * (model.kernel_size // 2 + 3) for scale in scales[1:])
     return encoder + decoder + 1
 
 
-def _padded(side: int, divisor: int) -> int:
-    return _up(side, divisor if side <= _COARSE else divisor * -(-_COARSE // divisor))
+def _padded(side: int, model: ModelConfig) -> int:
+    return _fitting(side if side <= _COARSE else _up(side, _COARSE), model)
+
+
+def _fitting(side: int, model: ModelConfig) -> int:
+    found = model.fitting(side)
+    if found is None:
+        raise UsageError(f"this network does not take {side} pixels: {model.sides}")
+    return found
 
 
 def _up(number: int, unit: int) -> int:

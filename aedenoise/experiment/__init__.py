@@ -16,12 +16,14 @@ from aedenoise.experiment.data import (
 from aedenoise.experiment.model import (
     CONDITIONS,
     DECODERS,
+    INITIALIZERS,
+    NETWORKS,
     ORDERS,
     PRECISIONS,
     TAIL_SIDE,
     ModelConfig,
 )
-from aedenoise.experiment.noise import NOISES, NoiseConfig, noise_from_text, noise_parts
+from aedenoise.experiment.noise import NO_NOISE, NOISES, NoiseConfig, noise_from_text, noise_parts
 from aedenoise.experiment.optimizer import SCHEDULES, OptimizerConfig
 from aedenoise.experiment.whole import (
     LOSSES,
@@ -37,8 +39,11 @@ __all__ = [
     "DATASETS",
     "DECODERS",
     "FITS",
+    "INITIALIZERS",
     "LOSSES",
+    "NETWORKS",
     "NOISES",
+    "NO_NOISE",
     "ORDERS",
     "PRECISIONS",
     "PREFIXES",

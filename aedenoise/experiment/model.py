@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 from aedenoise.checks import check_known
 from aedenoise.errors import UsageError
@@ -23,6 +24,30 @@ ORDERS = ("conv_resize", "resize_conv")
 # Decoders that enlarge by a rule, before or behind a convolution.
 _RESIZING = ("upsample", "bilinear", "bicubic", "unpool")
 CONDITIONS = ("none", "noise_level")
+# ``stages`` is what the other fields describe; the others are whole networks, as published.
+NETWORKS = ("stages", "keras_2018", "net_sure", "udacity")
+INITIALIZERS = ("he", "glorot")
+
+
+class _Sizes(NamedTuple):
+    """Which sides of an image a published network returns to.
+
+    Attributes:
+      stages: how often its encoder halves them.
+      rest: what they leave when divided by ``2**stages``.
+      only: the one side that it takes, if there is but one.
+    """
+
+    stages: int
+    rest: int = 0
+    only: int | None = None
+
+
+_SIZES = {
+    "keras_2018": _Sizes(2, only=28),
+    "net_sure": _Sizes(2),
+    "udacity": _Sizes(3, rest=4),
+}
 PRECISIONS = ("float32", "tf32", "bfloat16")
 
 
@@ -44,6 +69,10 @@ class ModelConfig:
         NVIDIA GPUs, float32 elsewhere) or ``bfloat16`` (parameters, loss and the rest stay
         float32).
       condition: ``noise_level`` shows the network the level of the noise, as one more channel.
+      network: ``stages``, or one of ``NETWORKS`` (see ``models.published``), which are fixed:
+        beside it only ``precision`` can be chosen.
+      initializer: how kernels begin: ``he`` (normal, He et al. 2015) or ``glorot`` (uniform,
+        Glorot and Bengio 2010, as Keras and TensorFlow do).
     """
 
     decoder: str = "upsample"
@@ -56,8 +85,12 @@ class ModelConfig:
     icnr: bool = True
     precision: str = "float32"
     condition: str = "none"
+    network: str = "stages"
+    initializer: str = "he"
 
     def __post_init__(self) -> None:
+        check_known("network", self.network, NETWORKS)
+        check_known("initializer", self.initializer, INITIALIZERS)
         check_known("decoder", self.decoder, DECODERS)
         check_known("order", self.order, ORDERS)
         check_known("precision", self.precision, PRECISIONS)
@@ -77,6 +110,19 @@ class ModelConfig:
         if not 2 <= self.stride <= 8:
             raise UsageError(f"stride must be from 2 to 8, not {self.stride}")
         self._check_decoder()
+        self._check_network()
+
+    def _check_network(self) -> None:
+        """Refuses what a published network would not heed."""
+        if self.network == "stages":
+            return
+        for field in fields(self):
+            free = field.name in ("network", "precision")
+            if not free and getattr(self, field.name) != field.default:
+                raise UsageError(
+                    f"{self.network} is a whole network as it was published; {field.name} "
+                    "cannot be chosen"
+                )
 
     def _check_decoder(self) -> None:
         """Refuses what the decoder would not heed, and widths that it cannot have."""
@@ -107,11 +153,35 @@ class ModelConfig:
             )
 
     @property
-    def downsampling(self) -> int:
-        """Each side of an image is divided by this in the code."""
-        return int(self.stride ** len(self.encoder_features))
+    def stages(self) -> int:
+        """How often the encoder makes the image smaller."""
+        own = _SIZES.get(self.network)
+        return own.stages if own else len(self.encoder_features)
 
     @property
-    def divisor(self) -> int:
-        """Height and width of an image must be divisible by this."""
-        return 1 if self.decoder == "max_unpool" else self.downsampling
+    def downsampling(self) -> int:
+        """Each side of an image is divided by this in the code."""
+        return int(self.stride**self.stages)
+
+    @property
+    def sides(self) -> str:
+        """In words: which sides of an image come back as they were."""
+        own = _SIZES.get(self.network, _Sizes(0))
+        if own.only:
+            return f"only {own.only} x {own.only} pixels can be returned to"
+        if own.rest:
+            unit = self.downsampling
+            return f"sides must be {own.rest} more than a multiple of {unit}, as {own.rest + unit}"
+        if self.decoder == "max_unpool":
+            return f"sides must be at least {self.downsampling}"
+        return f"sides must be divisible by {self.downsampling}"
+
+    def fitting(self, side: int) -> int | None:
+        """The least side, of ``side`` pixels or more, that comes back as it was (None: none)."""
+        own = _SIZES.get(self.network, _Sizes(0))
+        if own.only:
+            return own.only if side <= own.only else None
+        unit = self.downsampling
+        if self.decoder == "max_unpool":
+            return max(side, unit)
+        return max(-(-(side - own.rest) // unit), 1) * unit + own.rest

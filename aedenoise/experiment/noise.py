@@ -19,7 +19,9 @@ _KINDS = {
     "blocks": ("the share of squares", 1.0, False),
     "quantisation": ("the step between values", 1.0, False),
 }
-NOISES = tuple(_KINDS)
+# The network's input is then the clean image.
+NO_NOISE = "none"
+NOISES = (*_KINDS, NO_NOISE)
 # Kinds that add to the image, to which a mean can belong.
 _ADDITIVE = ("gaussian", "uniform")
 
@@ -37,7 +39,7 @@ class NoiseConfig:
 
     Attributes:
       kind: one of ``NOISES``; or several, one after another, some with levels of their own:
-        ``poisson+gaussian:0.05``.
+        ``poisson+gaussian:0.05``; or ``none``, whose level is 0.
       level: how strong; ``noise.py`` says what the level of each kind is.
       level_max: the level is drawn for each example, evenly from ``level`` to this (None: it is
         ``level``).
@@ -54,6 +56,11 @@ class NoiseConfig:
     fresh: bool = True
 
     def __post_init__(self) -> None:
+        if self.kind == NO_NOISE:
+            if self.mean or self.level_max is not None:
+                raise UsageError("noise none has neither a mean nor a range of levels")
+            object.__setattr__(self, "level", 0.0)
+            return
         parts = noise_parts(self.kind)
         for kind, own in parts:
             _check_level(kind, self.level if own is None else own)
@@ -81,7 +88,7 @@ class NoiseConfig:
     @property
     def label(self) -> str:
         """In short: ``gaussian 0.2 to 0.6``, without mean and clipping."""
-        if all(own is not None for _, own in noise_parts(self.kind)):
+        if all(own is not None for _, own in noise_parts(self.kind)):  # of no noise, too
             return self.kind
         level = f"{self.level:g}"
         if self.level_max is not None:
@@ -89,6 +96,8 @@ class NoiseConfig:
         return f"{self.kind} {level}"
 
     def __str__(self) -> str:
+        if self.kind == NO_NOISE:
+            return "no noise"
         kind, _, levels = self.label.partition(" ")
         words = [f"{kind} noise {levels}".rstrip()]
         words += [f"mean {self.mean:g}"] if self.mean else []
@@ -125,10 +134,10 @@ def noise_parts(kind: str) -> list[NoisePart]:
     Raises:
       UsageError: if one of them is unknown, or its level is no number.
     """
-    parts = []
-    for part in kind.split("+"):
+    parts: list[NoisePart] = []
+    for part in [] if kind == NO_NOISE else kind.split("+"):
         name, colon, level = part.partition(":")
-        if name not in NOISES:
+        if name not in _KINDS:
             raise UsageError(
                 f"unknown noise {name!r}; {nearest(name, NOISES)}; several are joined as "
                 "poisson+gaussian:0.05"

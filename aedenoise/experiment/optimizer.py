@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from aedenoise.checks import check_known
 from aedenoise.errors import UsageError
 
-SCHEDULES = ("cosine", "constant")
+SCHEDULES = ("cosine", "constant", "drop")
 
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizerConfig:
     """Adam. The rate rises linearly over ``warmup`` (a share of all steps), then follows
-    ``schedule``: a cosine to zero, or constant. Gradients longer than ``max_grad_norm`` are
-    shortened to it (None: never)."""
+    ``schedule``: a cosine to zero, constant, or a drop to a tenth in the last third. Gradients
+    longer than ``max_grad_norm`` are shortened to it (None: never)."""
 
     learning_rate: float = 8e-3
     schedule: str = "cosine"

@@ -31,7 +31,17 @@ _SELF_SUPERVISED = ("noise2noise", "noise2self", "sure")
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """Everything that decides the numbers of a run."""
+    """Everything that decides the numbers of a run.
+
+    Attributes:
+      name: only a label.
+      model, data, noise, optimizer: see there.
+      loss: one of ``LOSSES``.
+      batch_size: of all devices together.
+      epochs: passes over the training set.
+      clean_epochs: so many of these, the first, have no noise.
+      seed: of parameters, noise and the order of examples.
+    """
 
     name: str = ""
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -41,11 +51,19 @@ class Experiment:
     loss: str = "bce"
     batch_size: int = 64
     epochs: int = 5
+    clean_epochs: int = 0
     seed: int = 0
 
     def __post_init__(self) -> None:
         check_known("loss", self.loss, LOSSES)
         check_positive(epochs=self.epochs, batch_size=self.batch_size)
+        if not 0 <= self.clean_epochs < self.epochs:
+            raise UsageError(
+                f"clean_epochs are the first of all epochs: from 0 to {self.epochs - 1}, not "
+                f"{self.clean_epochs}"
+            )
+        if self.clean_epochs and self.loss in _SELF_SUPERVISED:
+            raise UsageError(f"{self.loss} sees no clean image, so there are no clean_epochs")
         if not 0 <= self.seed < 2**32:
             raise UsageError(f"seed must be from 0 to 2**32 - 1, not {self.seed}")
         if self.loss in _SELF_SUPERVISED and not self.noise.unbiased:
@@ -59,7 +77,9 @@ class Experiment:
     @property
     def label(self) -> str:
         """A name for folders and titles: the experiment's own, or ``decoder-dataset``."""
-        return self.name or f"{self.model.decoder}-{self.data.short_name}"
+        own = self.model.network != "stages"
+        network = self.model.network if own else self.model.decoder
+        return self.name or f"{network}-{self.data.short_name}"
 
 
 _PARTS: dict[str, type[Any]] = {

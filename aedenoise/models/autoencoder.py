@@ -19,6 +19,7 @@ from aedenoise.models.decoders import (
     UpsampleDecoder,
 )
 from aedenoise.models.encoders import Encoder
+from aedenoise.models.published import PUBLISHED
 
 
 class Autoencoder(nn.Module):
@@ -62,10 +63,18 @@ def build_autoencoder(
     config: ModelConfig, channels: int = 1, *, lowering: str = "auto"
 ) -> Autoencoder:
     """The autoencoder that ``config`` describes, for images of ``channels`` channels."""
-    remember = config.decoder == "max_unpool"
+    if config.network != "stages":
+        encoder, decoder = PUBLISHED[config.network]
+        common = {"channels": channels, "lowering": lowering, "precision": config.precision}
+        return Autoencoder(encoder=encoder(**common), decoder=decoder(**common))
     return Autoencoder(
         encoder=Encoder(
-            config.encoder_features, config.stride, lowering, config.precision, remember
+            config.encoder_features,
+            config.stride,
+            lowering,
+            config.precision,
+            remember=config.decoder == "max_unpool",
+            initializer=config.initializer,
         ),
         decoder=_DECODERS[config.decoder](
             config,
@@ -75,6 +84,7 @@ def build_autoencoder(
             stride=config.stride,
             lowering=lowering,
             precision=config.precision,
+            initializer=config.initializer,
         ),
         conditioned=config.condition == "noise_level",
     )

@@ -17,7 +17,7 @@ from jax import Array
 from aedenoise import ops
 from aedenoise.experiment import TAIL_SIDE
 from aedenoise.models.encoders import Remembered
-from aedenoise.models.initializers import he_normal, icnr
+from aedenoise.models.initializers import icnr, kernel_initializer
 from aedenoise.models.layers import Convolution
 
 
@@ -30,6 +30,7 @@ class _Decoder(nn.Module):
       kernel_size: side of the kernels, in pixels, but for the tail's 3.
       stride: factor of each enlargement.
       lowering, precision: see ``ops.convolutions`` and ``Convolution``.
+      initializer: ``he`` or ``glorot``, see ``ModelConfig``.
     """
 
     features: Sequence[int] = (32, 32)
@@ -38,6 +39,7 @@ class _Decoder(nn.Module):
     stride: int = 2
     lowering: str = "auto"
     precision: str = "float32"
+    initializer: str = "he"
 
     def _layer(
         self,
@@ -52,7 +54,7 @@ class _Decoder(nn.Module):
             features,
             side or self.kernel_size,
             operation,
-            kernel_init or he_normal(),
+            kernel_init or kernel_initializer(self.initializer),
             self.precision,
             name=name,
         )
@@ -158,8 +160,11 @@ class TransposeDecoder(_Decoder):
                 ops.conv_transpose, stride=self.stride, relu=not last, lowering=self.lowering
             )
             name = f"conv_transpose{stage}"
-            x = self._layer(features, enlarge, name, he_normal(self.stride))(x)
+            x = self._layer(features, enlarge, name, self._kernel_init())(x)
         return self._tail(x) if self.tail else x
+
+    def _kernel_init(self) -> initializers.Initializer:
+        return kernel_initializer(self.initializer, self.stride)
 
 
 class SubpixelDecoder(_Decoder):
@@ -179,7 +184,8 @@ class SubpixelDecoder(_Decoder):
     def __call__(self, code: Array) -> Array:
         x = code
         widths = self._widths(self.tail)
-        kernel_init = icnr(self.stride) if self.icnr else he_normal()
+        one = kernel_initializer(self.initializer)
+        kernel_init = icnr(one, self.stride) if self.icnr else one
         for stage, features in enumerate(widths):
             last = not self.tail and stage == len(widths) - 1
             operation = partial(self._conv, relu=not last)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ import numpy as np
 from jax import Array
 
 from aedenoise import ops
+from aedenoise.models.initializers import kernel_initializer
 from aedenoise.models.layers import Convolution
 
 
@@ -57,6 +58,7 @@ class Encoder(nn.Module):
       stride: side of the pooling windows; each stage divides height and width by it.
       lowering, precision: see ``ops.convolutions`` and ``Convolution``.
       remember: return ``Remembered``; then sides need not be divisible by the strides.
+      initializer: ``he`` or ``glorot``, see ``ModelConfig``.
     """
 
     features: Sequence[int] = (32, 32)
@@ -64,6 +66,7 @@ class Encoder(nn.Module):
     lowering: str = "auto"
     precision: str = "float32"
     remember: bool = False
+    initializer: str = "he"
 
     @nn.compact
     def __call__(self, image: Array) -> Array | Remembered:
@@ -72,21 +75,22 @@ class Encoder(nn.Module):
         operation = partial(ops.conv_pool_relu, window=self.stride, lowering=self.lowering)
         x = image
         for stage, features in enumerate(self.features):
-            layer = Convolution(
-                features, 3, operation, precision=self.precision, name=f"conv{stage}"
-            )
-            x = layer(x)
+            x = self._layer(features, operation, stage)(x)
         return x
 
     def _remembered(self, image: Array) -> Remembered:
         operation = partial(ops.conv, lowering=self.lowering)
         x, found = image, []
         for stage, features in enumerate(self.features):
-            layer = Convolution(
-                features, 3, operation, precision=self.precision, name=f"conv{stage}"
-            )
+            convolved = self._layer(features, operation, stage)(x)
             # ReLU and maximum commute.
-            pooled, places = ops.max_pool_places(layer(x), self.stride)
+            pooled, places = ops.max_pool_places(convolved, self.stride)
             x = jax.nn.relu(pooled)
             found.append(places)
         return Remembered(x, tuple(found))
+
+    def _layer(
+        self, features: int, operation: Callable[[Array, Array, Array], Array], stage: int
+    ) -> Convolution:
+        kernel_init = kernel_initializer(self.initializer)
+        return Convolution(features, 3, operation, kernel_init, self.precision, name=f"conv{stage}")

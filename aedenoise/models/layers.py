@@ -26,6 +26,7 @@ class Convolution(nn.Module):
       kernel_init: how the kernel begins.
       precision: ``float32``, ``tf32`` or ``bfloat16``; see ``ModelConfig``. Parameters are
         float32 under each.
+      bias_init: how the bias begins.
     """
 
     features: int
@@ -33,12 +34,13 @@ class Convolution(nn.Module):
     operation: Callable[[Array, Array, Array], Array]
     kernel_init: initializers.Initializer = he_normal()
     precision: str = "float32"
+    bias_init: initializers.Initializer = initializers.zeros_init()
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         shape = (self.kernel_size, self.kernel_size, x.shape[-1], self.features)
         kernel = self.param("kernel", self.kernel_init, shape)
-        bias = self.param("bias", initializers.zeros_init(), (self.features,))
+        bias = self.param("bias", self.bias_init, (self.features,))
         if self.precision == "bfloat16":
             x, kernel, bias = (array.astype(jnp.bfloat16) for array in (x, kernel, bias))
         # Without it, GPUs round the products of float32 arrays to tf32, and TPUs to bfloat16.

@@ -53,9 +53,10 @@ def results_table(results: Mapping[str, Mapping[str, float]]) -> str:
         cells = (f"{results[key][column]:>13{form}}" for column, _, form in _COLUMNS)
         lines.append(f"{title:<20}" + "".join(cells))
     gain = results["denoised"]["psnr"] - results["noisy"]["psnr"]
+    noisy = results["noisy"]["mse"] > 0.0
     lines.append(
         f"{results['dataset']['count']:,.0f} test images; "
-        f"{gain:+.2f} dB over the noisy input; "
+        f"{f'{gain:+.2f} dB over the noisy input' if noisy else 'no noise'}; "
         f"BCE floor {results['dataset']['bce_floor']:.4f}"
     )
     return "\n".join(lines)

@@ -106,6 +106,18 @@ def read_series(path: Path, name: str) -> tuple[list[int], list[float]]:
     return [step for step, _ in found], [value for _, value in found]
 
 
+def epoch_means(path: Path, name: str, steps_per_epoch: int) -> list[float]:
+    """The mean of one name in a ``metrics.jsonl`` over each epoch. A value is that of the steps
+    since the one before; every epoch ends with one."""
+    sums: dict[int, float] = {}
+    before = 0
+    for step, value in zip(*read_series(path, name), strict=True):
+        epoch = (step - 1) // steps_per_epoch
+        sums[epoch] = sums.get(epoch, 0.0) + value * (step - before)
+        before = step
+    return [total / steps_per_epoch for _, total in sorted(sums.items())]
+
+
 def _step_of(line: bytes) -> float:
     try:
         return float(json.loads(line)["step"])

@@ -6,16 +6,22 @@ import optax
 
 from aedenoise.experiment import OptimizerConfig
 
+# The share of all steps after which `drop` lowers the rate.
+_DROP_AFTER = 2 / 3
+
 
 def make_schedule(config: OptimizerConfig, total_steps: int) -> optax.Schedule:
-    """The learning rate as a function of the step: linear warm-up, then cosine or constant."""
+    """The learning rate as a function of the step: linear warm-up, then ``config.schedule``."""
     warmup_steps = min(round(config.warmup * total_steps), total_steps - 1)
     rest = total_steps - warmup_steps
-    after = (
-        optax.cosine_decay_schedule(config.learning_rate, rest)
-        if config.schedule == "cosine"
-        else optax.constant_schedule(config.learning_rate)
-    )
+    rate = config.learning_rate
+    after = {
+        "cosine": optax.cosine_decay_schedule(rate, rest),
+        "constant": optax.constant_schedule(rate),
+        "drop": optax.piecewise_constant_schedule(
+            rate, {round(total_steps * _DROP_AFTER) - warmup_steps: 0.1}
+        ),
+    }[config.schedule]
     if warmup_steps == 0:
         return after
     # The ramp starts one step up: a first step at rate zero would be wasted.

@@ -45,6 +45,9 @@ def train_step(
     """
     clean = scale(batch.image)
     noisy = corrupt_batch(task.corrupt, key, state.step, batch.index, clean)
+    if task.clean_steps:
+        shown = jnp.where(state.step < task.clean_steps, clean, noisy.image)
+        noisy = noisy._replace(image=shown)
     other_keys = example_keys(jax.random.fold_in(key, _OTHER), state.step, batch.index)
     examples = Examples(clean, noisy, other_keys, task.corrupt)
     weight = batch.mask.astype(jnp.float32)

@@ -36,7 +36,7 @@ class Task:
     """What is trained, as functions: fixed for a run, closed over by the transforms.
 
     ``objective`` is what training makes small; ``loss`` the nearest that compares with a clean
-    image.
+    image. Before step ``clean_steps`` the network is shown images without noise.
     """
 
     model: Autoencoder
@@ -45,6 +45,7 @@ class Task:
     loss: Loss
     optimizer: optax.GradientTransformation
     schedule: optax.Schedule
+    clean_steps: int = 0
 
 
 def create_state(task: Task, key: Array, image_shape: tuple[int, int, int]) -> TrainState:
@@ -80,6 +81,7 @@ def make_task(
         loss=loss_of(experiment.loss),
         optimizer=make_optimizer(experiment.optimizer, schedule),
         schedule=schedule,
+        clean_steps=total_steps * experiment.clean_epochs // experiment.epochs,
     )
 
 

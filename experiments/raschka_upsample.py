@@ -1,0 +1,23 @@
+"""Raschka 2017: does the autoencoder that upsamples reach a training BCE of 0.083, without noise?
+
+python -m aedenoise.main --experiment=raschka_upsample
+"""
+
+from aedenoise.experiment import DataConfig, Experiment, ModelConfig, NoiseConfig, OptimizerConfig
+
+# deeplearning-models, ae-conv-nneighbor (TensorFlow 1): Adam at 1e-3, batch 128, five epochs.
+EXPERIMENT = Experiment(
+    name="raschka_upsample",
+    model=ModelConfig(
+        decoder="upsample",
+        order="resize_conv",
+        encoder_features=(8, 4),
+        decoder_features=(8, 8),
+        initializer="glorot",
+    ),
+    data=DataConfig(dataset="mnist"),
+    noise=NoiseConfig(kind="none"),
+    optimizer=OptimizerConfig(learning_rate=1e-3, schedule="constant", warmup=0.0, b2=0.999),
+    batch_size=128,
+    epochs=5,
+)
