@@ -115,6 +115,10 @@ class TestLowerings:
         operation = partial(ops.conv_transpose, stride=shape[-1], relu=shape[0] > 2)
         assert_lowerings_agree(operation, *operands(*shape[:-1]))
 
+    def test_conv_transpose_without_padding(self, shape: tuple[int, ...]) -> None:
+        operation = partial(ops.conv_transpose, stride=shape[-1], padding="VALID")
+        assert_lowerings_agree(operation, *operands(*shape[:-1]))
+
     def test_upsample_conv(self, shape: tuple[int, ...]) -> None:
         operation = partial(ops.upsample_conv, factor=shape[-1], relu=shape[0] > 2)
         assert_lowerings_agree(operation, *operands(*shape[:-1]))

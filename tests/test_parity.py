@@ -6,6 +6,7 @@ The same layers are held against integers worked out by hand in ``test_models.py
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import Any
 
 import jax
@@ -75,6 +76,8 @@ def test_transposed_convolution_is_that_of_pytorch(
     height, width = 5 * stride, 6 * stride
     cut = whole[:, before : before + height, before : before + width]
     np.testing.assert_allclose(ours, cut, atol=ATOL)
+    valid = partial(ops.conv_transpose, stride=stride, padding="VALID", lowering=lowering)
+    np.testing.assert_allclose(valid(x, jnp.asarray(weights), bias), whole, atol=ATOL)
 
 
 @pytest.mark.parametrize(("kernel", "stride"), [(2, 2), (3, 2), (4, 2), (5, 2), (6, 2), (3, 3)])

@@ -282,3 +282,7 @@ def test_schedule_warms_up_and_falls() -> None:
     constant = OptimizerConfig(learning_rate=0.5, warmup=0.0, schedule="constant")
     assert {float(make_schedule(constant, 7)(step)) for step in range(7)} == {0.5}
     assert float(make_schedule(config, 1)(0)) == pytest.approx(1.0)
+    drop = make_schedule(OptimizerConfig(learning_rate=0.5, warmup=0.0, schedule="drop"), 150)
+    assert [float(drop(step)) for step in (0, 99, 100, 149)] == pytest.approx(
+        [0.5, 0.5, 0.05, 0.05]
+    )

@@ -13,7 +13,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 from flax.linen import initializers
-from jax import Array, lax
+from jax import Array
 
 from aedenoise import ops
 from aedenoise.models.initializers import glorot, torch_bias, torch_kernel
@@ -52,8 +52,10 @@ class _Layers(nn.Module):
     def _conv(self, stride: int = 1, *, relu: bool = False) -> _Operation:
         return partial(ops.conv, stride=stride, relu=relu, lowering=self.lowering)
 
-    def _conv_transpose(self, *, relu: bool = False) -> _Operation:
-        return partial(ops.conv_transpose, stride=2, relu=relu, lowering=self.lowering)
+    def _conv_transpose(self, *, relu: bool = False, padding: str = "SAME") -> _Operation:
+        return partial(
+            ops.conv_transpose, stride=2, padding=padding, relu=relu, lowering=self.lowering
+        )
 
 
 class Keras2018Encoder(_Layers):
@@ -134,14 +136,13 @@ class UdacityDecoder(_Layers):
             fan = side * side * features
             layer = self._layer(
                 features,
-                # A kernel of the stride's side needs no padding anyway.
-                self._conv_transpose() if side == 2 else _conv_transpose_valid,
+                self._conv_transpose(relu=True, padding="VALID"),
                 f"conv_transpose{stage}",
                 side=side,
                 kernel_init=torch_kernel(fan),
                 bias_init=torch_bias(fan),
             )
-            x = jax.nn.relu(layer(x))
+            x = layer(x)
         fan = 9 * x.shape[-1]
         output = self._layer(
             self.channels,
@@ -159,9 +160,3 @@ PUBLISHED: dict[str, tuple[type[Any], type[Any]]] = {
     "net_sure": (NetSureEncoder, NetSureDecoder),
     "udacity": (UdacityEncoder, UdacityDecoder),
 }
-
-
-def _conv_transpose_valid(x: Array, kernel: Array, bias: Array) -> Array:
-    """``[B, H, W, C] -> [B, 2 H + k - 2, 2 W + k - 2, O]``, stride 2, without padding."""
-    y = lax.conv_transpose(x, kernel, (2, 2), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC"))
-    return y + bias

@@ -60,19 +60,31 @@ def conv_pool_relu(x: Array, kernel: Array, bias: Array, *, window: int, lowerin
 
 
 def conv_transpose(
-    x: Array, kernel: Array, bias: Array, *, stride: int, relu: bool = False, lowering: str
+    x: Array,
+    kernel: Array,
+    bias: Array,
+    *,
+    stride: int,
+    padding: str = "SAME",
+    relu: bool = False,
+    lowering: str,
 ) -> Array:
-    """``SAME`` transposed convolution, then a ReLU if asked for:
-    ``[B, H, W, C] -> [B, s H, s W, O]``."""
+    """Transposed convolution, then a ReLU if asked for: ``[B, H, W, C] -> [B, s H, s W, O]`` with
+    padding ``SAME``; with ``VALID``, which keeps all that kernels reach, ``s H + max(k - s, 0)``
+    rows and as many columns more."""
 
     def plain(x: Array, kernel: Array, bias: Array) -> Array:
-        y = lax.conv_transpose(x, kernel, (stride, stride), "SAME", dimension_numbers=_NHWC)
+        y = lax.conv_transpose(x, kernel, (stride, stride), padding, dimension_numbers=_NHWC)
         return _relu_if(relu, y + _per_channel(bias))
 
     def fast(x: Array, kernel: Array, bias: Array) -> Array:
-        axis_rows, rows = phases.transposed_convolution(kernel.shape[0], stride)
-        axis_columns, columns = phases.transposed_convolution(kernel.shape[1], stride)
-        plan = PhaseConv(axis_rows, axis_columns, _enlarged(x, stride), relu)
+        axis_rows, rows = phases.transposed_convolution(kernel.shape[0], stride, padding)
+        axis_columns, columns = phases.transposed_convolution(kernel.shape[1], stride, padding)
+        height, width = _enlarged(x, stride)
+        if padding == "VALID":
+            height += max(kernel.shape[0] - stride, 0)
+            width += max(kernel.shape[1] - stride, 0)
+        plan = PhaseConv(axis_rows, axis_columns, (height, width), relu)
         return phase_conv(plan, x, kernel[rows][:, columns], bias)
 
     return _lower(lowering, fast, plain, x, kernel, bias)

@@ -84,11 +84,13 @@ def convolution(size: int, kernel: int, stride: int) -> tuple[Axis, int]:
     return Axis(stride, 1, (tuple(range(-before, kernel - before)),)), out
 
 
-def transposed_convolution(kernel: int, stride: int) -> tuple[Axis, np.ndarray]:
-    """A transposed convolution with ``SAME`` padding (as ``jax.lax.conv_transpose`` defines
-    it), and for each tap (int64 ``[U]``) its kernel row. The output is ``stride`` times as
-    large."""
-    before = kernel - 1 if stride > kernel - 1 else -(-(kernel + stride - 2) // 2)
+def transposed_convolution(
+    kernel: int, stride: int, padding: str = "SAME"
+) -> tuple[Axis, np.ndarray]:
+    """A transposed convolution (``padding`` as ``jax.lax.conv_transpose`` defines it), and for
+    each tap (int64 ``[U]``) its kernel row."""
+    whole = padding == "VALID" or stride > kernel - 1
+    before = kernel - 1 if whole else -(-(kernel + stride - 2) // 2)
     shifts, rows = [], []
     for phase in range(stride):
         # Over the input spread out with zeros, kernel row r of output place n meets place

@@ -1,0 +1,229 @@
+"""The published figures beside those measured here.
+
+python -m experiments.published --runs=runs/udacity,runs/udacity-seed1    # adds finished runs
+python -m experiments.published                                           # writes the table anew
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from aedenoise.files import write_atomically
+from aedenoise.reporting.metrics_log import epoch_means, read_series
+from aedenoise.workdir import Workdir
+
+RESULTS = Path(__file__).parent / "results"
+CURVES = RESULTS / "published.csv"
+TABLE = RESULTS / "published.md"
+_HEADER = "experiment,seed,epochs,epoch,value"
+
+
+@dataclass(frozen=True)
+class Published:
+    """What somebody published of a training run.
+
+    Attributes:
+      source: who.
+      quantity: what, in words.
+      name: of the same in ``metrics.jsonl``.
+      points: published values by epoch.
+      digits: behind the point.
+    """
+
+    source: str
+    quantity: str
+    name: str
+    points: Mapping[int, float]
+    digits: int = 4
+
+    @property
+    def decibels(self) -> bool:
+        """Whether values are squared errors, which are shown in dB too."""
+        return "MSE" in self.quantity and "PSNR" not in self.quantity
+
+
+# Of an image; the notebook prints that of a batch of 20.
+_UDACITY = (
+    0.977538, 0.690527, 0.640184, 0.613912, 0.595001, 0.582570, 0.572466, 0.564127, 0.556832,
+    0.549967, 0.544791, 0.541313, 0.537340, 0.534824, 0.531550, 0.529537, 0.527350, 0.525628,
+    0.523231, 0.522199,
+)  # fmt: skip
+PUBLISHED = {
+    "keras_io": Published(
+        "keras.io, 2021", "test BCE", "eval/bce", {51: 0.0922, 60: 0.0868, 100: 0.0843, 150: 0.0839}
+    ),
+    "keras_2018": Published(
+        "Keras example, 2018 (PR 9058)", "test MSE", "eval/mse", {40: 0.015491}, 5
+    ),
+    "udacity": Published(
+        "Udacity, 2018",
+        "training MSE",
+        "train/loss",
+        {epoch: loss / 20 for epoch, loss in enumerate(_UDACITY, start=1)},
+        5,
+    ),
+    "raschka_upsample": Published(
+        "Raschka, 2017",
+        "training BCE",
+        "train/loss",
+        dict(enumerate((0.181, 0.093, 0.087, 0.084, 0.083), start=1)),
+    ),
+    "raschka_transpose": Published(
+        "Raschka, 2017",
+        "training BCE",
+        "train/loss",
+        dict(enumerate((0.232, 0.093, 0.088, 0.086, 0.084), start=1)),
+    ),
+    "net_sure_mse": Published(
+        "Net-SURE, NeurIPS 2018",
+        "PSNR of mean MSE, dB",
+        "eval/psnr_of_mean_mse",
+        {150: 25.36},
+        2,
+    ),
+    "net_sure_sure": Published(
+        "Net-SURE, NeurIPS 2018",
+        "PSNR of mean MSE, dB",
+        "eval/psnr_of_mean_mse",
+        {150: 25.36},
+        2,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """The curve of one seed: values by epoch, of a run of ``epochs`` epochs."""
+
+    experiment: str
+    seed: int
+    epochs: int
+    values: Mapping[int, float]
+
+
+def read_run(folder: Path) -> Run:
+    """The curve of a finished run of a published experiment."""
+    workdir = Workdir(folder)
+    experiment = workdir.read_experiment()
+    name = PUBLISHED[experiment.name].name
+    per_epoch = workdir.read_config()["total_steps"] // experiment.epochs
+    if name == "train/loss":
+        values = dict(enumerate(epoch_means(workdir.metrics, name, per_epoch), start=1))
+    else:
+        steps, found = read_series(workdir.metrics, name)
+        values = {step // per_epoch: value for step, value in zip(steps, found, strict=True)}
+    return Run(experiment.name, experiment.seed, experiment.epochs, values)
+
+
+def read_curves() -> list[Run]:
+    """What is committed."""
+    lines = CURVES.read_text(encoding="utf-8").splitlines()[1:] if CURVES.exists() else []
+    found: dict[tuple[str, int, int], dict[int, float]] = {}
+    for line in lines:
+        experiment, seed, epochs, epoch, value = line.split(",")
+        found.setdefault((experiment, int(seed), int(epochs)), {})[int(epoch)] = float(value)
+    return [Run(*run, values) for run, values in found.items()]
+
+
+def to_csv(runs: Sequence[Run]) -> str:
+    """The inverse of ``read_curves``."""
+    order = list(PUBLISHED)
+    lines = [
+        f"{run.experiment},{run.seed},{run.epochs},{epoch},{value:.6g}"
+        for run in sorted(runs, key=lambda run: (order.index(run.experiment), run.seed))
+        for epoch, value in sorted(run.values.items())
+    ]
+    return "\n".join([_HEADER, *lines]) + "\n"
+
+
+def sentence(name: str, runs: Sequence[Run]) -> str:
+    """What the header of an experiment says: ``Published 0.0840, here 0.0836 ± 0.0002 (5 seeds)``;
+    of runs that were not whole, at the last published epoch that they reached."""
+    published = PUBLISHED[name]
+    epoch = _compared(published, runs)
+    form = f".{published.digits}f"
+    text = f"{published.quantity.split(', ')[0]}: published {published.points[epoch]:{form}}"
+    if published.decibels:
+        text += f" ({_decibels(published.points[epoch]):.2f} dB)"
+    text += f", here {_spread(_at(runs, epoch), form)}"
+    if published.decibels:
+        text += f" ({_decibels(statistics.mean(_at(runs, epoch))):.2f} dB)"
+    text += f" ({len(runs)} seed{'s' if len(runs) > 1 else ''})"
+    last = max(published.points)
+    return text if epoch == last else f"{text}, after {epoch} of {last} epochs"
+
+
+def table(runs: Sequence[Run]) -> str:
+    """The whole page."""
+    parts = [_INTRODUCTION, "| experiment | by | |", "| --- | --- | --- |"]
+    own = {name: [run for run in runs if run.experiment == name] for name in PUBLISHED}
+    parts += [
+        f"| [`{name}`](../{name}.py) | {PUBLISHED[name].source} | {sentence(name, found)} |"
+        for name, found in own.items()
+        if found
+    ]
+    for name, found in own.items():
+        reached = [
+            epoch
+            for epoch in PUBLISHED[name].points
+            if found and all(epoch in run.values for run in found)
+        ]
+        if len(reached) > 1:
+            form = f".{PUBLISHED[name].digits}f"
+            parts += ["", f"`{name}`, {PUBLISHED[name].quantity} by epoch:", ""]
+            parts += ["| epoch | published | here |", "| --- | --- | --- |"]
+            parts += [
+                f"| {epoch} | {PUBLISHED[name].points[epoch]:{form}} "
+                f"| {_spread(_at(found, epoch), form)} |"
+                for epoch in reached
+            ]
+    return "\n".join(parts) + "\n"
+
+
+_INTRODUCTION = """# Published figures
+
+Written by `python -m experiments.published` from [published.csv](published.csv). Networks, noise,
+initialisation and recipe are the published ones; ± is the standard deviation over seeds.
+"""
+
+
+def _compared(published: Published, runs: Sequence[Run]) -> int:
+    return max(epoch for epoch in published.points if all(epoch in run.values for run in runs))
+
+
+def _at(runs: Sequence[Run], epoch: int) -> list[float]:
+    return [run.values[epoch] for run in runs]
+
+
+def _spread(values: Sequence[float], form: str) -> str:
+    mean = f"{statistics.mean(values):{form}}"
+    return mean if len(values) < 2 else f"{mean} ± {statistics.stdev(values):{form}}"
+
+
+def _decibels(mse: float) -> float:
+    return -10.0 * math.log10(mse)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", default="", help="workdirs of finished runs, as A,B")
+    given = parser.parse_args()
+    new = [read_run(Path(folder)) for folder in given.runs.split(",") if folder]
+    replaced = {(run.experiment, run.seed) for run in new}
+    kept = [run for run in read_curves() if (run.experiment, run.seed) not in replaced]
+    write_atomically(CURVES, to_csv([*kept, *new]).encode())
+    runs = read_curves()
+    write_atomically(TABLE, table(runs).encode())
+    for name in PUBLISHED:
+        own = [run for run in runs if run.experiment == name]
+        if own:
+            print(f"{name}: {sentence(name, own)}")
+
+
+if __name__ == "__main__":
+    main()
