@@ -42,9 +42,9 @@ class Published:
     digits: int = 4
 
     @property
-    def decibels(self) -> bool:
+    def squared(self) -> bool:
         """Whether values are squared errors, which are shown in dB too."""
-        return "MSE" in self.quantity and "PSNR" not in self.quantity
+        return self.quantity.endswith(" MSE")
 
 
 # The first epoch of either stage is left out: Keras counts it as a running mean.
@@ -89,14 +89,14 @@ PUBLISHED = {
     ),
     "net_sure_mse": Published(
         "Net-SURE, NeurIPS 2018",
-        "PSNR of mean MSE, dB",
+        "PSNR (dB, of the mean error)",
         "eval/psnr_of_mean_mse",
         {150: 25.36},
         2,
     ),
     "net_sure_sure": Published(
         "Net-SURE, NeurIPS 2018",
-        "PSNR of mean MSE, dB",
+        "PSNR (dB, of the mean error)",
         "eval/psnr_of_mean_mse",
         {150: 25.36},
         2,
@@ -150,20 +150,22 @@ def to_csv(runs: Sequence[Run]) -> str:
 
 
 def sentence(name: str, runs: Sequence[Run]) -> str:
-    """What the header of an experiment says: ``Published 0.0840, here 0.0836 ± 0.0002 (5 seeds)``;
-    of runs that were not whole, at the last published epoch that they reached."""
+    """What the header of an experiment says: ``training BCE: published 0.0840, here 0.0836 ± 0.0002
+    (5 seeds)``; of runs that were not whole, at the last published epoch that they reached."""
     published = PUBLISHED[name]
-    epoch = _compared(published, runs)
-    form = f".{published.digits}f"
-    text = f"{published.quantity.split(', ')[0]}: published {published.points[epoch]:{form}}"
-    if published.decibels:
-        text += f" ({_decibels(published.points[epoch]):.2f} dB)"
-    text += f", here {_spread(_at(runs, epoch), form)}"
-    if published.decibels:
-        text += f" ({_decibels(statistics.mean(_at(runs, epoch))):.2f} dB)"
-    text += f" ({len(runs)} seed{'s' if len(runs) > 1 else ''})"
     last = max(published.points)
-    return text if epoch == last else f"{text}, after {epoch} of {last} epochs"
+    done = min(max(run.values) for run in runs)
+    epoch = max((e for e in published.points if e <= done), default=last)
+    said = [
+        f"{published.quantity}: published {_value(published, [published.points[epoch]])}",
+        f"here {_value(published, _at(runs, min(epoch, done)))}",
+    ]
+    if done < epoch:  # no published value to compare with
+        said[0] += f" after {epoch} epochs"
+        said[1] += f" after {done}"
+    elif epoch < last:
+        said[0] += f" after {epoch} of {last} epochs"
+    return f"{', '.join(said)} ({len(runs)} seed{'s' if len(runs) > 1 else ''})"
 
 
 def table(runs: Sequence[Run]) -> str:
@@ -200,10 +202,6 @@ initialisation and recipe are the published ones; ± is the standard deviation o
 """
 
 
-def _compared(published: Published, runs: Sequence[Run]) -> int:
-    return max(epoch for epoch in published.points if all(epoch in run.values for run in runs))
-
-
 def _at(runs: Sequence[Run], epoch: int) -> list[float]:
     return [run.values[epoch] for run in runs]
 
@@ -213,8 +211,12 @@ def _spread(values: Sequence[float], form: str) -> str:
     return mean if len(values) < 2 else f"{mean} ± {statistics.stdev(values):{form}}"
 
 
-def _decibels(mse: float) -> float:
-    return -10.0 * math.log10(mse)
+def _value(published: Published, values: Sequence[float]) -> str:
+    """A value, or mean and deviation of several; squared errors in dB too."""
+    text = _spread(values, f".{published.digits}f")
+    if published.squared:
+        text += f" ({-10.0 * math.log10(statistics.mean(values)):.2f} dB)"
+    return text
 
 
 def main() -> None:
