@@ -163,12 +163,11 @@ def correctly_classified(classifier: TrainedClassifier, dataset: Dataset) -> int
 def _train(
     model: Classifier, dataset: Dataset, shape: tuple[int, int, int]
 ) -> tuple[Params, int, float]:
-    count = jax.device_count()
-    size = -(-BATCH // count) * count
-    executor = make_executor("jit", size)
+    # So small a network is not worth spreading, and on one device it is the same everywhere.
+    executor = make_executor("jit", devices=jax.local_devices()[:1])
     images = dataset.train.images
     split = executor.place(images) if isinstance(images, np.ndarray) else None
-    batches = TrainBatches(images, batch_size=size, seed=SEED, resident=split is not None)
+    batches = TrainBatches(images, batch_size=BATCH, seed=SEED, resident=split is not None)
     steps = min(STEPS, EPOCHS * batches.steps_per_epoch)
     labels = jnp.asarray(dataset.train.labels.astype(np.int32))
     task = make_classifier_task(model, labels, steps)

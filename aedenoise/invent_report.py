@@ -107,8 +107,9 @@ def _difference(first: Outcome, second: Outcome) -> dict[str, Any]:
 def sentences(found: Mapping[str, Any]) -> list[str]:
     """How good each classifier is, in a line each."""
     return [
-        f"classifier of {name}: {each['accuracy']:.2%} of {each['tested']:,} test images right "
-        f"[{each['interval'][0]:.2%}, {each['interval'][1]:.2%}], {each['steps']:,} steps"
+        f"classifier of {name}: {100 * each['accuracy']:.2f} % of {each['tested']:,} test images "
+        f"right [{100 * each['interval'][0]:.2f}, {100 * each['interval'][1]:.2f}], "
+        f"{each['steps']:,} steps"
         for name, each in found["classifiers"].items()
     ]
 
@@ -154,7 +155,7 @@ def changes_table(found: Mapping[str, Any]) -> str:
     ]
     lines.append(
         f"changed: of the images that are right when clean; confident: to a class of more than "
-        f"{found['confident_above']:.0%}"
+        f"{100 * found['confident_above']:.0f} %"
     )
     return "\n".join(lines)
 
