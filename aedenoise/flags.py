@@ -214,11 +214,11 @@ def help_text(mode: str = "train") -> str:
     lines.append("Of single modes (--mode=MODE --help says more):")
     for name, group in _OWN.items():
         lines += _named(group, f"{name}: ")
-    lines.append(f"  invent: {' '.join(f'--{name}' for name in _INVENT)}")
     return "\n".join(lines)
 
 
 _OWN = {"compare": _COMPARE, "robustness": _MAP, "denoise": _PICTURES, "report": _PAGE}
+# Of other modes' flags those that --mode=invent takes too.
 _INVENT = ("decoders", "noise_levels", "runs")
 
 

@@ -16,7 +16,8 @@ from aedenoise.data.reading import Dataset
 from aedenoise.errors import CheckpointError, DataError, UsageError
 from aedenoise.evaluation.denoiser import load_denoiser
 from aedenoise.experiment import Experiment, NoiseConfig
-from aedenoise.invent_report import NOISY, Outcome, changes_table, found_record
+from aedenoise.files import write_atomically
+from aedenoise.invent_report import NOISY, Outcome, changes_table, found_record, markdown
 from aedenoise.modes import train
 from aedenoise.observer import say
 from aedenoise.options import RunOptions
@@ -95,7 +96,7 @@ def invent(
     networks: Sequence[Network], options: RunOptions, signals: StopSignals
 ) -> dict[str, Any] | None:
     """Trains what is not trained yet, tests all networks, and writes ``invented.json``,
-    ``invented.png`` and ``shares.png`` into ``options.workdir``.
+    ``invented.md``, ``invented.png`` and ``shares.png`` into ``options.workdir``.
 
     Returns:
       What is also written to ``invented.json``; None if a signal stopped it: the same call goes on.
@@ -122,10 +123,11 @@ def invent(
         "environment": environment(),
     }
     write_json(options.workdir / "invented.json", found)
+    write_atomically(options.workdir / "invented.md", markdown(found).encode())
     say(changes_table(found))
     gallery_figure(options.workdir / "invented.png", examples)
     shares_figure(options.workdir / "shares.png", found)
-    say(f"invented.json, the gallery invented.png and shares.png are in {options.workdir}")
+    say(f"the table, the gallery invented.png and shares.png are in {options.workdir}")
     return found
 
 
