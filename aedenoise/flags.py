@@ -55,6 +55,7 @@ MODES = (
     "artifacts",
     "compare",
     "robustness",
+    "invent",
     "report",
     "doctor",
 )
@@ -196,7 +197,7 @@ _flag(_PICTURES, "string", "input", None, "an image, a folder of them, or -")
 _flag(_PICTURES, "string", "output", None, "file, folder or - (default NAME-denoised beside it)")
 _flag(_PICTURES, "string", "invert", "auto", f"{_options(INVERSIONS)}: of dark on light")
 _flag(_PICTURES, "bool", "before_after", False, "also write both side by side")
-_flag(_PAGE, "list", "runs", None, "finished runs to show side by side on one page, as A,B")
+_flag(_PAGE, "list", "runs", None, "finished runs, as A,B: on one page (report), tested (invent)")
 _flag(_FINE, "string", "wandb", "", "also log to this project of Weights & Biases")
 _flag(_RUN, "bool", "debug", False, "show the traceback of an error")
 
@@ -208,6 +209,10 @@ def help_text(mode: str = "train") -> str:
     if mode in _OWN:
         lines.append(f"Flags of --mode={mode}:")
         return "\n".join([*lines, *_explained(_OWN[mode])])
+    if mode == "invent":
+        lines.append("Flags of --mode=invent, beside those of an experiment:")
+        shown = [flag for flag in _FLAGS if flag.name in _INVENT]
+        return "\n".join([*lines, *(line for flag in shown for line in _help_lines(flag))])
     lines += ["The experiment:", *_explained(_EXPERIMENT), "The run:", *_explained(_RUN)]
     lines += ["For finer control (the README's table says what they mean):", *_named(_FINE, "")]
     lines += ["Several processes (docs/running.md says more):", *_named(_HOSTS, "")]
@@ -218,6 +223,8 @@ def help_text(mode: str = "train") -> str:
 
 
 _OWN = {"compare": _COMPARE, "robustness": _MAP, "denoise": _PICTURES, "report": _PAGE}
+# Of other modes' flags those that --mode=invent takes too.
+_INVENT = ("decoders", "noise_levels", "runs")
 
 
 def _explained(group: str) -> list[str]:
@@ -258,11 +265,13 @@ _MODES_OF = {
     _PICTURES: ("denoise",),
     _MAP: ("robustness",),
     "output": ("denoise", "report"),
-    _PAGE: ("report",),
+    _PAGE: ("report", "invent"),
+    "decoders": ("compare", "invent"),
+    "noise_levels": ("compare", "invent"),
     _HOSTS: ("train", "eval"),
     "checkpoint": ("eval", "denoise"),
     "checkpoint_dir": ("train", "eval"),
-    "preempt_exit_code": ("train", "compare", "robustness"),
+    "preempt_exit_code": ("train", "compare", "robustness", "invent"),
     "baselines": ("train", "eval"),
     "wandb": ("train", "robustness"),
 }
@@ -327,12 +336,7 @@ def denoise_options() -> DenoiseOptions:
     Raises:
       UsageError: if there is no ``--input``, or a flag of the experiment other than a level.
     """
-    given = [flag for flag in _FLAGS if flag.field and FLAGS[flag.name].value is not None]
-    for flag in given:
-        if flag.name != "noise_level":
-            raise UsageError(
-                f"--{flag.name} is for training; --mode=denoise takes a trained network"
-            )
+    refuse_training("--mode=denoise takes a trained network", "noise_level")
     if not FLAGS.input:
         raise UsageError("--mode=denoise needs --input, an image or a folder of them")
     level, most = _levels(FLAGS.noise_level) if FLAGS.noise_level else (None, None)
@@ -346,6 +350,13 @@ def denoise_options() -> DenoiseOptions:
         before_after=FLAGS.before_after,
         overwrite=FLAGS.overwrite,
     )
+
+
+def refuse_training(why: str, *but: str) -> None:
+    """Refuses the flags of an experiment, but for some."""
+    for flag in _FLAGS:
+        if flag.field and flag.name not in but and FLAGS[flag.name].value is not None:
+            raise UsageError(f"--{flag.name} is for training; {why}")
 
 
 def workdir() -> Path | None:
@@ -413,15 +424,20 @@ def with_grid(study: Study) -> Study:
         ("match", "matches", str),
         ("steps", "steps", int),
     ):
-        given = FLAGS[flag].value
-        if given is not None:
-            try:
-                values[field] = tuple(convert(value.strip()) for value in given)
-            except ValueError:
-                raise UsageError(f"--{flag} takes numbers, not {','.join(given)}") from None
+        if FLAGS[flag].value is not None:
+            values[field] = listed(flag, convert)
     if FLAGS.seeds is not None:
         values["seeds"] = FLAGS.seeds
     return dataclasses.replace(study, **values)
+
+
+def listed(flag: str, convert: Callable[[str], Any]) -> tuple[Any, ...]:
+    """What a flag lists, each by ``convert``; nothing where it was not given."""
+    given = FLAGS[flag].value or ()
+    try:
+        return tuple(convert(value.strip()) for value in given)
+    except ValueError:
+        raise UsageError(f"--{flag} takes numbers, not {','.join(given)}") from None
 
 
 def part_of(text: str) -> tuple[int, int]:

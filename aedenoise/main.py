@@ -51,6 +51,8 @@ def _run(argv: Sequence[str], signals: StopSignals) -> int:
         return _compare(signals)
     if FLAGS.mode == "robustness":
         return _robustness(signals)
+    if FLAGS.mode == "invent":
+        return _invent(signals)
     modes = {
         "eval": _evaluate,
         "denoise": _denoise,
@@ -64,7 +66,7 @@ def _run(argv: Sequence[str], signals: StopSignals) -> int:
 
 def _stopped(stopped: Stopped) -> int:
     """After a signal that came while there was nothing to save."""
-    if FLAGS.mode not in ("train", "compare", "robustness"):
+    if FLAGS.mode not in ("train", "compare", "robustness", "invent"):
         return report(stopped, debug=FLAGS.debug)
     from aedenoise.reporting.console import say
 
@@ -212,6 +214,41 @@ def _robustness(signals: StopSignals) -> int:
     from aedenoise.robustness import RobustnessPlan, robustness
 
     found = robustness(RobustnessPlan(base, train, test), options, signals)
+    return flags.preempt_exit_code() if found is None else 0
+
+
+def _invent(signals: StopSignals) -> int:
+    from aedenoise.study.design import model_of
+
+    levels = flags.listed("noise_levels", float)
+    runs = [Path(run).expanduser() for run in flags.listed("runs", str)]
+    decoders = flags.listed("decoders", str) or ("upsample", "transpose:k3")
+    base = _named_experiment()
+    if runs:
+        flags.refuse_training(
+            "--runs are trained already; --noise_levels says what they are tested on"
+        )
+        if FLAGS.decoders is not None or FLAGS.experiment is not None:
+            raise UsageError("--runs are trained already: give no --decoders and no --experiment")
+    else:
+        for flag in ("decoder", "order", "tail", "icnr"):
+            if FLAGS[flag].value is not None:
+                instead = flags.PER_DECODER[flag]
+                raise UsageError(f"--mode=invent does not take --{flag}; use {instead}")
+        base = replace(base, flags.overrides())
+        for decoder in decoders:
+            model_of(decoder, base.model)
+    name = "runs" if runs else base.data.short_name
+    options = flags.run_options(Path("runs") / f"invent-{name}")
+    _quiet_libraries()
+    from aedenoise.invent import invent, networks_of_decoders, networks_of_runs
+
+    networks = (
+        networks_of_runs(runs, levels)
+        if runs
+        else networks_of_decoders(base, decoders, levels, options.workdir)
+    )
+    found = invent(networks, options, signals)
     return flags.preempt_exit_code() if found is None else 0
 
 

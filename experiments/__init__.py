@@ -6,6 +6,7 @@ NAMES = (
     "upsample_vs_transpose",
     "decoder_budget",
     "mnist_quality",
+    "does_it_invent",
     "likeness",
     "pretrained",
     "keras_blog",

@@ -55,6 +55,26 @@ ROOMS = {
     },
     "robustness": GROUND
     | {"bench", "evaluation", "modes", "observer", "reporting", "training", "workdir"},
+    "classify": GROUND | {"data", "evaluation", "models", "training"},
+    "verdicts": GROUND | {"bench", "classify", "data", "evaluation", "metrics", "training"},
+    "invent_report": GROUND | {"classify", "evaluation", "study"},
+    "invent": GROUND
+    | {
+        "bench",
+        "classify",
+        "data",
+        "evaluation",
+        "invent_report",
+        "modes",
+        "observer",
+        "records",
+        "reporting",
+        "runtime",
+        "study",
+        "training",
+        "verdicts",
+        "workdir",
+    },
     "pages": GROUND | {"reporting", "workdir"},
     "yardsticks": GROUND | {"bench", "data", "evaluation", "metrics", "noise", "training"},
     "run_report": GROUND | {"bench", "evaluation", "reporting", "training", "workdir"},
@@ -86,6 +106,7 @@ ROOMS = {
         "flags",
         "gallery",
         "evaluation",
+        "invent",
         "modes",
         "named",
         "pages",
@@ -111,7 +132,11 @@ HOMES = {
         "data/user_files.py",
     },
     "fontTools": {"data/glyphs/fonts.py"},
-    "matplotlib": {"reporting/figures.py", "reporting/study_figures.py"},
+    "matplotlib": {
+        "reporting/change_figures.py",
+        "reporting/figures.py",
+        "reporting/study_figures.py",
+    },
     "tensorboardX": {"reporting/metrics_log.py"},
     "tqdm": {
         "reporting/console.py",
@@ -122,7 +147,12 @@ HOMES = {
     },
     "scipy": {"evaluation/baselines.py", "study/statistics.py"},
     "skimage": {"evaluation/baselines.py"},
-    "optax": {"training/optimizer.py", "training/step.py", "training/task.py"},
+    "optax": {
+        "training/classification.py",
+        "training/optimizer.py",
+        "training/step.py",
+        "training/task.py",
+    },
 }
 
 

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-
 from aedenoise.errors import CheckpointError
 from aedenoise.evaluation.denoiser import Denoiser
+from aedenoise.evaluation.packing import packed, unpacked
 from aedenoise.experiment import from_dict, to_dict
 from aedenoise.files import write_atomically
 from aedenoise.models import build_autoencoder
@@ -40,18 +36,10 @@ def load_pretrained() -> Denoiser:
         ) from error
     if record["format"] != FORMAT or hashlib.sha256(content).hexdigest() != record["sha256"]:
         raise CheckpointError("the network in this installation is damaged; reinstall the package")
-    params: dict[str, Any] = {}
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        for path in arrays.files:
-            *parts, leaf = path.split("/")
-            place = params
-            for part in parts:
-                place = place.setdefault(part, {})
-            place[leaf] = jnp.asarray(arrays[path])
     experiment = from_dict(record["experiment"])
     return Denoiser(
         build_autoencoder(experiment.model, record["channels"]),
-        params,
+        unpacked(content),
         experiment=experiment,
         channels=record["channels"],
         step=record["step"],
@@ -67,19 +55,14 @@ def pretrained_record() -> dict[str, Any]:
 
 def pack(denoiser: Denoiser, folder: Path, facts: Mapping[str, Any]) -> None:
     """Writes ``pretrained.npz`` and ``pretrained.json``; ``facts`` are data and scores."""
-    leaves = jax.tree_util.tree_leaves_with_path(denoiser.params)
-    arrays: dict[str, Any] = {
-        "/".join(str(key.key) for key in path): np.asarray(leaf) for path, leaf in leaves
-    }
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
+    content = packed(denoiser.params)
     record = {
         "format": FORMAT,
-        "sha256": hashlib.sha256(buffer.getvalue()).hexdigest(),
+        "sha256": hashlib.sha256(content).hexdigest(),
         "experiment": to_dict(denoiser.experiment),
         "channels": denoiser.channels,
         "step": denoiser.step,
         **facts,
     }
-    write_atomically(folder / f"{_NAME}.npz", buffer.getvalue())
+    write_atomically(folder / f"{_NAME}.npz", content)
     write_atomically(folder / f"{_NAME}.json", (json.dumps(record, indent=1) + "\n").encode())

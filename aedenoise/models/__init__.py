@@ -1,6 +1,7 @@
-"""Flax linen modules: encoders, decoders, and the autoencoder that composes them."""
+"""Flax linen modules: encoders, decoders, the autoencoder that composes them, a classifier."""
 
 from aedenoise.models.autoencoder import Autoencoder, build_autoencoder, to_image
+from aedenoise.models.classifier import Classifier, build_classifier
 from aedenoise.models.decoders import (
     AdditiveDecoder,
     MaxUnpoolDecoder,
@@ -13,6 +14,7 @@ from aedenoise.models.encoders import Encoder, Remembered, constant_code
 __all__ = [
     "AdditiveDecoder",
     "Autoencoder",
+    "Classifier",
     "Encoder",
     "MaxUnpoolDecoder",
     "Remembered",
@@ -20,6 +22,7 @@ __all__ = [
     "TransposeDecoder",
     "UpsampleDecoder",
     "build_autoencoder",
+    "build_classifier",
     "constant_code",
     "to_image",
 ]

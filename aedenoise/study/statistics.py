@@ -104,3 +104,54 @@ def _bootstrap(values: Sequence[float], level: float) -> Any:
         method="percentile",
         rng=np.random.default_rng(_RESAMPLING_SEED),
     )
+
+
+@dataclass(frozen=True)
+class PairedShares:
+    """How two shares of the same things differ.
+
+    Attributes:
+      only_first, only_second: things that count in the one share alone.
+      difference: the second share minus the first.
+      low, high: its 95 % interval.
+      p: of McNemar's exact test that neither occurs more often.
+    """
+
+    only_first: int
+    only_second: int
+    difference: float
+    low: float
+    high: float
+    p: float
+
+
+def paired_shares(first: np.ndarray, second: np.ndarray) -> PairedShares:
+    """Compares bool ``[N]`` with bool ``[N]``, thing by thing, ``N`` at least 1.
+
+    The interval is the percentile bootstrap's (Efron 1979): a resample of the pairs is one draw of
+    how many fall in the one alone, in the other alone, and elsewhere. The test is McNemar's
+    (1947), exact: by the binomial distribution of the pairs that differ.
+    """
+    count = len(first)
+    only_first, only_second = int(np.sum(first & ~second)), int(np.sum(second & ~first))
+    differing = only_first + only_second
+    shares = np.array([only_first, only_second, count - differing]) / count
+    draws = np.random.default_rng(_RESAMPLING_SEED).multinomial(count, shares, _RESAMPLES)
+    low, high = np.percentile(
+        (draws[:, 1] - draws[:, 0]) / count, [50 * (1 - LEVEL), 50 * (1 + LEVEL)]
+    )
+    p = float(stats.binomtest(only_first, differing).pvalue) if differing else 1.0
+    return PairedShares(
+        only_first,
+        only_second,
+        (only_second - only_first) / count,
+        float(low),
+        float(high),
+        p,
+    )
+
+
+def wilson_interval(count: int, of: int) -> tuple[float, float]:
+    """The 95 % interval of the share ``count / of`` (Wilson 1927); ``of`` is at least 1."""
+    interval = stats.binomtest(count, of).proportion_ci(LEVEL, method="wilson")
+    return float(interval.low), float(interval.high)

@@ -1,0 +1,234 @@
+"""A classifier of a dataset's images, trained once and kept in the user's cache folder.
+
+It judges what denoisers make of an image; so its own accuracy stands beside whatever it says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import zipfile
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from aedenoise.data.batches import TrainBatches, eval_batches
+from aedenoise.data.reading import Dataset
+from aedenoise.errors import DataError, DivergedError
+from aedenoise.evaluation.packing import packed, unpacked
+from aedenoise.files import cache_folder, write_atomically
+from aedenoise.models import Classifier, build_classifier
+from aedenoise.training.classification import (
+    classification_step,
+    create_classifier,
+    make_classifier_task,
+)
+from aedenoise.training.parallel import make_executor
+from aedenoise.training.step import scale
+from aedenoise.training.task import Params, run_keys
+
+# Of the recipe below and in `training.classification`; of another number nothing is taken from the
+# cache.
+VERSION = 1
+STEPS = 2500
+# Of small datasets no more, so that they are not learnt by heart.
+EPOCHS = 20
+BATCH = 128
+SEED = 0
+_EVAL_BATCH = 500
+# Steps that may wait for the device at once.
+_AHEAD = 50
+
+
+@dataclass(frozen=True)
+class Trained:
+    """How a classifier came to be, and how good it is.
+
+    Attributes:
+      steps: updates, of batches of 128 images.
+      seconds: that they took, with compilation.
+      correct, tested: test images that it classifies rightly, and all of them.
+    """
+
+    steps: int
+    seconds: float
+    correct: int
+    tested: int
+
+
+class TrainedClassifier:
+    """A classifier with its parameters.
+
+    Attributes:
+      params: its parameters.
+      trained: how it came to be.
+      names: of its classes.
+    """
+
+    def __init__(
+        self, model: Classifier, params: Params, trained: Trained, names: tuple[str, ...]
+    ) -> None:
+        self.params = params
+        self.trained = trained
+        self.names = names
+        self._probabilities = jax.jit(partial(_probabilities, model))
+        self._features = jax.jit(partial(_features, model))
+
+    def probabilities(self, images: Any) -> np.ndarray:
+        """Of each class: float32 ``[B, H, W, C]`` in [0, 1] to float32 ``[B, classes]``."""
+        return np.asarray(self._probabilities(self.params, images))
+
+    def features(self, images: Any) -> np.ndarray:
+        """The features behind its judgement: ``[B, H, W, C]`` in [0, 1] to ``[B, width]``."""
+        return np.asarray(self._features(self.params, images))
+
+
+def classifier_of(
+    dataset: Dataset, *, lowering: str, notify: Callable[[str], None]
+) -> TrainedClassifier:
+    """The classifier of ``dataset``, from the cache or trained now.
+
+    Args:
+      dataset: with labels of at least two classes.
+      lowering: how convolutions are lowered, see ``ops.convolutions``.
+      notify: gets a line before it is trained.
+
+    Raises:
+      DataError: if the images have no labels that could be learnt.
+      DivergedError: if the training diverged.
+    """
+    names = class_names(dataset)
+    height, width, channels = dataset.train.images.shape[1:]
+    shape = (height, width, channels)
+    model = build_classifier(shape, len(names), lowering=lowering)
+    record = {
+        "version": VERSION,
+        "data": dataset.digest,
+        "splits": [len(dataset.train.images), len(dataset.test.images)],
+        "classes": len(names),
+    }
+    kept = _kept(model, record, shape)
+    if kept is None:
+        notify(f"training a classifier of {dataset.name}, once for these data")
+        params, steps, seconds = _train(model, dataset, shape)
+        untested = TrainedClassifier(model, params, Trained(steps, seconds, 0, 0), names)
+        correct = correctly_classified(untested, dataset)
+        trained = Trained(steps, round(seconds, 1), correct, len(dataset.test.images))
+        with suppress(OSError):
+            _keep(params, trained, record)
+        kept = params, trained
+    return TrainedClassifier(model, *kept, names)
+
+
+def class_names(dataset: Dataset) -> tuple[str, ...]:
+    """A name for each class of a dataset that can be learnt.
+
+    Raises:
+      DataError: if its training images have not two classes.
+    """
+    labels = dataset.train.labels
+    if len(np.unique(labels)) < 2:
+        raise DataError(
+            f"{dataset.name} has no labels of two or more classes, which a classifier needs: give "
+            "labels in the .npz, or a folder for each class"
+        )
+    both = np.concatenate([labels, dataset.test.labels])
+    count = max(int(both.max()) + 1, len(dataset.label_names))
+    if both.min() < 0 or count > len(labels):
+        raise DataError(
+            f"the labels of {dataset.name} go from {both.min()} to {both.max()}; a classifier "
+            "needs classes counted from 0 on"
+        )
+    named = dataset.label_names
+    return tuple(named[i] if i < len(named) else str(i) for i in range(count))
+
+
+def correctly_classified(classifier: TrainedClassifier, dataset: Dataset) -> int:
+    """How many test images it classifies rightly."""
+    right = 0
+    labels = dataset.test.labels
+    for batch in eval_batches(dataset.test.images, _EVAL_BATCH):
+        said = classifier.probabilities(scale(jnp.asarray(batch.image))).argmax(axis=1)
+        right += int(np.sum((said == labels[batch.index]) & batch.mask))
+    return right
+
+
+def _train(
+    model: Classifier, dataset: Dataset, shape: tuple[int, int, int]
+) -> tuple[Params, int, float]:
+    # So small a network is not worth spreading, and on one device it is the same everywhere.
+    executor = make_executor("jit", devices=jax.local_devices()[:1])
+    images = dataset.train.images
+    split = executor.place(images) if isinstance(images, np.ndarray) else None
+    batches = TrainBatches(images, batch_size=BATCH, seed=SEED, resident=split is not None)
+    steps = min(STEPS, EPOCHS * batches.steps_per_epoch)
+    labels = jnp.asarray(dataset.train.labels.astype(np.int32))
+    task = make_classifier_task(model, labels, steps)
+    init_key, key = run_keys(SEED)
+    create = jax.jit(partial(create_classifier, task, image_shape=shape))
+    state = executor.replicate(create(init_key))
+    key = executor.replicate(key)
+    call = executor.train(partial(classification_step, task), several=False)
+    begun = time.perf_counter()
+    metrics: dict[str, Any] = {}
+    for step in range(steps):
+        state, metrics = call(state, key, split, batches(step))
+        if step % _AHEAD == 0 or step == steps - 1:
+            loss = float(metrics["loss_sum"])
+            if not np.isfinite(loss):
+                raise DivergedError(f"the classifier of {dataset.name} diverged by step {step}")
+    return jax.device_get(state.params), steps, time.perf_counter() - begun
+
+
+def _kept(
+    model: Classifier, record: dict[str, Any], shape: tuple[int, int, int]
+) -> tuple[Params, Trained] | None:
+    """What the cache has of this record, if it is whole."""
+    place = cache_folder() / "classifiers" / _name(record)
+    with suppress(OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+        kept = json.loads(place.with_suffix(".json").read_text(encoding="utf-8"))
+        content = place.with_suffix(".npz").read_bytes()
+        if kept["of"] != record or hashlib.sha256(content).hexdigest() != kept["sha256"]:
+            return None
+        params = unpacked(content)
+        like = jax.eval_shape(lambda: model.init(jax.random.key(0), jnp.zeros((1, *shape))))
+        if _shapes(params) == _shapes(like["params"]):
+            return params, Trained(**kept["trained"])
+    return None
+
+
+def _keep(params: Params, trained: Trained, record: dict[str, Any]) -> None:
+    place = cache_folder() / "classifiers" / _name(record)
+    content = packed(params)
+    kept = {
+        "of": record,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "trained": trained.__dict__,
+    }
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_atomically(place.with_suffix(".npz"), content)
+    write_atomically(place.with_suffix(".json"), json.dumps(kept, indent=1).encode())
+
+
+def _name(record: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _shapes(params: Params) -> Any:
+    return jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), params)
+
+
+def _probabilities(model: Classifier, params: Params, image: Any) -> Any:
+    logits: Any = model.apply({"params": params}, image)
+    return jax.nn.softmax(logits)
+
+
+def _features(model: Classifier, params: Params, image: Any) -> Any:
+    return model.apply({"params": params}, image, method="features")

@@ -1,0 +1,40 @@
+"""Parameters as the bytes of a ``.npz`` file, and back."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from aedenoise.training.task import Params
+
+
+def packed(params: Params) -> bytes:
+    """A compressed ``.npz`` with an array for each parameter, named as ``encoder/conv0/kernel``."""
+    leaves = jax.tree_util.tree_leaves_with_path(params)
+    arrays: dict[str, Any] = {
+        "/".join(str(key.key) for key in path): np.asarray(leaf) for path, leaf in leaves
+    }
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def unpacked(content: bytes) -> Params:
+    """The inverse of ``packed``.
+
+    Raises:
+      ValueError, OSError, zipfile.BadZipFile: if ``content`` is something else.
+    """
+    params: dict[str, Any] = {}
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        for path in arrays.files:
+            *parts, leaf = path.split("/")
+            place = params
+            for part in parts:
+                place = place.setdefault(part, {})
+            place[leaf] = jnp.asarray(arrays[path])
+    return params

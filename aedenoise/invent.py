@@ -1,0 +1,208 @@
+"""``--mode=invent``: how often a denoised image changes its class; a table, figures, a gallery."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aedenoise.bench import Bench, set_up
+from aedenoise.classify import TrainedClassifier, classifier_of
+from aedenoise.data.reading import Dataset
+from aedenoise.errors import CheckpointError, DataError, UsageError
+from aedenoise.evaluation.denoiser import load_denoiser
+from aedenoise.experiment import Experiment, NoiseConfig
+from aedenoise.files import write_atomically
+from aedenoise.invent_report import NOISY, Outcome, changes_table, found_record, markdown
+from aedenoise.modes import train
+from aedenoise.observer import say
+from aedenoise.options import RunOptions
+from aedenoise.records import environment
+from aedenoise.reporting.change_figures import Example, gallery_figure, shares_figure
+from aedenoise.runtime import prepare_process
+from aedenoise.study.design import display_name, model_of, slug
+from aedenoise.training.preemption import StopSignals
+from aedenoise.verdicts import judge
+from aedenoise.workdir import Workdir, write_json
+
+# So many changed images of each network and noise are shown, of no more than so many of these.
+_SHOWN, _ROWS = 5, 24
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network of the test.
+
+    Attributes:
+      name: for tables.
+      folder: of its run.
+      experiment: what it is trained on.
+      noises: what it is tested on.
+    """
+
+    name: str
+    folder: Path
+    experiment: Experiment
+    noises: tuple[NoiseConfig, ...]
+
+
+def networks_of_decoders(
+    base: Experiment, decoders: Sequence[str], levels: Sequence[float], workdir: Path
+) -> list[Network]:
+    """A network for each decoder, as ``study.design.model_of`` reads it, and each noise level
+    (none: that of ``base``), each in a folder of its own in ``workdir``.
+
+    Raises:
+      UsageError: if one of them is unknown or named twice.
+    """
+    if not decoders or len(set(decoders)) < len(decoders):
+        raise UsageError(f"--decoders must name each decoder once: {','.join(decoders)}")
+    found = []
+    for noise in _noises(base.noise, levels):
+        for decoder in decoders:
+            experiment = dataclasses.replace(
+                base, model=model_of(decoder, base.model), noise=noise, name=""
+            )
+            folder = workdir / f"{slug(decoder)}-{slug(noise.label)}"
+            found.append(Network(display_name(decoder), folder, experiment, (noise,)))
+    return found
+
+
+def networks_of_runs(runs: Sequence[Path], levels: Sequence[float]) -> list[Network]:
+    """The networks of finished runs, tested at ``levels`` (none: on the noise of the run).
+
+    Raises:
+      CheckpointError: if one of them is no finished run.
+    """
+    names = [run.resolve().name for run in runs]
+    if len(set(names)) < len(names):
+        names = [str(run) for run in runs]
+    if len(set(names)) < len(names):
+        raise UsageError(f"--runs must name each run once: {','.join(names)}")
+    found = []
+    for name, run in zip(names, runs, strict=True):
+        experiment = Workdir(run).read_experiment()
+        if not Workdir(run).results.is_file():
+            raise CheckpointError(f"{run} is not finished (no results.json); train it to the end")
+        found.append(Network(name, run, experiment, _noises(experiment.noise, levels)))
+    return found
+
+
+def invent(
+    networks: Sequence[Network], options: RunOptions, signals: StopSignals
+) -> dict[str, Any] | None:
+    """Trains what is not trained yet, tests all networks, and writes ``invented.json``,
+    ``invented.md``, ``invented.png`` and ``shares.png`` into ``options.workdir``.
+
+    Returns:
+      What is also written to ``invented.json``; None if a signal stopped it: the same call goes on.
+
+    Raises:
+      DataError: if there are no labels, before anything is trained.
+    """
+    prepare_process(say)
+    room = _Room(options)
+    for network in networks:
+        room.set_up(network, network.noises[0])
+    options.workdir.mkdir(parents=True, exist_ok=True)
+    for number, network in enumerate(networks, start=1):
+        if Workdir(network.folder).results.is_file() and not options.overwrite:
+            continue
+        say(f"network {number} of {len(networks)}: {network.name}, {network.experiment.noise}")
+        own = dataclasses.replace(options, workdir=network.folder, baselines=False)
+        if train(network.experiment, own, signals) is None:
+            return None
+    tested, examples = _tested(networks, room)
+    found = {
+        "command": options.command,
+        **found_record(tested, room.classifiers),
+        "environment": environment(),
+    }
+    write_json(options.workdir / "invented.json", found)
+    write_atomically(options.workdir / "invented.md", markdown(found).encode())
+    say(changes_table(found))
+    gallery_figure(options.workdir / "invented.png", examples)
+    shares_figure(options.workdir / "shares.png", found)
+    say(f"the table, the gallery invented.png and shares.png are in {options.workdir}")
+    return found
+
+
+class _Room:
+    """What networks share: each dataset is loaded once, and has one classifier."""
+
+    def __init__(self, options: RunOptions) -> None:
+        self._options = options
+        self._datasets: dict[Any, Dataset] = {}
+        self.classifiers: dict[str, TrainedClassifier] = {}
+
+    def set_up(self, network: Network, noise: NoiseConfig) -> Bench:
+        """A bench of ``network`` with ``noise``; the classifier of its data is there then."""
+        data = network.experiment.data
+        bench = set_up(
+            # The loss does not count here, and some go with their own noise only.
+            dataclasses.replace(network.experiment, noise=noise, loss="bce"),
+            self._options,
+            notify=say,
+            training=False,
+            dataset=self._datasets.get(data),
+        )
+        if data not in self._datasets:
+            self._datasets[data] = bench.dataset
+            if bench.dataset.name in self.classifiers:
+                raise UsageError(
+                    f"the runs use {bench.dataset.name} in different ways; test them one by one"
+                )
+            self.classifiers[bench.dataset.name] = classifier_of(
+                bench.dataset, lowering=bench.lowering, notify=say
+            )
+        return bench
+
+
+def _tested(networks: Sequence[Network], room: _Room) -> tuple[list[Outcome], list[Example]]:
+    tested: list[Outcome] = []
+    examples: list[Example] = []
+    noisy: dict[tuple[str, str], Outcome] = {}
+    for network in networks:
+        params = load_denoiser(network.folder).params
+        steps = Workdir(network.folder).read_config()["total_steps"]
+        for noise in network.noises:
+            bench = room.set_up(network, noise)
+            classifier = room.classifiers[bench.dataset.name]
+            verdict = judge(bench, params, classifier)
+            if not verdict.denoised.judged.any():
+                raise DataError(
+                    f"the classifier of {bench.dataset.name} gets no test image right; "
+                    "give it more to learn from"
+                )
+            data = bench.dataset.name
+            place = {"dataset": data, "noise": noise.label, "level": noise.level}
+            noisy.setdefault(
+                (data, noise.label), Outcome(NOISY, None, verdict.noisy_psnr, verdict.noisy, place)
+            )
+            tested.append(Outcome(network.name, steps, verdict.psnr, verdict.denoised, place))
+            shown = verdict.denoised.most_confident(_SHOWN)
+            if len(shown):
+                pictures = np.stack(bench.examples(params, shown), axis=1)
+                titles = [
+                    f"{classifier.names[verdict.denoised.labels[i]]} \N{RIGHTWARDS ARROW} "
+                    f"{classifier.names[verdict.denoised.became[i]]}"
+                    for i in shown
+                ]
+                name = f"{network.name}\n{data}\n{noise.label}"
+                examples.append(Example(name, pictures, titles))
+    return [*noisy.values(), *tested], examples[:_ROWS]
+
+
+def _noises(noise: NoiseConfig, levels: Sequence[float]) -> tuple[NoiseConfig, ...]:
+    """``noise`` at each of ``levels``, or as it is."""
+    found = tuple(dataclasses.replace(noise, level=each, level_max=None) for each in levels)
+    if len({each.label for each in found}) < len(found):
+        raise UsageError(
+            f"--noise_levels must name each level once, of noise that has none of its own: "
+            f"{', '.join(each.label for each in found)}"
+        )
+    return found or (noise,)

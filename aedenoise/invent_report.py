@@ -1,0 +1,173 @@
+"""Changes of class as numbers: the content of ``invented.json``, and its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aedenoise.classify import TrainedClassifier
+from aedenoise.evaluation.changes import CONFIDENT, Changes
+from aedenoise.study.statistics import paired_shares, wilson_interval
+
+NOISY = "noisy input"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One network, or the noisy input, on one noise.
+
+    Attributes:
+      name: of the network.
+      steps: that it was trained, None of the input.
+      psnr: in dB.
+      changes: of class.
+      place: ``dataset``, ``noise`` and ``level``.
+    """
+
+    name: str
+    steps: int | None
+    psnr: float
+    changes: Changes
+    place: Mapping[str, Any]
+
+
+def found_record(
+    tested: Sequence[Outcome], classifiers: Mapping[str, TrainedClassifier]
+) -> dict[str, Any]:
+    """What ``invented.json`` holds: the classifiers, a result for each of ``tested``, and how
+    networks differ from the first of the same data and noise, image by image.
+
+    Each of ``tested`` has images that are judged.
+    """
+    groups: dict[tuple[str, str], list[Outcome]] = {}
+    for each in tested:
+        if each.steps is not None:
+            groups.setdefault((each.place["dataset"], each.place["noise"]), []).append(each)
+    return {
+        "confident_above": CONFIDENT,
+        "classifiers": {name: _of_classifier(each) for name, each in classifiers.items()},
+        "results": [_result(each, classifiers[each.place["dataset"]].names) for each in tested],
+        "differences": [
+            _difference(group[0], other) for group in groups.values() for other in group[1:]
+        ],
+    }
+
+
+def _of_classifier(classifier: TrainedClassifier) -> dict[str, Any]:
+    trained = classifier.trained
+    return {
+        "accuracy": trained.correct / trained.tested,
+        "interval": list(wilson_interval(trained.correct, trained.tested)),
+        "correct": trained.correct,
+        "tested": trained.tested,
+        "steps": trained.steps,
+        "seconds": trained.seconds,
+    }
+
+
+def _result(tested: Outcome, names: Sequence[str]) -> dict[str, Any]:
+    changes = tested.changes
+    images, changed = int(changes.judged.sum()), int(changes.changed.sum())
+    confident = int(changes.confident.sum())
+    return {
+        "name": tested.name,
+        **tested.place,
+        "steps": tested.steps,
+        "psnr": tested.psnr,
+        "images": images,
+        "changed": changed,
+        "share": changed / images,
+        "interval": list(wilson_interval(changed, images)),
+        "confident": confident,
+        "confident_share": confident / images,
+        "confident_interval": list(wilson_interval(confident, images)),
+        "confusions": {
+            f"{names[before]} -> {names[after]}": count
+            for before, after, count in changes.confusions()
+        },
+    }
+
+
+def _difference(first: Outcome, second: Outcome) -> dict[str, Any]:
+    judged = first.changes.judged
+    pairs = paired_shares(first.changes.changed[judged], second.changes.changed[judged])
+    return {
+        "first": first.name,
+        "second": second.name,
+        **first.place,
+        "only_first": pairs.only_first,
+        "only_second": pairs.only_second,
+        "difference": pairs.difference,
+        "interval": [pairs.low, pairs.high],
+        "p": pairs.p,
+    }
+
+
+def sentences(found: Mapping[str, Any]) -> list[str]:
+    """How good each classifier is, in a line each."""
+    return [
+        f"classifier of {name}: {100 * each['accuracy']:.2f} % of {each['tested']:,} test images "
+        f"right [{100 * each['interval'][0]:.2f}, {100 * each['interval'][1]:.2f}], "
+        f"{each['steps']:,} steps"
+        for name, each in found["classifiers"].items()
+    ]
+
+
+_HEADER = ("", "dataset", "noise", "PSNR dB", "changed", "confident", "more than the first")
+
+
+def rows_of(found: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """The table's rows below its header: by dataset and noise, the noisy input first."""
+    apart = {(d["second"], d["dataset"], d["noise"]): d for d in found["differences"]}
+    rows: list[tuple[str, ...]] = []
+    results = found["results"]
+    places = list(dict.fromkeys((r["dataset"], r["noise"]) for r in results))
+    for place in places:
+        for result in results:
+            if (result["dataset"], result["noise"]) != place:
+                continue
+            other = apart.get((result["name"], *place))
+            rows.append(
+                (
+                    result["name"],
+                    *place,
+                    f"{result['psnr']:.2f}",
+                    _share(result["share"], result["interval"]),
+                    _share(result["confident_share"], result["confident_interval"]),
+                    ""
+                    if other is None
+                    else f"{_share(other['difference'], other['interval'], '+')}, "
+                    f"{other['only_second']}:{other['only_first']}, p {other['p']:.2g}",
+                )
+            )
+    return rows
+
+
+def changes_table(found: Mapping[str, Any]) -> str:
+    """The results for the screen."""
+    rows = [_HEADER, *rows_of(found)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(_HEADER))]
+    lines = sentences(found)
+    lines += [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    lines.append(
+        f"changed: of the images that are right when clean; confident: to a class of more than "
+        f"{100 * found['confident_above']:.0f} %"
+    )
+    return "\n".join(lines)
+
+
+def markdown(found: Mapping[str, Any]) -> str:
+    """The results as a table in Markdown."""
+    rows = [_HEADER, ("---",) * len(_HEADER), *rows_of(found)]
+    lines = [f"- {sentence}" for sentence in sentences(found)]
+    lines += ["", *(f"| {' | '.join(row)} |" for row in rows)]
+    return "\n".join(lines) + "\n"
+
+
+def _share(share: float, interval: Sequence[float], sign: str = "") -> str:
+    low, high = (f"{100 * value:{sign}.2f}" for value in interval)
+    return f"{100 * share:{sign}.2f} % [{low}, {high}]"

@@ -1,0 +1,61 @@
+"""What a classifier says of test images: clean, noisy, and denoised by one network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from aedenoise import metrics
+from aedenoise.bench import EVAL_BATCH, Bench
+from aedenoise.classify import TrainedClassifier
+from aedenoise.data.batches import eval_batches
+from aedenoise.evaluation.changes import Changes, find_changes
+from aedenoise.evaluation.evaluate import evaluation_key, noisy_images
+from aedenoise.training.step import scale
+from aedenoise.training.task import Params
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The changes of class in a test split, and PSNR in dB (mean of per-image values).
+
+    Attributes:
+      denoised, psnr: of the network's images.
+      noisy, noisy_psnr: of its input.
+    """
+
+    denoised: Changes
+    psnr: float
+    noisy: Changes
+    noisy_psnr: float
+
+
+def judge(bench: Bench, params: Params, classifier: TrainedClassifier) -> Verdict:
+    """Shows ``classifier`` every test image in its three states; the noise is the evaluation's."""
+    corrupted = jax.jit(lambda batch: noisy_images(bench.task.corrupt, evaluation_key(), batch))
+    said: dict[str, list[np.ndarray]] = {"clean": [], "noisy": [], "denoised": []}
+    psnr: dict[str, list[np.ndarray]] = {"noisy": [], "denoised": []}
+    for batch in eval_batches(bench.dataset.test.images, EVAL_BATCH):
+        clean = scale(jnp.asarray(batch.image))
+        noisy = corrupted(batch)
+        states = {
+            "clean": clean,
+            "noisy": noisy.image,
+            "denoised": jnp.asarray(bench.denoise(params, noisy)),
+        }
+        for name, images in states.items():
+            said[name].append(classifier.probabilities(images)[batch.mask])
+            if name != "clean":
+                quality = metrics.psnr(metrics.mse(images, clean))
+                psnr[name].append(np.asarray(quality)[batch.mask])
+    spoken = {name: np.concatenate(parts) for name, parts in said.items()}
+    labels = bench.dataset.test.labels
+    return Verdict(
+        denoised=find_changes(labels, spoken["clean"], spoken["denoised"]),
+        psnr=float(np.concatenate(psnr["denoised"]).mean()),
+        noisy=find_changes(labels, spoken["clean"], spoken["noisy"]),
+        noisy_psnr=float(np.concatenate(psnr["noisy"]).mean()),
+    )
