@@ -18,6 +18,7 @@ from absl import flags
 
 from aedenoise.errors import UsageError, nearest
 from aedenoise.experiment import (
+    ACTIVATIONS,
     CONDITIONS,
     DECODERS,
     FITS,
@@ -28,6 +29,7 @@ from aedenoise.experiment import (
     ORDERS,
     PRECISIONS,
     SCHEDULES,
+    SPARSITIES,
     Experiment,
     NoiseConfig,
     noise_from_text,
@@ -40,6 +42,7 @@ from aedenoise.options import (
     PARALLEL,
     DenoiseOptions,
     HostOptions,
+    ProbeOptions,
     RunOptions,
 )
 
@@ -55,6 +58,7 @@ MODES = (
     "artifacts",
     "compare",
     "robustness",
+    "probe",
     "report",
     "doctor",
 )
@@ -86,7 +90,9 @@ def _options(names: Sequence[str]) -> str:
 
 _EXPERIMENT, _RUN, _COMPARE, _HOSTS = "experiment", "run", "compare", "hosts"
 _PICTURES, _FINE, _MAP, _PAGE = "pictures", "fine", "map", "page"
+_DENSE, _PROBE = "dense", "probe"
 _flag(_EXPERIMENT, "string", "experiment", None, "start from a named experiment; 'list' shows them")
+_flag(_EXPERIMENT, "string", "model", None, _options(NETWORKS), "model.network")
 _flag(_EXPERIMENT, "string", "decoder", None, _options(DECODERS), "model.decoder")
 _flag(
     _EXPERIMENT,
@@ -132,7 +138,6 @@ _flag(
     f"{_options(ORDERS)} (decoders that resize)",
     "model.order",
 )
-_flag(_FINE, "string", "network", None, f"{_options(NETWORKS)}, as published", "model.network")
 _flag(_FINE, "string", "initializer", None, _options(INITIALIZERS), "model.initializer")
 _flag(_EXPERIMENT, "bool", "tail", None, "end with a convolution of stride 1", "model.tail")
 _flag(_EXPERIMENT, "bool", "icnr", None, "subpixel begins without checkerboards", "model.icnr")
@@ -147,6 +152,15 @@ _flag(
 _flag(_EXPERIMENT, "string", "precision", None, _options(PRECISIONS), "model.precision")
 _flag(_FINE, "integer", "train_examples", None, "use only so many", "data.train_examples")
 _flag(_FINE, "integer", "test_examples", None, "use only so many", "data.test_examples")
+_flag(_DENSE, "list", "hidden", None, "widths before the code, as 512,256", "model.hidden")
+_flag(_DENSE, "integer", "code_size", None, "numbers in the code", "model.code_size")
+_flag(_DENSE, "bool", "tied", None, "the decoder has the encoder's kernels", "model.tied")
+_flag(_DENSE, "string", "activation", None, _options(ACTIVATIONS), "model.activation")
+_flag(_DENSE, "integer", "greedy_epochs", None, "for each layer, first", "greedy_epochs")
+_flag(_FINE, "string", "sparsity", None, f"{_options(SPARSITIES)}: of the code", "code.sparsity")
+_flag(_FINE, "float", "sparsity_weight", None, "of that", "code.sparsity_weight")
+_flag(_FINE, "float", "sparsity_target", None, "mean code of kl", "code.sparsity_target")
+_flag(_FINE, "float", "contractive_weight", None, "of |J|^2", "code.contractive_weight")
 _flag(_RUN, "string", "mode", "train", _options(MODES))
 _flag(
     _RUN,
@@ -192,6 +206,10 @@ _flag(_COMPARE, "integer", "seeds_at_once", 0, "trained together; 0: 1 on CPU, 8
 _flag(_COMPARE, "string", "part", "1/1", "as 2/3: only the second of three parts of the cells")
 _flag(_MAP, "list", "train_noises", None, "as gaussian:0.4,gaussian:0.2:0.6,masking:0.25")
 _flag(_MAP, "list", "test_noises", None, "the same (default: those of the training)")
+_flag(_PROBE, "integer", "tune_epochs", 15, "fine-tuning through the encoder; 0: none")
+_flag(_PROBE, "float", "tune_rate", 1e-3, "Adam's first rate there; a cosine to zero")
+_flag(_PROBE, "float", "tune_masking", 0.25, "share of pixels set to 0 there")
+_flag(_PROBE, "float", "tune_dropout", 0.5, "share of the code set to 0 there")
 _flag(_PICTURES, "string", "input", None, "an image, a folder of them, or -")
 _flag(_PICTURES, "string", "output", None, "file, folder or - (default NAME-denoised beside it)")
 _flag(_PICTURES, "string", "invert", "auto", f"{_options(INVERSIONS)}: of dark on light")
@@ -210,6 +228,7 @@ def help_text(mode: str = "train") -> str:
         return "\n".join([*lines, *_explained(_OWN[mode])])
     lines += ["The experiment:", *_explained(_EXPERIMENT), "The run:", *_explained(_RUN)]
     lines += ["For finer control (the README's table says what they mean):", *_named(_FINE, "")]
+    lines += ["Of --model=mlp (docs/representations.md):", *_named(_DENSE, "")]
     lines += ["Several processes (docs/running.md says more):", *_named(_HOSTS, "")]
     lines.append("Of single modes (--mode=MODE --help says more):")
     for name, group in _OWN.items():
@@ -217,7 +236,13 @@ def help_text(mode: str = "train") -> str:
     return "\n".join(lines)
 
 
-_OWN = {"compare": _COMPARE, "robustness": _MAP, "denoise": _PICTURES, "report": _PAGE}
+_OWN = {
+    "compare": _COMPARE,
+    "robustness": _MAP,
+    "probe": _PROBE,
+    "denoise": _PICTURES,
+    "report": _PAGE,
+}
 
 
 def _explained(group: str) -> list[str]:
@@ -257,12 +282,13 @@ _MODES_OF = {
     _COMPARE: ("compare",),
     _PICTURES: ("denoise",),
     _MAP: ("robustness",),
+    _PROBE: ("probe",),
     "output": ("denoise", "report"),
     _PAGE: ("report",),
     _HOSTS: ("train", "eval"),
-    "checkpoint": ("eval", "denoise"),
+    "checkpoint": ("eval", "denoise", "probe"),
     "checkpoint_dir": ("train", "eval"),
-    "preempt_exit_code": ("train", "compare", "robustness"),
+    "preempt_exit_code": ("train", "compare", "robustness", "probe"),
     "baselines": ("train", "eval"),
     "wandb": ("train", "robustness"),
 }
@@ -272,7 +298,7 @@ def overrides() -> dict[str, Any]:
     """The fields whose flags were given."""
     given = {f.field: FLAGS[f.name].value for f in _FLAGS if f.field}
     values = {field: value for field, value in given.items() if value is not None}
-    for field in ("model.encoder_features", "model.decoder_features"):
+    for field in ("model.encoder_features", "model.decoder_features", "model.hidden"):
         if field in values:
             try:
                 values[field] = tuple(int(width) for width in values[field])
@@ -319,6 +345,16 @@ def run_options(default_workdir: Path) -> RunOptions:
 def noises(names: Sequence[str] | None, base: NoiseConfig) -> tuple[NoiseConfig, ...]:
     """The noises that a list names."""
     return tuple(noise_from_text(name.strip(), base) for name in names or ())
+
+
+def probe_options() -> ProbeOptions:
+    """How the code of a run is probed."""
+    return ProbeOptions(
+        epochs=FLAGS.tune_epochs,
+        rate=FLAGS.tune_rate,
+        masking=FLAGS.tune_masking,
+        dropout=FLAGS.tune_dropout,
+    )
 
 
 def denoise_options() -> DenoiseOptions:

@@ -55,6 +55,22 @@ ROOMS = {
     },
     "robustness": GROUND
     | {"bench", "evaluation", "modes", "observer", "reporting", "training", "workdir"},
+    "probing": GROUND | {"data", "models", "noise", "training"},
+    "fine_tune": GROUND | {"bench", "data", "observer", "probing", "reporting", "training"},
+    "probe": GROUND
+    | {
+        "bench",
+        "evaluation",
+        "fine_tune",
+        "observer",
+        "pages",
+        "probing",
+        "records",
+        "reporting",
+        "runtime",
+        "training",
+        "workdir",
+    },
     "pages": GROUND | {"reporting", "workdir"},
     "yardsticks": GROUND | {"bench", "data", "evaluation", "metrics", "noise", "training"},
     "run_report": GROUND | {"bench", "evaluation", "reporting", "training", "workdir"},
@@ -89,6 +105,7 @@ ROOMS = {
         "modes",
         "named",
         "pages",
+        "probe",
         "reporting",
         "robustness",
         "runtime",
@@ -111,7 +128,11 @@ HOMES = {
         "data/user_files.py",
     },
     "fontTools": {"data/glyphs/fonts.py"},
-    "matplotlib": {"reporting/figures.py", "reporting/study_figures.py"},
+    "matplotlib": {
+        "reporting/figures.py",
+        "reporting/probe_figures.py",
+        "reporting/study_figures.py",
+    },
     "tensorboardX": {"reporting/metrics_log.py"},
     "tqdm": {
         "reporting/console.py",
@@ -120,9 +141,15 @@ HOMES = {
         "data/glyphs/__main__.py",
         "data/user_files.py",
     },
-    "scipy": {"evaluation/baselines.py", "study/statistics.py"},
+    "scipy": {"evaluation/baselines.py", "probing/regression.py", "study/statistics.py"},
     "skimage": {"evaluation/baselines.py"},
-    "optax": {"training/optimizer.py", "training/step.py", "training/task.py"},
+    "sklearn": {"probing/plane.py"},
+    "optax": {
+        "probing/tuning.py",
+        "training/optimizer.py",
+        "training/step.py",
+        "training/task.py",
+    },
 }
 
 
