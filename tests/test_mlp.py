@@ -14,7 +14,14 @@ from test_training import run
 
 from aedenoise.errors import UsageError
 from aedenoise.evaluation.tiling import denoise_any_size
-from aedenoise.experiment import CodeConfig, Experiment, ModelConfig, NoiseConfig, from_dict, to_dict
+from aedenoise.experiment import (
+    CodeConfig,
+    Experiment,
+    ModelConfig,
+    NoiseConfig,
+    from_dict,
+    to_dict,
+)
 from aedenoise.models import build_autoencoder, to_image
 from aedenoise.training import penalties
 from aedenoise.training.greedy import Stages
@@ -39,10 +46,8 @@ GREEDY = {
 
 
 def make(precision: str = "float32", **options: object):
-    """A model, its variables and an image; the strides of dtype promotion are strict."""
-    config = ModelConfig(
-        network="mlp", hidden=(12, 7), code_size=5, precision=precision, **options
-    )
+    """A model, its variables and an image."""
+    config = ModelConfig(network="mlp", hidden=(12, 7), code_size=5, precision=precision, **options)
     model = build_autoencoder(config)
     image = jax.random.uniform(KEY, (2, 28, 28, 1))
     return model, jax.jit(model.init)(KEY, image), image
