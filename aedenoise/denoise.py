@@ -11,7 +11,7 @@ import numpy as np
 
 from aedenoise.data.images import UnreadableImageError
 from aedenoise.data.pictures import Picture, encode_picture, find_pictures, read_picture
-from aedenoise.errors import DataError, StorageError
+from aedenoise.errors import DataError, StorageError, UsageError
 from aedenoise.evaluation.denoiser import Denoiser
 from aedenoise.files import write_atomically
 from aedenoise.options import STREAM, DenoiseOptions
@@ -64,10 +64,14 @@ def denoise_files(denoiser: Denoiser, options: DenoiseOptions) -> int:
             continue
         try:
             picture = read_picture(job.source or sys.stdin.buffer.read())
+            result = _denoised(job, picture, denoiser, options)
         except UnreadableImageError as error:
             bad.append(f"{job.name} {error}")
             continue
-        _write(job, picture, _denoised(job, picture, denoiser, options), options.before_after)
+        except UsageError as error:  # the network takes one size alone
+            bad.append(f"{job.name}: {error}")
+            continue
+        _write(job, picture, result, options.before_after)
         done += 1
     if jobs[0].target is not None and (done or there):
         kept = f"; {there:,} were there already (--overwrite makes them anew)" if there else ""

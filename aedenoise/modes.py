@@ -157,14 +157,14 @@ def _finish(
     measures, pictures = observer.grid or bench.grid(state.params)
     say(results_table(evaluation))
     # By every process: JAX does not wait long for the last when the others have done.
-    beside, worst = stand_beside(bench, state.params, say if baselines else None)
+    beside, rows = stand_beside(bench, state.params, say if baselines else None)
     means = []
     if is_first_process():
         means = epoch_means(workdir.metrics, "train/loss", bench.batches.steps_per_epoch)
     train_loss = means[-1] if means else None
     results = results_record(bench, evaluation, measures, clock, observer.best, beside, train_loss)
     if is_first_process():
-        write_figures(workdir, bench, state.params, evaluation, pictures, worst)
+        write_figures(workdir, bench, state.params, evaluation, pictures, rows, beside)
         write_json(workdir.results, results)
         write_page([workdir.path], workdir.page)
     _say_beside(beside)

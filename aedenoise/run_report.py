@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import jax
 import numpy as np
 
@@ -48,9 +51,10 @@ def write_figures(
     params: Params,
     evaluation: Results,
     pictures: dict[str, np.ndarray],
-    worst: np.ndarray,
+    rows: Mapping[str, Mapping[str, np.ndarray]],
+    beside: Mapping[str, Any],
 ) -> None:
-    """Examples, artifacts and learning curves of a run, as PNG.
+    """Examples, baselines, artifacts and learning curves of a run, as PNG.
 
     Args:
       workdir: has the metrics of the whole run already.
@@ -58,7 +62,7 @@ def write_figures(
       params: at its end.
       evaluation: of ``params``.
       pictures: of the grid, by place.
-      worst: the test images that were denoised worst: original, noisy, denoised.
+      rows, beside: images by row, and the scores they belong to, see ``yardsticks.stand_beside``.
     """
     original, noisy, denoised = bench.examples(params)
     denoised_figure(
@@ -72,12 +76,15 @@ def write_figures(
             f"{evaluation['noisy']['psnr']:.2f} to {evaluation['denoised']['psnr']:.2f} dB"
         ),
     )
-    contact_sheet(
-        workdir.figures / "worst.png",
-        rows=list(np.round(np.clip(worst, 0.0, 1.0) * 255).astype(np.uint8)),
-        names=["original", "noisy", "denoised"],
-        title=f"{bench.experiment.label}: the test images that were denoised worst",
-    )
+    label = bench.experiment.label
+    _sheet(workdir, "worst", rows["worst"], f"{label}: the test images that were denoised worst")
+    if "baselines" in rows:
+        scores = {**beside["baselines"]["classical"], "denoised": beside["baselines"]["denoised"]}
+        named = {
+            f"{name}\n{scores[name]['psnr']:.2f} dB" if name in scores else name: images
+            for name, images in rows["baselines"].items()
+        }
+        _sheet(workdir, "baselines", named, f"{label}: beside classical denoisers")
     artifacts_figure(
         workdir.figures / "artifacts.png",
         rows={bench.experiment.label: pictures},
@@ -97,4 +104,13 @@ def write_figures(
         psnr=read_series(workdir.metrics, "eval/psnr"),
         steps_per_epoch=bench.batches.steps_per_epoch,
         title=f"{bench.experiment.label}: {bench.dataset.name}",
+    )
+
+
+def _sheet(workdir: Workdir, name: str, rows: Mapping[str, np.ndarray], title: str) -> None:
+    contact_sheet(
+        workdir.figures / f"{name}.png",
+        rows=[np.round(np.clip(row, 0.0, 1.0) * 255).astype(np.uint8) for row in rows.values()],
+        names=list(rows),
+        title=title,
     )

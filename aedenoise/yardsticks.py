@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import jax
 import jax.numpy as jnp
@@ -25,39 +28,46 @@ from aedenoise.training.step import scale
 from aedenoise.training.task import Params
 
 # Of anything below; results of another number are not taken from the cache.
-VERSION = 1
+VERSION = 2
 # Classical denoisers are slow: they are tuned and tested on so many images, and fitted to more.
 TUNING_IMAGES = 96
 TESTED_IMAGES = 400
 FITTED_IMAGES = 15_000
+SHOWN_IMAGES = 12
 # On larger images fewer, so that the whole takes seconds.
 _PIXELS = TESTED_IMAGES * 28 * 28
 _WORST = 20
 _PERCENTILES = (5, 25, 50, 75, 95)
 Scores = dict[str, dict[str, Any]]
+# Rows of images by name, each float32 [N, H, W, C] in [0, 1].
+Rows = dict[str, np.ndarray]
 
 
 def stand_beside(
     bench: Bench, params: Params, notify: Callable[[str], None] | None
-) -> tuple[dict[str, Any], np.ndarray]:
-    """What ``results.json`` holds beside the network's quality, and the worst images.
+) -> tuple[dict[str, Any], dict[str, Rows]]:
+    """What ``results.json`` holds beside the network's quality; and pictures: the ``worst`` images,
+    and what each of the ``baselines`` makes of some.
 
     ``notify`` gets a line before classical denoisers are tuned; without it, or without noise, they
     are left out.
     """
     spread, worst = image_scores(bench, params)
     if notify is None or bench.experiment.noise.kind == NO_NOISE:
-        return {"per_image": spread}, worst
-    baselines = {
-        "images": compared_images(bench),
-        "denoised": denoised_score(bench, params),
-        "classical": baseline_scores(bench, notify),
-    }
-    return {"baselines": baselines, "per_image": spread}, worst
+        return {"per_image": spread}, {"worst": worst}
+    denoised, rows = _compared(bench, params)
+    scores, examples = baseline_scores(bench, notify)
+    baselines = {"images": compared_images(bench), "denoised": denoised, "classical": scores}
+    shown = {"original": rows["original"], "noisy": rows["noisy"], **examples}
+    return (
+        {"baselines": baselines, "per_image": spread},
+        {"worst": worst, "baselines": {**shown, "denoised": rows["denoised"]}},
+    )
 
 
-def baseline_scores(bench: Bench, notify: Callable[[str], None]) -> Scores:
-    """Quality of each classical denoiser on evenly spaced test images, beside its setting.
+def baseline_scores(bench: Bench, notify: Callable[[str], None]) -> tuple[Scores, Rows]:
+    """Quality of each classical denoiser on evenly spaced test images, beside its setting; and some
+    of these images.
 
     Taken from the user's cache folder where data and noise are those of an earlier run.
     """
@@ -68,17 +78,31 @@ def baseline_scores(bench: Bench, notify: Callable[[str], None]) -> Scores:
         "noise": dataclasses.asdict(bench.experiment.noise),
     }
     name = hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:32]
-    place = cache_folder() / "baselines" / f"{name}.json"
-    with suppress(OSError, ValueError, KeyError):
-        kept = json.loads(place.read_text(encoding="utf-8"))
+    place = cache_folder() / "baselines" / f"{name}.npz"
+    with suppress(OSError, ValueError, KeyError, BadZipFile):
+        kept, examples = _read(place)
         if kept["of"] == record:
-            return dict(kept["scores"])
+            return kept["scores"], examples
     notify("tuning the classical denoisers to compare with, once for these data and this noise")
-    scores = _measured(bench)
+    scores, examples = _measured(bench)
     with suppress(OSError):
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_atomically(place, json.dumps({"of": record, "scores": scores}, indent=1).encode())
-    return scores
+        write_atomically(place, _packed({"of": record, "scores": scores}, examples))
+    return scores, examples
+
+
+def _packed(record: Mapping[str, Any], examples: Rows) -> bytes:
+    buffer = io.BytesIO()
+    text = np.frombuffer(json.dumps(record).encode(), np.uint8)
+    np.savez_compressed(buffer, text, *examples.values())
+    return buffer.getvalue()
+
+
+def _read(place: Path) -> tuple[dict[str, Any], Rows]:
+    with np.load(place, allow_pickle=False) as arrays:
+        text, *examples = (arrays[name] for name in arrays.files)
+    kept: dict[str, Any] = json.loads(text.tobytes())
+    return kept, dict(zip(kept["scores"], examples, strict=True))
 
 
 def compared_images(bench: Bench) -> int:
@@ -88,15 +112,22 @@ def compared_images(bench: Bench) -> int:
     return min(most, len(bench.dataset.test.images))
 
 
-def denoised_score(bench: Bench, params: Params) -> dict[str, Any]:
-    """The network's quality on the same images."""
+def _compared(bench: Bench, params: Params) -> tuple[dict[str, Any], Rows]:
+    """The network's quality on the same images, and some of them."""
     clean, noisy = _pair(bench, bench.dataset.test.images, compared_images(bench), 0)
-    return _score(bench.denoise(params, noisy), clean)
+    denoised = bench.denoise(params, noisy)
+    rows = {"original": clean, "noisy": np.asarray(noisy.image), "denoised": denoised}
+    shown = _shown(len(clean))
+    return _score(denoised, clean), {name: row[shown] for name, row in rows.items()}
 
 
-def image_scores(bench: Bench, params: Params) -> tuple[dict[str, Any], np.ndarray]:
+def _shown(count: int) -> np.ndarray:
+    return np.linspace(0, count - 1, min(SHOWN_IMAGES, count)).astype(np.int32)
+
+
+def image_scores(bench: Bench, params: Params) -> tuple[dict[str, Any], Rows]:
     """How PSNR is spread over the test images: its percentiles, its mean in each class, and the
-    worst images; and these as ``[3, N, H, W, C]``: original, noisy, denoised."""
+    worst images; and these themselves: original, noisy, denoised."""
     images, labels = bench.dataset.test.images, bench.dataset.test.labels
     values = []
     for batch in eval_batches(images, 256):
@@ -117,10 +148,11 @@ def image_scores(bench: Bench, params: Params) -> tuple[dict[str, Any], np.ndarr
             {"index": int(i), "label": int(labels[i]), "psnr": float(psnr[i])} for i in worst
         ],
     }
-    return spread, np.stack(bench.examples(params, worst))
+    rows = zip(("original", "noisy", "denoised"), bench.examples(params, worst), strict=True)
+    return spread, dict(rows)
 
 
-def _measured(bench: Bench) -> Scores:
+def _measured(bench: Bench) -> tuple[Scores, Rows]:
     count = compared_images(bench)
     share = count / TESTED_IMAGES
     fitted = max(8, round(FITTED_IMAGES * share))
@@ -129,10 +161,12 @@ def _measured(bench: Bench) -> Scores:
     found = tuned_baselines(clean, np.asarray(noisy.image), tuning=tuning)
     clean, noisy = _pair(bench, bench.dataset.test.images, count, 0)
     scores: Scores = {}
+    examples: Rows = {}
     for baseline in found:
         result = np.clip(baseline.denoise(np.asarray(noisy.image)), 0.0, 1.0).astype(np.float32)
         scores[baseline.name] = {**_score(result, clean), "setting": baseline.setting}
-    return scores
+        examples[baseline.name] = result[_shown(count)]
+    return scores, examples
 
 
 def _pair(bench: Bench, images: Any, count: int, step: int) -> tuple[np.ndarray, Noisy]:

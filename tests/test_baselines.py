@@ -73,15 +73,21 @@ def test_scores_are_kept_for_the_same_data_and_noise(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     found, params = untrained
     said: list[str] = []
-    first, worst = yardsticks.stand_beside(found, params, said.append)
-    assert worst.shape == (3, 20, 28, 28, 1)
+    first, pictures = yardsticks.stand_beside(found, params, said.append)
+    assert [row.shape for row in pictures["worst"].values()] == [(20, 28, 28, 1)] * 3
+    shown = pictures["baselines"]
+    assert list(shown) == ["original", "noisy", *NAMES, "denoised"]
+    assert {row.shape for row in shown.values()} == {(12, 28, 28, 1)}
+    for name in NAMES:
+        assert error(shown[name], shown["original"]) < error(shown["noisy"], shown["original"])
     assert len(said) == 1
     baselines = first["baselines"]
     assert list(baselines["classical"]) == NAMES
     assert baselines["images"] == 40
     assert max(score["psnr"] for score in baselines["classical"].values()) > 12.0
-    again, _ = yardsticks.stand_beside(found, params, said.append)
+    again, kept_pictures = yardsticks.stand_beside(found, params, said.append)
     assert again == first
+    np.testing.assert_array_equal(kept_pictures["baselines"]["wavelet"], shown["wavelet"])
     assert len(said) == 1
     (kept,) = (tmp_path / "aedenoise" / "baselines").iterdir()
     kept.write_text("{")
@@ -107,6 +113,7 @@ def test_single_images_agree_with_the_mean(untrained: tuple[Bench, object]) -> N
     assert values[0] <= spread["percentiles"]["5"] <= spread["percentiles"]["50"]
     first = spread["worst"][0]
     np.testing.assert_allclose(
-        worst[0, 0], found.dataset.test.images[first["index"]] / 255.0, atol=1e-6
+        worst["original"][0], found.dataset.test.images[first["index"]] / 255.0, atol=1e-6
     )
-    assert -10 * np.log10(error(worst[2, 0], worst[0, 0])) == pytest.approx(first["psnr"], abs=1e-3)
+    psnr = -10 * np.log10(error(worst["denoised"][0], worst["original"][0]))
+    assert psnr == pytest.approx(first["psnr"], abs=1e-3)

@@ -121,7 +121,7 @@ def test_every_noise_keeps_shape_and_range(kind: str, shape: tuple[int, int, int
     assert noisy.image.shape == shape
     assert noisy.image.dtype == jnp.float32
     assert bool(jnp.all((noisy.image >= 0.0) & (noisy.image <= 1.0)))
-    assert float(noisy.level) == pytest.approx(0.3)
+    assert float(noisy.level) == pytest.approx(0.0 if kind == "none" else 0.3)
 
 
 def test_a_mean_is_added_and_clipping_is_explicit() -> None:

@@ -44,7 +44,7 @@ def runs(command: Command, tmp_path_factory: pytest.TempPathFactory) -> list[Pat
 @pytest.mark.end_to_end
 def test_every_run_has_a_page_with_all_that_it_found(runs: list[Path]) -> None:
     text = (runs[0] / "report.html").read_text()
-    assert text.count("<img ") == 4
+    assert text.count("<img ") == 5
     for words in ("denoised", "total variation", "class A", "experiment=debug", "optimizer.b2"):
         assert words in text, words
     without = re.sub(r"data:image/png;base64,[\w+/=]+", "", text)
@@ -61,7 +61,7 @@ def test_runs_stand_side_by_side(runs: list[Path], command: Command, tmp_path: P
     differing = text[text.index("What differs") :]
     differing = differing[: differing.index("</table>")]
     assert re.findall(r"<tr><th>([\w.]+)</th>", differing) == ["model.decoder"]
-    assert text.count("<img ") == 8
+    assert text.count("<img ") == 10
     (runs[1] / "report.html").unlink()
     done = command("--mode=report", f"--workdir={runs[1]}")
     assert (done.returncode, done.stderr) == (0, "")
@@ -102,6 +102,6 @@ def test_a_browser_shows_it_on_a_phone(runs: list[Path], tmp_path: Path, several
     (found,) = re.findall(r"<title>(.*?)</title>", done.stdout)
     width, pictures, title = re.fullmatch(r"\[(\d+),\[([\d,]*)\],\"(.*)\"\]", found).groups()
     assert int(width) <= PHONE
-    assert len(pictures.split(",")) == (8 if several else 4)
+    assert len(pictures.split(",")) == (10 if several else 5)
     assert all(int(each) > 300 for each in pictures.split(","))
     assert title == ("2 runs" if several else "debug")

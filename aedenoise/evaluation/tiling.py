@@ -84,7 +84,7 @@ def _padded(side: int, model: ModelConfig) -> int:
 def _fitting(side: int, model: ModelConfig) -> int:
     found = model.fitting(side)
     if found is None:
-        raise UsageError(f"this network does not take {side} pixels: {model.sides}")
+        raise UsageError(f"a side of {side} pixels does not fit this network: {model.sides}")
     return found
 
 

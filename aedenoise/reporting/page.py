@@ -16,6 +16,7 @@ from aedenoise.reporting.flat import flat
 
 _FIGURES = {
     "denoised": "Original, noisy, denoised, and the residual",
+    "baselines": "Beside classical denoisers",
     "worst": "The test images that were denoised worst",
     "curve": "Loss and PSNR while training",
     "artifacts": "The grid that the decoder leaves",
@@ -171,9 +172,9 @@ def _spread(runs: Sequence[RunRecord]) -> list[Cells]:
 
 
 def _differing(runs: Sequence[RunRecord]) -> list[Cells]:
-    flat = [flat(run.config["experiment"]) for run in runs]
-    keys = dict.fromkeys(key for each in flat for key in each)
-    rows = [(key, *(each.get(key, "") for each in flat)) for key in keys]
+    settings = [flat(run.config["experiment"]) for run in runs]
+    keys = dict.fromkeys(key for each in settings for key in each)
+    rows = [(key, *(each.get(key, "") for each in settings)) for key in keys]
     return [row for row in rows if len(set(row[1:])) > 1]
 
 
