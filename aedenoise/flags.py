@@ -90,7 +90,7 @@ def _options(names: Sequence[str]) -> str:
 
 _EXPERIMENT, _RUN, _COMPARE, _HOSTS = "experiment", "run", "compare", "hosts"
 _PICTURES, _FINE, _MAP, _PAGE = "pictures", "fine", "map", "page"
-_DENSE, _PROBE = "dense", "probe"
+_PROBE = "probe"
 _flag(_EXPERIMENT, "string", "experiment", None, "start from a named experiment; 'list' shows them")
 _flag(_EXPERIMENT, "string", "model", None, _options(NETWORKS), "model.network")
 _flag(_EXPERIMENT, "string", "decoder", None, _options(DECODERS), "model.decoder")
@@ -102,8 +102,8 @@ _flag(
     "mnist | notmnist[/small|/large] | NAME of TFDS | folder:DIR | npz:FILE",
     "data.dataset",
 )
-_flag(_EXPERIMENT, "integer", "image_size", None, "side of a folder's images", "data.image_size")
-_flag(_EXPERIMENT, "string", "fit", None, f"{_options(FITS)}: how they are cut", "data.fit")
+_flag(_FINE, "integer", "image_size", None, "side of a folder's images", "data.image_size")
+_flag(_FINE, "string", "fit", None, f"{_options(FITS)}: how they are cut", "data.fit")
 _flag(
     _EXPERIMENT, "string", "noise", None, f"{_options(NOISES)}; joined: NAME+NAME:0.1", "noise.kind"
 )
@@ -139,10 +139,10 @@ _flag(
     "model.order",
 )
 _flag(_FINE, "string", "initializer", None, _options(INITIALIZERS), "model.initializer")
-_flag(_EXPERIMENT, "bool", "tail", None, "end with a convolution of stride 1", "model.tail")
-_flag(_EXPERIMENT, "bool", "icnr", None, "subpixel begins without checkerboards", "model.icnr")
+_flag(_FINE, "bool", "tail", None, "end with a convolution of stride 1", "model.tail")
+_flag(_FINE, "bool", "icnr", None, "subpixel begins without checkerboards", "model.icnr")
 _flag(
-    _EXPERIMENT,
+    _FINE,
     "string",
     "condition",
     None,
@@ -152,11 +152,11 @@ _flag(
 _flag(_EXPERIMENT, "string", "precision", None, _options(PRECISIONS), "model.precision")
 _flag(_FINE, "integer", "train_examples", None, "use only so many", "data.train_examples")
 _flag(_FINE, "integer", "test_examples", None, "use only so many", "data.test_examples")
-_flag(_DENSE, "list", "hidden", None, "widths before the code, as 512,256", "model.hidden")
-_flag(_DENSE, "integer", "code_size", None, "numbers in the code", "model.code_size")
-_flag(_DENSE, "bool", "tied", None, "the decoder has the encoder's kernels", "model.tied")
-_flag(_DENSE, "string", "activation", None, _options(ACTIVATIONS), "model.activation")
-_flag(_DENSE, "integer", "greedy_epochs", None, "for each layer, first", "greedy_epochs")
+_flag(_FINE, "list", "hidden", None, "widths before the code, as 512,256", "model.hidden")
+_flag(_FINE, "integer", "code_size", None, "numbers in the code", "model.code_size")
+_flag(_FINE, "bool", "tied", None, "the decoder has the encoder's kernels", "model.tied")
+_flag(_FINE, "string", "activation", None, _options(ACTIVATIONS), "model.activation")
+_flag(_FINE, "integer", "greedy_epochs", None, "for each layer, first", "greedy_epochs")
 _flag(_FINE, "string", "sparsity", None, f"{_options(SPARSITIES)}: of the code", "code.sparsity")
 _flag(_FINE, "float", "sparsity_weight", None, "of that", "code.sparsity_weight")
 _flag(_FINE, "float", "sparsity_target", None, "mean code of kl", "code.sparsity_target")
@@ -228,7 +228,6 @@ def help_text(mode: str = "train") -> str:
         return "\n".join([*lines, *_explained(_OWN[mode])])
     lines += ["The experiment:", *_explained(_EXPERIMENT), "The run:", *_explained(_RUN)]
     lines += ["For finer control (the README's table says what they mean):", *_named(_FINE, "")]
-    lines += ["Of --model=mlp (docs/representations.md):", *_named(_DENSE, "")]
     lines += ["Several processes (docs/running.md says more):", *_named(_HOSTS, "")]
     lines.append("Of single modes (--mode=MODE --help says more):")
     for name, group in _OWN.items():

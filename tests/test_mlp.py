@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +24,7 @@ from aedenoise.experiment import (
 from aedenoise.models import build_autoencoder, to_image
 from aedenoise.training import penalties
 from aedenoise.training.greedy import Stages
+from aedenoise.training.spikes import SpikeDetector
 from aedenoise.training.step import train_step
 from aedenoise.training.task import create_state, parameter_count, run_keys
 
@@ -204,6 +204,7 @@ def test_the_stage_is_a_function_of_the_step() -> None:
     found = [int(stages.stage(jnp.int32(step))) for step in range(9)]
     assert found == [0, 0, 0, 1, 1, 1, 2, 2, 2]
     assert stages.lengths(9) == [3, 3, 3]
+    assert stages.starts == (3, 6)
     assert int(Stages().stage(jnp.int32(5))) == 0
 
 
@@ -262,6 +263,14 @@ def test_greedy_training_is_alike_under_jit_and_pmap(data_dir: str) -> None:
     np.testing.assert_allclose(by_pmap, by_jit, rtol=0, atol=1e-6)
 
 
+def test_another_loss_is_no_spike() -> None:
+    losses = [1.0] * 20 + [5.0] * 20
+    assert SpikeDetector(starts=(20,)).look(1, losses) is None
+    found = SpikeDetector().look(1, losses)
+    assert found is not None
+    assert found.step == 21
+
+
 def test_each_stage_learns(data_dir: str) -> None:
     model = ModelConfig(network="mlp", hidden=(64,), code_size=32, activation="sigmoid")
     experiment = small(
@@ -272,5 +281,5 @@ def test_each_stage_learns(data_dir: str) -> None:
         assert stage[-7:].mean() < stage[:7].mean()
 
 
-def test_where_a_dense_run_lives(tmp_path: Path) -> None:
+def test_the_name_of_a_dense_run() -> None:
     assert small(model=ModelConfig(network="mlp")).label == "mlp-notmnist"

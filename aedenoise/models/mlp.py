@@ -50,7 +50,7 @@ def affine(x: Array, kernel: Array, bias: Array, precision: str) -> Array:
     if precision == "bfloat16":
         x, kernel, bias = (array.astype(jnp.bfloat16) for array in (x, kernel, bias))
     with jax.default_matmul_precision(PRODUCTS[precision]):
-        return x @ kernel + bias
+        return x @ kernel + bias[None]
 
 
 class DenseEncoder(nn.Module):

@@ -74,23 +74,12 @@ def fit(
     scale = np.float32(max(float(np.sqrt(rows.var(axis=0).mean())), 1e-12))
     x = jnp.asarray((rows - mean) / scale)
     y = jnp.asarray(labels, jnp.int32)
-    features = rows.shape[1]
-    shape = (features + 1, classes)
+    shape = (rows.shape[1] + 1, classes)
 
-    @jax.jit
-    def objective(flat: Array, x: Array, y: Array) -> tuple[Array, Array]:
-        def mean_loss(flat: Array) -> Array:
-            table = flat.reshape(shape)
-            logits = x @ table[:-1] + table[-1]
-            own = jnp.take_along_axis(logits, y[:, None], axis=1)[:, 0]
-            fitted = jnp.sum(jax.nn.logsumexp(logits, axis=1) - own)
-            return (fitted + 0.5 * penalty * jnp.sum(jnp.square(table[:-1]))) / len(x)
-
-        return jax.value_and_grad(mean_loss)(flat)
-
-    def of_scipy(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        value, slope = objective(jnp.asarray(flat, jnp.float32), x, y)
-        return float(value), np.asarray(slope, np.float64)
+    def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        table = jnp.asarray(flat.reshape(shape), jnp.float32)
+        value, slope = _value_and_slope(table, x, y, jnp.float32(penalty))
+        return float(value), np.asarray(slope, np.float64).ravel()
 
     begin = np.zeros(shape)
     if start is not None:
@@ -102,3 +91,17 @@ def fit(
     weights = table[:-1] / scale
     bias = table[-1] - mean @ weights
     return Logistic(weights.astype(np.float32), bias.astype(np.float32), penalty)
+
+
+@jax.jit
+def _value_and_slope(table: Array, x: Array, y: Array, penalty: Array) -> tuple[Array, Array]:
+    """The objective over the number of rows, and its gradient by ``table``, ``[F + 1, K]``."""
+
+    def mean_loss(table: Array) -> Array:
+        logits = x @ table[:-1] + table[-1:]
+        own = jnp.take_along_axis(logits, y[:, None], axis=1)[:, 0]
+        fitted = jnp.sum(jax.nn.logsumexp(logits, axis=1) - own)
+        return (fitted + 0.5 * penalty * jnp.sum(jnp.square(table[:-1]))) / len(x)
+
+    value, slope = jax.value_and_grad(mean_loss)(table)
+    return value, slope

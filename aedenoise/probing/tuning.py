@@ -118,5 +118,5 @@ def make_confusion_step(encode: Encode, labels: np.ndarray, classes: int) -> Cal
 def _logits(params: Any, code: Array) -> Array:
     head = params["head"]
     with jax.default_matmul_precision("float32"):
-        logits: Array = code @ head["kernel"] + head["bias"]
+        logits: Array = code @ head["kernel"] + head["bias"][None]
     return logits

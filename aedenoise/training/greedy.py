@@ -43,6 +43,11 @@ class Stages:
         """The stage of ``step``: 0 to ``layers - 1``, or ``layers``, the whole."""
         return jnp.minimum(step // max(self.steps, 1), self.layers)
 
+    @property
+    def starts(self) -> tuple[int, ...]:
+        """The first step of each stage but the first."""
+        return tuple(self.steps * (number + 1) for number in range(self.layers))
+
     def lengths(self, total_steps: int) -> list[int]:
         """Steps in each stage."""
         return [self.steps] * self.layers + [total_steps - self.steps * self.layers]

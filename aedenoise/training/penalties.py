@@ -49,7 +49,8 @@ def kl(code: Array, mean: Array, target: float) -> Array:
     m = jax.lax.stop_gradient(jnp.clip(mean, _LEAST, 1.0 - _LEAST))
     value = target * jnp.log(target / m) + (1.0 - target) * jnp.log((1.0 - target) / (1.0 - m))
     slope = (1.0 - target) / (1.0 - m) - target / m
-    return jnp.mean(value + slope * (rows - jax.lax.stop_gradient(rows)), axis=1)
+    zero = rows - jax.lax.stop_gradient(rows)
+    return jnp.mean(value[None] + slope[None] * zero, axis=1)
 
 
 def contraction(encode: Callable[[Array], Array], image: Array, keys: Array) -> Array:
