@@ -86,7 +86,9 @@ def fit(
         begin[:-1] = start.weights * scale
         begin[-1] = start.bias + mean @ start.weights
     options = {"maxiter": _ITERATIONS, "gtol": 1e-5}
-    found = optimize.minimize(of_scipy, begin.ravel(), jac=True, method="L-BFGS-B", options=options)
+    found = optimize.minimize(
+        objective, begin.ravel(), jac=True, method="L-BFGS-B", options=options
+    )
     table = found.x.reshape(shape)
     weights = table[:-1] / scale
     bias = table[-1] - mean @ weights

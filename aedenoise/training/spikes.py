@@ -36,8 +36,8 @@ class SpikeDetector:
     """Compares each loss with the median and the median absolute deviation of the last ones.
 
     A few spikes do not move the median, so that the next one is seen as well; a loss that stays
-    high for half a window becomes the new median and is no longer reported. Behind each of the steps
-    ``starts`` another loss is trained, to which those before it say nothing.
+    high for half a window becomes the new median and is no longer reported. Behind each of the
+    steps ``starts`` another loss is trained, to which those before it say nothing.
     """
 
     def __init__(self, starts: Collection[int] = ()) -> None:
