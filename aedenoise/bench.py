@@ -151,16 +151,23 @@ def set_up(
             f"{dataset.name} has {height} x {width} pixels; SSIM needs at least 11 x 11"
         )
     model = experiment.model
+    experiment.check_pixels(height * width * channels)
     if any(model.fitting(side) != side for side in (height, width)):
         raise UsageError(
             f"{dataset.name} has {height} x {width} pixels, which {model.stages} stages of stride "
             f"{model.stride} cannot return to: {model.sides} (max_unpool can return to any size)"
         )
     split, batches = _training_data(experiment, executor, dataset, training)
-    lowering = _lowering(options.lowering, notify)
+    lowering = _lowering(options.lowering, notify) if model.network != "mlp" else "plain"
     _say_where_precision_is_missing(experiment.model.precision, notify)
     total_steps = total_steps or batches.steps_per_epoch * experiment.epochs
-    task = make_task(experiment, channels=channels, total_steps=total_steps, lowering=lowering)
+    task = make_task(
+        experiment,
+        channels=channels,
+        total_steps=total_steps,
+        lowering=lowering,
+        size=(height, width),
+    )
     mean_image = (mean_of(dataset.train.images) / 255.0).astype(np.float32)
     return Bench(
         experiment=experiment,

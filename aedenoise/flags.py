@@ -18,6 +18,7 @@ from absl import flags
 
 from aedenoise.errors import UsageError, nearest
 from aedenoise.experiment import (
+    ACTIVATIONS,
     CONDITIONS,
     DECODERS,
     FITS,
@@ -28,6 +29,7 @@ from aedenoise.experiment import (
     ORDERS,
     PRECISIONS,
     SCHEDULES,
+    SPARSITIES,
     Experiment,
     NoiseConfig,
     noise_from_text,
@@ -40,6 +42,7 @@ from aedenoise.options import (
     PARALLEL,
     DenoiseOptions,
     HostOptions,
+    ProbeOptions,
     RunOptions,
 )
 
@@ -56,6 +59,7 @@ MODES = (
     "compare",
     "robustness",
     "invent",
+    "probe",
     "report",
     "doctor",
 )
@@ -87,7 +91,9 @@ def _options(names: Sequence[str]) -> str:
 
 _EXPERIMENT, _RUN, _COMPARE, _HOSTS = "experiment", "run", "compare", "hosts"
 _PICTURES, _FINE, _MAP, _PAGE = "pictures", "fine", "map", "page"
+_PROBE = "probe"
 _flag(_EXPERIMENT, "string", "experiment", None, "start from a named experiment; 'list' shows them")
+_flag(_EXPERIMENT, "string", "model", None, _options(NETWORKS), "model.network")
 _flag(_EXPERIMENT, "string", "decoder", None, _options(DECODERS), "model.decoder")
 _flag(
     _EXPERIMENT,
@@ -97,8 +103,8 @@ _flag(
     "mnist | notmnist[/small|/large] | NAME of TFDS | folder:DIR | npz:FILE",
     "data.dataset",
 )
-_flag(_EXPERIMENT, "integer", "image_size", None, "side of a folder's images", "data.image_size")
-_flag(_EXPERIMENT, "string", "fit", None, f"{_options(FITS)}: how they are cut", "data.fit")
+_flag(_FINE, "integer", "image_size", None, "side of a folder's images", "data.image_size")
+_flag(_FINE, "string", "fit", None, f"{_options(FITS)}: how they are cut", "data.fit")
 _flag(
     _EXPERIMENT, "string", "noise", None, f"{_options(NOISES)}; joined: NAME+NAME:0.1", "noise.kind"
 )
@@ -133,12 +139,11 @@ _flag(
     f"{_options(ORDERS)} (decoders that resize)",
     "model.order",
 )
-_flag(_FINE, "string", "network", None, f"{_options(NETWORKS)}, as published", "model.network")
 _flag(_FINE, "string", "initializer", None, _options(INITIALIZERS), "model.initializer")
-_flag(_EXPERIMENT, "bool", "tail", None, "end with a convolution of stride 1", "model.tail")
-_flag(_EXPERIMENT, "bool", "icnr", None, "subpixel begins without checkerboards", "model.icnr")
+_flag(_FINE, "bool", "tail", None, "end with a convolution of stride 1", "model.tail")
+_flag(_FINE, "bool", "icnr", None, "subpixel begins without checkerboards", "model.icnr")
 _flag(
-    _EXPERIMENT,
+    _FINE,
     "string",
     "condition",
     None,
@@ -148,6 +153,15 @@ _flag(
 _flag(_EXPERIMENT, "string", "precision", None, _options(PRECISIONS), "model.precision")
 _flag(_FINE, "integer", "train_examples", None, "use only so many", "data.train_examples")
 _flag(_FINE, "integer", "test_examples", None, "use only so many", "data.test_examples")
+_flag(_FINE, "list", "hidden", None, "widths before the code, as 512,256", "model.hidden")
+_flag(_FINE, "integer", "code_size", None, "numbers in the code", "model.code_size")
+_flag(_FINE, "bool", "tied", None, "the decoder has the encoder's kernels", "model.tied")
+_flag(_FINE, "string", "activation", None, _options(ACTIVATIONS), "model.activation")
+_flag(_FINE, "integer", "greedy_epochs", None, "for each layer, first", "greedy_epochs")
+_flag(_FINE, "string", "sparsity", None, f"{_options(SPARSITIES)}: of the code", "code.sparsity")
+_flag(_FINE, "float", "sparsity_weight", None, "of that", "code.sparsity_weight")
+_flag(_FINE, "float", "sparsity_target", None, "mean code of kl", "code.sparsity_target")
+_flag(_FINE, "float", "contractive_weight", None, "of |J|^2", "code.contractive_weight")
 _flag(_RUN, "string", "mode", "train", _options(MODES))
 _flag(
     _RUN,
@@ -193,6 +207,10 @@ _flag(_COMPARE, "integer", "seeds_at_once", 0, "trained together; 0: 1 on CPU, 8
 _flag(_COMPARE, "string", "part", "1/1", "as 2/3: only the second of three parts of the cells")
 _flag(_MAP, "list", "train_noises", None, "as gaussian:0.4,gaussian:0.2:0.6,masking:0.25")
 _flag(_MAP, "list", "test_noises", None, "the same (default: those of the training)")
+_flag(_PROBE, "integer", "tune_epochs", 15, "fine-tuning through the encoder; 0: none")
+_flag(_PROBE, "float", "tune_rate", 1e-3, "Adam's first rate there; a cosine to zero")
+_flag(_PROBE, "float", "tune_masking", 0.25, "share of pixels set to 0 there")
+_flag(_PROBE, "float", "tune_dropout", 0.5, "share of the code set to 0 there")
 _flag(_PICTURES, "string", "input", None, "an image, a folder of them, or -")
 _flag(_PICTURES, "string", "output", None, "file, folder or - (default NAME-denoised beside it)")
 _flag(_PICTURES, "string", "invert", "auto", f"{_options(INVERSIONS)}: of dark on light")
@@ -222,7 +240,13 @@ def help_text(mode: str = "train") -> str:
     return "\n".join(lines)
 
 
-_OWN = {"compare": _COMPARE, "robustness": _MAP, "denoise": _PICTURES, "report": _PAGE}
+_OWN = {
+    "compare": _COMPARE,
+    "robustness": _MAP,
+    "probe": _PROBE,
+    "denoise": _PICTURES,
+    "report": _PAGE,
+}
 # Of other modes' flags those that --mode=invent takes too.
 _INVENT = ("decoders", "noise_levels", "runs")
 
@@ -264,14 +288,15 @@ _MODES_OF = {
     _COMPARE: ("compare",),
     _PICTURES: ("denoise",),
     _MAP: ("robustness",),
+    _PROBE: ("probe",),
     "output": ("denoise", "report"),
     _PAGE: ("report", "invent"),
     "decoders": ("compare", "invent"),
     "noise_levels": ("compare", "invent"),
     _HOSTS: ("train", "eval"),
-    "checkpoint": ("eval", "denoise"),
+    "checkpoint": ("eval", "denoise", "probe"),
     "checkpoint_dir": ("train", "eval"),
-    "preempt_exit_code": ("train", "compare", "robustness", "invent"),
+    "preempt_exit_code": ("train", "compare", "robustness", "invent", "probe"),
     "baselines": ("train", "eval"),
     "wandb": ("train", "robustness"),
 }
@@ -281,7 +306,7 @@ def overrides() -> dict[str, Any]:
     """The fields whose flags were given."""
     given = {f.field: FLAGS[f.name].value for f in _FLAGS if f.field}
     values = {field: value for field, value in given.items() if value is not None}
-    for field in ("model.encoder_features", "model.decoder_features"):
+    for field in ("model.encoder_features", "model.decoder_features", "model.hidden"):
         if field in values:
             try:
                 values[field] = tuple(int(width) for width in values[field])
@@ -328,6 +353,16 @@ def run_options(default_workdir: Path) -> RunOptions:
 def noises(names: Sequence[str] | None, base: NoiseConfig) -> tuple[NoiseConfig, ...]:
     """The noises that a list names."""
     return tuple(noise_from_text(name.strip(), base) for name in names or ())
+
+
+def probe_options() -> ProbeOptions:
+    """How the code of a run is probed."""
+    return ProbeOptions(
+        epochs=FLAGS.tune_epochs,
+        rate=FLAGS.tune_rate,
+        masking=FLAGS.tune_masking,
+        dropout=FLAGS.tune_dropout,
+    )
 
 
 def denoise_options() -> DenoiseOptions:

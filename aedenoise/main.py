@@ -53,6 +53,8 @@ def _run(argv: Sequence[str], signals: StopSignals) -> int:
         return _robustness(signals)
     if FLAGS.mode == "invent":
         return _invent(signals)
+    if FLAGS.mode == "probe":
+        return _probe(signals)
     modes = {
         "eval": _evaluate,
         "denoise": _denoise,
@@ -66,7 +68,7 @@ def _run(argv: Sequence[str], signals: StopSignals) -> int:
 
 def _stopped(stopped: Stopped) -> int:
     """After a signal that came while there was nothing to save."""
-    if FLAGS.mode not in ("train", "compare", "robustness", "invent"):
+    if FLAGS.mode not in ("train", "compare", "robustness", "invent", "probe"):
         return report(stopped, debug=FLAGS.debug)
     from aedenoise.reporting.console import say
 
@@ -131,18 +133,7 @@ def _evaluate() -> int:
 
         join_hosts(hosts)
         recover_config(options)
-    trained = workdir.read_experiment()
-    if not options.checkpoint_dir and not any(workdir.checkpoints.glob("[0-9]*")):
-        raise CheckpointError(f"{workdir.path} has no checkpoint yet; train there first")
-    experiment = replace(trained, flags.overrides())
-    changed = first_difference(
-        trained, replace(experiment, {"noise": trained.noise, "data": trained.data})
-    )
-    if changed or FLAGS.experiment is not None:
-        raise UsageError(
-            "--mode=eval takes the experiment from the workdir; only noise and data can be "
-            f"changed, not {changed.split(' (')[0] if changed else 'the experiment'}"
-        )
+    _, experiment = _restored(folder, "eval", ("noise", "data"))
     from aedenoise.modes import evaluate_run
     from aedenoise.training.hosts import join_hosts
 
@@ -150,6 +141,25 @@ def _evaluate() -> int:
         join_hosts(hosts)
     evaluate_run(experiment, options, checkpoint)
     return 0
+
+
+def _restored(folder: Path, mode: str, free: Sequence[str]) -> tuple[Experiment, Experiment]:
+    """The experiment of the run in ``folder``, and what flags make of its ``free`` parts."""
+    from aedenoise.workdir import Workdir
+
+    workdir = Workdir(folder)
+    trained = workdir.read_experiment()
+    if not FLAGS.checkpoint_dir and not any(workdir.checkpoints.glob("[0-9]*")):
+        raise CheckpointError(f"{workdir.path} has no checkpoint yet; train there first")
+    experiment = replace(trained, flags.overrides())
+    own = {part: getattr(trained, part) for part in free}
+    changed = first_difference(trained, replace(experiment, own))
+    if changed or FLAGS.experiment is not None:
+        raise UsageError(
+            f"--mode={mode} takes the experiment from the workdir; only {' and '.join(free)} can "
+            f"be changed, not {changed.split(' (')[0] if changed else 'the experiment'}"
+        )
+    return trained, experiment
 
 
 def _denoise() -> int:
@@ -249,6 +259,20 @@ def _invent(signals: StopSignals) -> int:
         else networks_of_decoders(base, decoders, levels, options.workdir)
     )
     found = invent(networks, options, signals)
+    return flags.preempt_exit_code() if found is None else 0
+
+
+def _probe(signals: StopSignals) -> int:
+    folder = flags.workdir()
+    if folder is None:
+        raise UsageError("--mode=probe needs --workdir, the folder of a trained run")
+    choice, checkpoint = flags.probe_options(), flags.checkpoint_choice()
+    options = flags.run_options(folder)
+    trained, experiment = _restored(folder, "probe", ("data",))
+    _quiet_libraries()
+    from aedenoise.probe import probe
+
+    found = probe(trained, options, choice, signals, checkpoint=checkpoint, data=experiment.data)
     return flags.preempt_exit_code() if found is None else 0
 
 

@@ -96,6 +96,7 @@ def _train(
         log_every=options.log_every,
         save_every=options.save_every,
         eval_every=options.eval_every,
+        starts=bench.task.stages.starts,
     )
     say(start_line(bench, options))
     saved = checkpoints.newest_record()  # by all together: Orbax has barriers of its own

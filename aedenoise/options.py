@@ -117,6 +117,32 @@ class HostOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ProbeOptions:
+    """How a classifier is trained through the encoder of a finished run.
+
+    Attributes:
+      epochs: passes over the training set (0: the encoder stays as it is).
+      rate: Adam's first rate; it falls to zero along a cosine.
+      masking: share of the pixels that are set to 0, others in each step.
+      dropout: share of the code's values that are set to 0, likewise.
+    """
+
+    epochs: int = 15
+    rate: float = 1e-3
+    masking: float = 0.25
+    dropout: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.epochs < 0:
+            raise UsageError(f"tune_epochs must be 0 or more, not {self.epochs}")
+        if not 0.0 < self.rate < 1e6:
+            raise UsageError(f"tune_rate must be above 0, not {self.rate:g}")
+        for name in ("masking", "dropout"):
+            if not 0.0 <= getattr(self, name) < 1.0:
+                raise UsageError(f"tune_{name} is a share in [0, 1), not {getattr(self, name):g}")
+
+
+@dataclass(frozen=True, kw_only=True)
 class DenoiseOptions:
     """What is denoised, and what becomes of it.
 

@@ -32,4 +32,5 @@ def _record(name: str, workdir: Workdir) -> RunRecord:
             f"{workdir.path} is not finished (no results.json); train it to the end"
         )
     figures = {file.stem: file.read_bytes() for file in sorted(workdir.figures.glob("*.png"))}
-    return RunRecord(name, config, read_json(workdir.results), figures)
+    probe = read_json(workdir.probe) if workdir.probe.is_file() else None
+    return RunRecord(name, config, read_json(workdir.results), figures, probe)

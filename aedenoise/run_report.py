@@ -31,10 +31,12 @@ def start_line(bench: Bench, options: RunOptions) -> str:
     count, kind = jax.device_count(), jax.devices()[0].device_kind
     hosts = f" of {jax.process_count()} processes" if jax.process_count() > 1 else ""
     own = bench.lowering == "auto" and jax.default_backend() == "cpu"
-    convolutions = "own kernels" if own else "XLA's convolutions"
+    convolutions = ", own kernels" if own else ", XLA's convolutions"
+    if bench.experiment.model.network == "mlp":
+        convolutions = ""
     return (
         f"{bench.experiment.label}: {options.parallel} on {count} {kind} "
-        f"device{'s' if count > 1 else ''}{hosts}, {convolutions} | "
+        f"device{'s' if count > 1 else ''}{hosts}{convolutions} | "
         f"{data.name} {data.digest[:12]}, "
         f"{len(data.train.images):,} + {len(data.test.images):,} images "
         f"{' x '.join(map(str, bench.image_shape))} | "

@@ -30,6 +30,8 @@ class Workdir:
         self.figures = path / "figures"
         self.tensorboard = path / "tensorboard"
         self.page = path / "report.html"
+        self.probe = path / "probe.json"
+        self.tuning = path / "tuning"
 
     def claim(self, experiment: Experiment, *, overwrite: bool) -> None:
         """Makes the workdir ready for training ``experiment``; nothing else is touched.
@@ -114,6 +116,8 @@ class Workdir:
             self.figures,
             self.tensorboard,
             self.page,
+            self.probe,
+            self.tuning,
             self.config,
         ):
             with contextlib.suppress(FileNotFoundError):

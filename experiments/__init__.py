@@ -17,5 +17,7 @@ NAMES = (
     "raschka_transpose",
     "net_sure_mse",
     "net_sure_sure",
+    "mlp_basic",
+    "sdae",
     "debug",
 )

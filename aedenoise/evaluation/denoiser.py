@@ -31,10 +31,11 @@ class Denoiser:
     """A network with its parameters: ``denoise(noisy) -> denoised``.
 
     Attributes:
-      experiment: what it was trained on.
+      experiment, model: what it was trained on, and the network.
       channels: of the images it was trained on.
       step: how many updates it has had.
       params: its parameters.
+      size: height and width of the images it was trained on, where it takes no others.
     """
 
     def __init__(
@@ -45,11 +46,14 @@ class Denoiser:
         experiment: Experiment,
         channels: int,
         step: int,
+        size: tuple[int, int] | None = None,
     ) -> None:
         self.experiment = experiment
         self.channels = channels
         self.step = step
         self.params = params
+        self.size = size
+        self.model = model
         self._predict = jax.jit(partial(predict, model))
 
     def __call__(self, noisy: np.ndarray, level: float | None = None) -> np.ndarray:
@@ -129,6 +133,7 @@ class Denoiser:
                 batch[start : start + count],
                 self.experiment.model,
                 lambda images: self._whole(images, level, count if len(batch) > count else 0),
+                self.size,
             )
             for start in range(0, len(batch), count)
         ]
@@ -158,7 +163,8 @@ def load_denoiser(workdir: str | PathLike[str], checkpoint: str = "newest") -> D
     config = folder.read_config()
     experiment = folder.read_experiment()
     shape = tuple(config["dataset"]["image_shape"])
-    task = make_task(experiment, channels=shape[-1], total_steps=config["total_steps"])
+    size = shape[:2]
+    task = make_task(experiment, channels=shape[-1], total_steps=config["total_steps"], size=size)
     like = make_executor("jit").abstract(abstract_state(task, shape))
     with Checkpoints(folder.checkpoints, read_only=True) as checkpoints:
         restored = checkpoints.restore(like, checkpoints.choose(checkpoint))
@@ -168,6 +174,7 @@ def load_denoiser(workdir: str | PathLike[str], checkpoint: str = "newest") -> D
         experiment=experiment,
         channels=shape[-1],
         step=restored.step,
+        size=None if experiment.model.any_size else size,
     )
 
 

@@ -18,17 +18,31 @@ _COARSE = 64
 Denoise = Callable[[np.ndarray], np.ndarray]
 
 
-def denoise_any_size(images: np.ndarray, model: ModelConfig, denoise: Denoise) -> np.ndarray:
+def denoise_any_size(
+    images: np.ndarray,
+    model: ModelConfig,
+    denoise: Denoise,
+    only: tuple[int, int] | None = None,
+) -> np.ndarray:
     """``denoise`` of float32 images ``[N, H, W, C]``, whatever H and W are.
 
     Small images are padded by their mirror image below and to the right. Images beyond ``TILE``
     are cut into tiles, each with so much of its surroundings that it becomes what it would be in
     the whole image; near the border the mirror image takes the place of the network's own padding.
+    A network for ``only`` one height and width gets smaller images padded, and no larger ones.
 
     Raises:
       UsageError: if the network takes images of one size alone, and these are larger.
     """
     height, width = images.shape[1:3]
+    if only is not None:
+        if height > only[0] or width > only[1]:
+            raise UsageError(
+                f"this network does not take {height} x {width} pixels: only {only[0]} x {only[1]} "
+                "pixels can be returned to"
+            )
+        filled = _mirrored(images, (0, only[0] - height), (0, only[1] - width))
+        return denoise(filled)[:, :height, :width]
     if max(height, width) <= TILE:
         shape = [_padded(side, model) for side in (height, width)]
         whole = _mirrored(images, (0, shape[0] - height), (0, shape[1] - width))

@@ -5,6 +5,7 @@ carried out. It is checked when it is made. Nothing heavy is imported here, so t
 answered at once.
 """
 
+from aedenoise.experiment.code import SPARSITIES, CodeConfig
 from aedenoise.experiment.data import (
     DATASETS,
     FITS,
@@ -14,6 +15,7 @@ from aedenoise.experiment.data import (
     dataset_kind,
 )
 from aedenoise.experiment.model import (
+    ACTIVATIONS,
     CONDITIONS,
     DECODERS,
     INITIALIZERS,
@@ -35,6 +37,7 @@ from aedenoise.experiment.whole import (
 )
 
 __all__ = [
+    "ACTIVATIONS",
     "CONDITIONS",
     "DATASETS",
     "DECODERS",
@@ -48,8 +51,10 @@ __all__ = [
     "PRECISIONS",
     "PREFIXES",
     "SCHEDULES",
+    "SPARSITIES",
     "TAIL_SIDE",
     "TFDS_NAMES",
+    "CodeConfig",
     "DataConfig",
     "Experiment",
     "ModelConfig",

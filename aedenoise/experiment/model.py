@@ -24,9 +24,11 @@ ORDERS = ("conv_resize", "resize_conv")
 # Decoders that enlarge by a rule, before or behind a convolution.
 _RESIZING = ("upsample", "bilinear", "bicubic", "unpool")
 CONDITIONS = ("none", "noise_level")
-# ``stages`` is what the other fields describe; the others are whole networks, as published.
-NETWORKS = ("stages", "keras_2018", "net_sure", "udacity")
+# ``conv`` and ``mlp`` are what the other fields describe; the others are whole networks, as
+# published.
+NETWORKS = ("conv", "mlp", "keras_2018", "net_sure", "udacity")
 INITIALIZERS = ("he", "glorot")
+ACTIVATIONS = ("relu", "sigmoid")
 
 
 class _Sizes(NamedTuple):
@@ -49,11 +51,16 @@ _SIZES = {
     "udacity": _Sizes(3, rest=4),
 }
 PRECISIONS = ("float32", "tf32", "bfloat16")
+# Fields that mean something to a network other than ``conv``; of ``conv`` those are the rest.
+_OF_MLP = ("hidden", "code_size", "tied", "activation")
+_SHARED = ("network", "precision", "initializer")
+_OF_PUBLISHED = ("network", "precision")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
-    """The network: two or more conv + pool stages, and a decoder that mirrors them.
+    """The network: two or more conv + pool stages, and a decoder that mirrors them; or dense
+    layers, and their mirror.
 
     Attributes:
       decoder: one of ``DECODERS``.
@@ -69,10 +76,16 @@ class ModelConfig:
         NVIDIA GPUs, float32 elsewhere) or ``bfloat16`` (parameters, loss and the rest stay
         float32).
       condition: ``noise_level`` shows the network the level of the noise, as one more channel.
-      network: ``stages``, or one of ``NETWORKS`` (see ``models.published``), which are fixed:
-        beside it only ``precision`` can be chosen.
+      network: ``conv``; ``mlp`` (see ``models.mlp``); or a published one of ``NETWORKS`` (see
+        ``models.published``), which is fixed: beside it only ``precision`` can be chosen.
       initializer: how kernels begin: ``he`` (normal, He et al. 2015) or ``glorot`` (uniform,
         Glorot and Bengio 2010, as Keras and TensorFlow do).
+      hidden: of ``mlp``, widths of the encoder's layers before the code; the decoder's are the same
+        in reverse.
+      code_size: of ``mlp``, how many numbers the code has.
+      tied: of ``mlp``, whether the decoder's kernels are the encoder's, transposed.
+      activation: of ``mlp``, behind every layer but the last: ``relu`` or ``sigmoid``. The code,
+        too, comes out of it.
     """
 
     decoder: str = "upsample"
@@ -85,16 +98,23 @@ class ModelConfig:
     icnr: bool = True
     precision: str = "float32"
     condition: str = "none"
-    network: str = "stages"
+    network: str = "conv"
     initializer: str = "he"
+    hidden: tuple[int, ...] = (512, 256)
+    code_size: int = 32
+    tied: bool = False
+    activation: str = "relu"
 
     def __post_init__(self) -> None:
-        check_known("network", self.network, NETWORKS)
+        if self.network == "stages":  # in records of earlier development versions
+            object.__setattr__(self, "network", "conv")
+        check_known("model", self.network, NETWORKS)
         check_known("initializer", self.initializer, INITIALIZERS)
         check_known("decoder", self.decoder, DECODERS)
         check_known("order", self.order, ORDERS)
         check_known("precision", self.precision, PRECISIONS)
         check_known("condition", self.condition, CONDITIONS)
+        check_known("activation", self.activation, ACTIVATIONS)
         for name in ("encoder_features", "decoder_features"):
             features = tuple(getattr(self, name))
             object.__setattr__(self, name, features)
@@ -109,20 +129,32 @@ class ModelConfig:
             raise UsageError(f"kernel_size must be from 1 to 15, not {self.kernel_size}")
         if not 2 <= self.stride <= 8:
             raise UsageError(f"stride must be from 2 to 8, not {self.stride}")
-        self._check_decoder()
+        object.__setattr__(self, "hidden", tuple(self.hidden))
+        if any(width < 1 for width in (*self.hidden, self.code_size)):
+            raise UsageError(
+                f"hidden {','.join(map(str, self.hidden))} and code_size {self.code_size} must be "
+                "positive widths such as 512,256 and 32"
+            )
         self._check_network()
+        self._check_decoder()
 
     def _check_network(self) -> None:
-        """Refuses what a published network would not heed."""
-        if self.network == "stages":
-            return
+        """Refuses what the network would not heed."""
+        published = self.network not in ("conv", "mlp")
         for field in fields(self):
-            free = field.name in ("network", "precision")
-            if not free and getattr(self, field.name) != field.default:
+            if self.network == "conv":
+                free = field.name not in _OF_MLP
+            else:
+                free = field.name in (_OF_PUBLISHED if published else (*_SHARED, *_OF_MLP))
+            if free or getattr(self, field.name) == field.default:
+                continue
+            if published:
                 raise UsageError(
                     f"{self.network} is a whole network as it was published; {field.name} "
                     "cannot be chosen"
                 )
+            of = "mlp" if self.network == "conv" else "conv"
+            raise UsageError(f"{field.name} is for model {of}, not {self.network}")
 
     def _check_decoder(self) -> None:
         """Refuses what the decoder would not heed, and widths that it cannot have."""
@@ -153,8 +185,20 @@ class ModelConfig:
             )
 
     @property
+    def widths(self) -> tuple[int, ...]:
+        """Of ``mlp``: the width of each layer of the encoder, the code's last."""
+        return (*self.hidden, self.code_size)
+
+    @property
+    def any_size(self) -> bool:
+        """Whether the network takes images of other sizes than those it was trained on."""
+        return self.network != "mlp"
+
+    @property
     def stages(self) -> int:
-        """How often the encoder makes the image smaller."""
+        """How often the encoder makes the image smaller; ``mlp`` does so by no factor."""
+        if self.network == "mlp":
+            return 0
         own = _SIZES.get(self.network)
         return own.stages if own else len(self.encoder_features)
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from aedenoise.checks import check_known, check_positive
 from aedenoise.errors import CheckpointError, UsageError
+from aedenoise.experiment.code import CodeConfig
 from aedenoise.experiment.data import DataConfig
 from aedenoise.experiment.model import ModelConfig
-from aedenoise.experiment.noise import NoiseConfig
+from aedenoise.experiment.noise import NO_NOISE, NoiseConfig
 from aedenoise.experiment.optimizer import OptimizerConfig
 
 LOSSES = (
@@ -35,11 +36,13 @@ class Experiment:
 
     Attributes:
       name: only a label.
-      model, data, noise, optimizer: see there.
+      model, data, noise, optimizer, code: see there.
       loss: one of ``LOSSES``.
       batch_size: of all devices together.
       epochs: passes over the training set.
       clean_epochs: so many of these, the first, have no noise.
+      greedy_epochs: of ``mlp``: for so many of these each layer, one after another, is first
+        trained as a denoising autoencoder on the code of those below it; the rest train the whole.
       seed: of parameters, noise and the order of examples.
     """
 
@@ -48,10 +51,12 @@ class Experiment:
     data: DataConfig = field(default_factory=DataConfig)
     noise: NoiseConfig = field(default_factory=NoiseConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    code: CodeConfig = field(default_factory=CodeConfig)
     loss: str = "bce"
     batch_size: int = 64
     epochs: int = 5
     clean_epochs: int = 0
+    greedy_epochs: int = 0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -74,10 +79,61 @@ class Experiment:
         if self.loss == "sure" and self.noise.kind != "gaussian":
             raise UsageError(f"sure holds for gaussian noise, not {self.noise.kind}")
 
+        self._check_greedy()
+        self._check_code()
+
+    def _check_greedy(self) -> None:
+        if self.greedy_epochs == 0:
+            return
+        if self.greedy_epochs < 0:
+            raise UsageError(f"greedy_epochs must be 0 or more, not {self.greedy_epochs}")
+        if self.model.network != "mlp":
+            raise UsageError(f"greedy_epochs are for model mlp, not {self.model.network}")
+        layers = len(self.model.widths)
+        if self.greedy_epochs * layers >= self.epochs:
+            raise UsageError(
+                f"greedy_epochs {self.greedy_epochs} for each of {layers} layers leave none of "
+                f"{self.epochs} epochs for the whole network"
+            )
+        for what, contradicts in (
+            ("clean_epochs", self.clean_epochs > 0),
+            (f"loss {self.loss}", self.loss in _SELF_SUPERVISED),
+            ("a penalty on the code", self.code.penalised),
+            ("noise that is drawn once", not self.noise.fresh),
+        ):
+            if contradicts:
+                raise UsageError(f"greedy_epochs and {what} contradict each other")
+
+    def _check_code(self) -> None:
+        if not self.code.penalised:
+            return
+        if self.code.sparsity == "kl" and self.model.activation != "sigmoid":
+            raise UsageError(
+                "sparsity kl wants a code in (0, 1): take --model=mlp --activation=sigmoid, or l1"
+            )
+        if self.model.decoder == "max_unpool":
+            raise UsageError("the code of max_unpool is more than numbers: it takes no penalty")
+
+    def check_pixels(self, pixels: int) -> None:
+        """Refuses a dense network that can copy the image.
+
+        Args:
+          pixels: of an image, times its channels.
+
+        Raises:
+          UsageError: if nothing keeps the code from holding the image itself.
+        """
+        kept = self.noise.kind != NO_NOISE or self.code.penalised
+        if self.model.network == "mlp" and self.model.code_size >= pixels and not kept:
+            raise UsageError(
+                f"a code of {self.model.code_size} numbers can copy an image of {pixels} values: "
+                "make it smaller, or add noise, --sparsity or --contractive_weight"
+            )
+
     @property
     def label(self) -> str:
         """A name for folders and titles: the experiment's own, or ``decoder-dataset``."""
-        own = self.model.network != "stages"
+        own = self.model.network != "conv"
         network = self.model.network if own else self.model.decoder
         return self.name or f"{network}-{self.data.short_name}"
 
@@ -87,6 +143,7 @@ _PARTS: dict[str, type[Any]] = {
     "data": DataConfig,
     "noise": NoiseConfig,
     "optimizer": OptimizerConfig,
+    "code": CodeConfig,
 }
 
 

@@ -19,6 +19,7 @@ from aedenoise.models.decoders import (
     UpsampleDecoder,
 )
 from aedenoise.models.encoders import Encoder
+from aedenoise.models.mlp import DenseDecoder, DenseEncoder
 from aedenoise.models.published import PUBLISHED
 
 
@@ -60,10 +61,24 @@ class Autoencoder(nn.Module):
 
 
 def build_autoencoder(
-    config: ModelConfig, channels: int = 1, *, lowering: str = "auto"
+    config: ModelConfig,
+    channels: int = 1,
+    *,
+    lowering: str = "auto",
+    size: tuple[int, int] = (28, 28),
 ) -> Autoencoder:
-    """The autoencoder that ``config`` describes, for images of ``channels`` channels."""
-    if config.network != "stages":
+    """The autoencoder that ``config`` describes, for images of ``channels`` channels; a dense one
+    for images of that height and width alone."""
+    if config.network == "mlp":
+        dense = DenseEncoder(
+            (*size, channels),
+            config.widths,
+            config.activation,
+            config.precision,
+            config.initializer,
+        )
+        return Autoencoder(encoder=dense, decoder=DenseDecoder(dense, config.tied))
+    if config.network != "conv":
         encoder, decoder = PUBLISHED[config.network]
         common = {"channels": channels, "lowering": lowering, "precision": config.precision}
         return Autoencoder(encoder=encoder(**common), decoder=decoder(**common))

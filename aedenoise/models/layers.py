@@ -12,7 +12,7 @@ from jax import Array
 
 from aedenoise.models.initializers import he_normal
 
-_PRODUCTS = {"float32": "float32", "tf32": "tensorfloat32", "bfloat16": "bfloat16"}
+PRODUCTS = {"float32": "float32", "tf32": "tensorfloat32", "bfloat16": "bfloat16"}
 
 
 class Convolution(nn.Module):
@@ -44,5 +44,5 @@ class Convolution(nn.Module):
         if self.precision == "bfloat16":
             x, kernel, bias = (array.astype(jnp.bfloat16) for array in (x, kernel, bias))
         # Without it, GPUs round the products of float32 arrays to tf32, and TPUs to bfloat16.
-        with jax.default_matmul_precision(_PRODUCTS[self.precision]):
+        with jax.default_matmul_precision(PRODUCTS[self.precision]):
             return self.operation(x, kernel, bias)

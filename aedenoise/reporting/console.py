@@ -81,6 +81,31 @@ def artifacts_line(measures: Mapping[str, Mapping[str, float]]) -> str:
     )
 
 
+PROBED = (
+    ("pixels", "pixels, logistic"),
+    ("code", "code, logistic"),
+    ("tuned", "code, fine-tuned"),
+)
+
+
+def probe_table(found: Mapping[str, Any]) -> str:
+    """The content of ``probe.json`` as a small table."""
+    lines = [f"{'':<20}{'accuracy %':>13}{'95 % interval':>19}{'errors':>9}"]
+    for name, label in PROBED:
+        if name in found:
+            each = found[name]
+            interval = f"{100 * each['low']:.2f} to {100 * each['high']:.2f}"
+            lines.append(
+                f"{label:<20}{100 * each['accuracy']:>13.2f}{interval:>19}{each['errors']:>9,}"
+            )
+    lines.append(f"{found['code']['images']:,} test images; a code of {found['code_size']} numbers")
+    if found["label_errors"] is not None:
+        lines[-1] += (
+            f"; about {100 * found['label_errors']:g} % of the labels are wrong (Bulatov 2011)"
+        )
+    return "\n".join(lines)
+
+
 class Progress(AbstractContextManager["Progress"]):
     """A bar over training steps with loss, images per second and time left.
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from aedenoise.reporting.console import PROBED
 from aedenoise.reporting.flat import flat
 
 _FIGURES = {
@@ -19,6 +20,8 @@ _FIGURES = {
     "worst": "The test images that were denoised worst",
     "curve": "Loss and PSNR while training",
     "artifacts": "The grid that the decoder leaves",
+    "code": "The code of test images, in two dimensions",
+    "confusion": "What is taken for what, by classifiers on the code",
 }
 _QUALITY = (
     ("eval", "denoised"),
@@ -51,12 +54,14 @@ class RunRecord:
       name: of its folder.
       config, results: the content of ``config.json`` and ``results.json``.
       figures: its PNG files, by name without ending.
+      probe: the content of ``probe.json``, if there is one.
     """
 
     name: str
     config: Mapping[str, Any]
     results: Mapping[str, Any]
     figures: Mapping[str, bytes]
+    probe: Mapping[str, Any] | None = None
 
 
 def page(runs: Sequence[RunRecord]) -> str:
@@ -75,6 +80,7 @@ def _sections(runs: Sequence[RunRecord]) -> Iterator[str]:
         ]
         yield _section(f"Quality: {title}", _table(names, rows), opened=key == "eval")
     yield from _baselines(runs)
+    yield from _probes(runs)
     for key, caption in _FIGURES.items():
         shown = [(run, run.figures[key]) for run in runs if key in run.figures]
         pictures = "".join(_picture(png, f"{caption}: {run.name}") for run, png in shown)
@@ -131,6 +137,27 @@ def _baselines(runs: Sequence[RunRecord]) -> Iterator[str]:
         title = f"Beside classical denoisers, on {found['images']} test images"
         title += f": {run.name}" if len(runs) > 1 else ""
         yield _section(title, _table(["PSNR, dB", "SSIM", "setting"], rows), opened=True)
+
+
+def _probes(runs: Sequence[RunRecord]) -> Iterator[str]:
+    for run in runs:
+        if run.probe is None:
+            continue
+        rows = [
+            (
+                label,
+                f"{100 * score['accuracy']:.2f}",
+                f"{100 * score['low']:.2f} to {100 * score['high']:.2f}",
+                f"{score['errors']:,}",
+            )
+            for name, label in PROBED
+            if (score := run.probe.get(name))
+        ]
+        wrong = run.probe["label_errors"]
+        title = f"What its code of {run.probe['code_size']} numbers is good for"
+        title += f"; about {100 * wrong:g} % of the labels are wrong" if wrong else ""
+        title += f": {run.name}" if len(runs) > 1 else ""
+        yield _section(title, _table(["accuracy, %", "95 % interval", "errors"], rows), opened=True)
 
 
 def _spread(runs: Sequence[RunRecord]) -> list[Cells]:

@@ -29,6 +29,7 @@ class Plan:
       steps_per_call: steps carried out in one call of the device, where the epoch has room.
       log_every, save_every: steps between two logs and two checkpoints.
       eval_every: epochs between two evaluations.
+      starts: steps before which another loss begins.
     """
 
     steps_per_epoch: int
@@ -37,6 +38,7 @@ class Plan:
     log_every: int
     save_every: int
     eval_every: int
+    starts: tuple[int, ...] = ()
 
     @property
     def total_steps(self) -> int:
@@ -129,9 +131,9 @@ class _Interval:
 class _Settling:
     """Waits for intervals, tells the observer, and keeps the clock."""
 
-    def __init__(self, observer: Observer, clock: Clock) -> None:
+    def __init__(self, observer: Observer, clock: Clock, starts: tuple[int, ...]) -> None:
         self._observer, self._clock = observer, clock
-        self._spikes = SpikeDetector()
+        self._spikes = SpikeDetector(starts)
         self._settled = time.perf_counter()
         self._session_start = self._settled - clock.seconds
 
@@ -195,7 +197,7 @@ def train(
     }
     called: set[int] = set()
     step = int(state.step)
-    settling = _Settling(observer, clock)
+    settling = _Settling(observer, clock, plan.starts)
     interval, unsettled = _Interval(), None
 
     while step < plan.total_steps:

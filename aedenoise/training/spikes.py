@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 WINDOW = 50
@@ -36,16 +36,20 @@ class SpikeDetector:
     """Compares each loss with the median and the median absolute deviation of the last ones.
 
     A few spikes do not move the median, so that the next one is seen as well; a loss that stays
-    high for half a window becomes the new median and is no longer reported.
+    high for half a window becomes the new median and is no longer reported. Behind each of the
+    steps ``starts`` another loss is trained, to which those before it say nothing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, starts: Collection[int] = ()) -> None:
+        self._starts = starts
         self._losses: deque[float] = deque(maxlen=WINDOW)
 
     def look(self, first_step: int, losses: Iterable[float]) -> Spike | None:
         """The highest spike among the losses of consecutive steps from ``first_step`` on."""
         highest = None
         for step, loss in enumerate(losses, first_step):
+            if step - 1 in self._starts:
+                self._losses.clear()
             spike = self._spike(step, loss)
             self._losses.append(loss)
             if spike and (highest is None or spike.loss > highest.loss):

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +18,7 @@ from aedenoise.noise import corrupt_batch, example_keys
 from aedenoise.training.objectives import Examples
 from aedenoise.training.task import Params, Task, TrainState
 
+Tree = TypeVar("Tree")
 # Folded into the key of whatever is random beside the noise; no step has this number.
 _OTHER = 2**32 - 1
 
@@ -52,17 +54,31 @@ def train_step(
     examples = Examples(clean, noisy, other_keys, task.corrupt)
     weight = batch.mask.astype(jnp.float32)
 
-    def loss_sum(params: Params) -> Array:
-        def denoise(image: Array, level: Array) -> Array:
-            logits: Any = task.model.apply({"params": params}, image, level)
-            return jnp.asarray(logits)
+    count = _over_devices(jnp.sum(weight), axis_name)
 
-        return jnp.sum(task.objective(denoise, examples) * weight)
+    def batch_mean(values: Array) -> Array:
+        return _over_devices(jnp.tensordot(weight, values, 1), axis_name) / count
+
+    def whole(params: Params) -> Array:
+        def network(image: Array, level: Array, method: str | None = None) -> Array:
+            output: Any = task.model.apply({"params": params}, image, level, method=method)
+            return jnp.asarray(output)
+
+        losses = task.objective(network, examples)
+        if task.penalty is None:
+            return losses
+        encode = partial(network, method="encode")
+        return losses + task.penalty(encode, noisy, other_keys, batch_mean)
+
+    def loss_sum(params: Params) -> Array:
+        if not task.layer_losses:
+            return jnp.sum(whole(params) * weight)
+        layers = [partial(loss, examples=examples) for loss in task.layer_losses]
+        losses = jax.lax.switch(task.stages.stage(state.step), [*layers, whole], params)
+        return jnp.sum(losses * weight)
 
     total, gradient = jax.value_and_grad(loss_sum)(state.params)
-    count = jnp.sum(weight)
-    if axis_name is not None:
-        total, count, gradient = jax.lax.psum((total, count, gradient), axis_name)
+    total, gradient = _over_devices((total, gradient), axis_name)
     gradient = jax.tree.map(lambda g: g / count, gradient)
     update, opt_state = task.optimizer.update(gradient, state.opt_state, state.params)
     params = optax.apply_updates(state.params, update)
@@ -75,3 +91,11 @@ def train_step(
         "update_norm": optax.tree.norm(update),
     }
     return TrainState(state.step + 1, params, opt_state), metrics
+
+
+def _over_devices(tree: Tree, axis_name: str | None) -> Tree:
+    """The sum over the mapped axis, if there is one."""
+    if axis_name is None:
+        return tree
+    summed: Tree = jax.lax.psum(tree, axis_name)
+    return summed

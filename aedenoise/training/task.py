@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import flax.struct
@@ -16,8 +17,10 @@ from aedenoise.experiment import Experiment
 from aedenoise.losses import Loss
 from aedenoise.models import Autoencoder, build_autoencoder
 from aedenoise.noise import Corruption, corruption
+from aedenoise.training.greedy import LossOfStage, Stages, losses_of_layers, stages_of
 from aedenoise.training.objectives import Objective, loss_of, objective_of
-from aedenoise.training.optimizer import make_optimizer, make_schedule
+from aedenoise.training.optimizer import make_optimizer, staged_schedule
+from aedenoise.training.penalties import Penalty, penalty_of
 
 Params = Any
 
@@ -36,7 +39,8 @@ class Task:
     """What is trained, as functions: fixed for a run, closed over by the transforms.
 
     ``objective`` is what training makes small; ``loss`` the nearest that compares with a clean
-    image. Before step ``clean_steps`` the network is shown images without noise.
+    image. Before step ``clean_steps`` the network is shown images without noise. ``penalty`` is
+    added to the objective. In the first ``stages`` one of ``layer_losses`` takes its place.
     """
 
     model: Autoencoder
@@ -46,6 +50,9 @@ class Task:
     optimizer: optax.GradientTransformation
     schedule: optax.Schedule
     clean_steps: int = 0
+    penalty: Penalty | None = None
+    stages: Stages = field(default_factory=Stages)
+    layer_losses: Sequence[LossOfStage] = ()
 
 
 def create_state(task: Task, key: Array, image_shape: tuple[int, int, int]) -> TrainState:
@@ -70,18 +77,31 @@ def abstract_state(task: Task, image_shape: tuple[int, int, int]) -> TrainState:
 
 
 def make_task(
-    experiment: Experiment, *, channels: int, total_steps: int, lowering: str = "auto"
+    experiment: Experiment,
+    *,
+    channels: int,
+    total_steps: int,
+    lowering: str = "auto",
+    size: tuple[int, int] = (28, 28),
 ) -> Task:
-    """The task that ``experiment`` describes, for images of ``channels`` channels."""
-    schedule = make_schedule(experiment.optimizer, total_steps)
+    """The task that ``experiment`` describes, for images of ``channels`` channels; of a dense
+    network, for that height and width alone."""
+    stages = stages_of(experiment, total_steps)
+    lengths = stages.lengths(total_steps)
+    schedule = staged_schedule(experiment.optimizer, lengths)
+    model = build_autoencoder(experiment.model, channels, lowering=lowering, size=size)
+    objective = objective_of(experiment.loss)
     return Task(
-        model=build_autoencoder(experiment.model, channels, lowering=lowering),
+        model=model,
         corrupt=corruption(experiment.noise),
-        objective=objective_of(experiment.loss),
+        objective=objective,
         loss=loss_of(experiment.loss),
-        optimizer=make_optimizer(experiment.optimizer, schedule),
+        optimizer=make_optimizer(experiment.optimizer, schedule, lengths[:-1]),
         schedule=schedule,
         clean_steps=total_steps * experiment.clean_epochs // experiment.epochs,
+        penalty=penalty_of(experiment.code),
+        stages=stages,
+        layer_losses=losses_of_layers(experiment, model, objective),
     )
 
 

@@ -1,0 +1,152 @@
+"""Carries out fine-tuning on a bench's devices, with checkpoints, signals and the training loop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from aedenoise.bench import EVAL_BATCH, Bench
+from aedenoise.data.batches import eval_batches
+from aedenoise.observer import say
+from aedenoise.options import ProbeOptions, RunOptions
+from aedenoise.probing.codes import Encode
+from aedenoise.probing.regression import Logistic
+from aedenoise.probing.tuning import first_state, make_confusion_step, make_tuning, tune_step
+from aedenoise.reporting.console import Progress
+from aedenoise.training import loop
+from aedenoise.training.checkpoints import Checkpoints
+from aedenoise.training.parallel import automatic_steps_per_call
+from aedenoise.training.places import remove_checkpoints
+from aedenoise.training.preemption import StopSignals
+from aedenoise.training.spikes import Spike
+from aedenoise.training.task import TrainState, run_keys
+
+
+def fine_tune(
+    bench: Bench,
+    encode: Encode,
+    params: Any,
+    head: Logistic,
+    *,
+    choice: ProbeOptions,
+    options: RunOptions,
+    signals: StopSignals,
+    folder: Path,
+    record: Mapping[str, Any],
+) -> np.ndarray | None:
+    """Trains the encoder of ``params`` and a softmax layer that begins as ``head``; the same call
+    goes on where it was stopped, bit for bit.
+
+    Args:
+      bench: of the data, and of as many epochs.
+      encode: see ``probing.codes``.
+      folder: of checkpoints.
+      record: what these belong to; others there are removed.
+
+    Returns:
+      The confusion table of the test split, int ``[K, K]``; None if a signal stopped it.
+    """
+    labels, test = bench.dataset.train.labels, bench.dataset.test
+    tuning = make_tuning(encode, labels, choice, bench.total_steps)
+
+    def step_fn(state: Any, key: Any, batch: Any, *, axis_name: str | None = None) -> Any:
+        return tune_step(tuning, state, key, batch, axis_name=axis_name)
+
+    plan = loop.Plan(
+        steps_per_epoch=bench.batches.steps_per_epoch,
+        epochs=choice.epochs,
+        steps_per_call=options.steps_per_call or automatic_steps_per_call(),
+        log_every=options.log_every,
+        save_every=bench.total_steps,
+        eval_every=choice.epochs,
+    )
+    _remove_others(folder, record)
+    state = first_state(tuning, params, head)
+    _, key = run_keys(bench.experiment.seed)
+    clock = loop.Clock()
+    with Checkpoints(folder, notify=say) as checkpoints:
+        if checkpoints.steps():
+            restored = checkpoints.restore(bench.executor.abstract(state))
+            state = restored.state
+            say(f"fine-tuning goes on from step {restored.step} of {plan.total_steps}")
+        else:
+            state = bench.executor.replicate(state)
+        with Progress(plan.total_steps, int(state.step)) as progress:
+            state, complete = loop.train(
+                state,
+                step_fn=step_fn,
+                executor=bench.executor,
+                key=bench.executor.replicate(key),
+                split=bench.split,
+                batch_at=bench.batches,
+                plan=plan,
+                observer=_Observer(plan, signals, checkpoints, record, progress, clock),
+                clock=clock,
+            )
+    if not complete:
+        return None
+    signals.interrupt()
+    step = make_confusion_step(encode, test.labels, len(head.bias))
+    compiled = bench.executor.evaluate(step)
+    size = -(-EVAL_BATCH // jax.device_count()) * jax.device_count()
+    tables = [compiled(state.params, key, batch) for batch in eval_batches(test.images, size)]
+    total: np.ndarray = np.sum([np.asarray(table, np.float64) for table in tables], axis=0)
+    return np.round(total).astype(np.int64)
+
+
+def _remove_others(folder: Path, record: Mapping[str, Any]) -> None:
+    if not folder.exists():
+        return
+    with Checkpoints(folder, read_only=True) as checkpoints:
+        found = checkpoints.newest_record()
+    if found != record:
+        remove_checkpoints(folder)
+
+
+class _Observer:
+    """Shows and saves what the loop says; nothing is evaluated before the end, for nothing may be
+    chosen by the test set."""
+
+    def __init__(
+        self,
+        plan: loop.Plan,
+        signals: StopSignals,
+        checkpoints: Checkpoints,
+        record: Mapping[str, Any],
+        progress: Progress,
+        clock: loop.Clock,
+    ) -> None:
+        self._plan = plan
+        self._signals = signals
+        self._checkpoints = checkpoints
+        self._record = record
+        self._progress = progress
+        self._clock = clock
+        self._loss = 0.0
+
+    def stepped(self, step: int) -> None:
+        self._signals.remember()
+        self._progress.stepped(step)
+
+    def logged(self, step: int, values: dict[str, float]) -> None:
+        self._loss = values["loss"]
+        self._progress.logged(self._loss, self._clock.images_per_second)
+
+    def spiked(self, spike: Spike) -> None:
+        say(str(spike))
+
+    def evaluate(self, step: int, state: TrainState) -> None:
+        return
+
+    def save(self, step: int, state: TrainState) -> None:
+        self._checkpoints.save(step, state, self._record)
+        if self._plan.ends_epoch(step):
+            epoch = step // self._plan.steps_per_epoch
+            say(f"fine-tuning, epoch {epoch}/{self._plan.epochs}: cross-entropy {self._loss:.4f}")
+
+    def stop_requested(self) -> bool:
+        return self._signals.received is not None

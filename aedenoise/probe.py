@@ -1,0 +1,187 @@
+"""``--mode=probe``: what the code of a finished run is good for, beside the pixels themselves."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import jax
+import numpy as np
+
+from aedenoise.bench import Bench, set_up
+from aedenoise.errors import DataError, UsageError
+from aedenoise.evaluation.denoiser import load_denoiser
+from aedenoise.experiment import DataConfig, Experiment, replace
+from aedenoise.fine_tune import fine_tune
+from aedenoise.observer import say
+from aedenoise.options import ProbeOptions, RunOptions
+from aedenoise.pages import write_page
+from aedenoise.probing.codes import codes_of, evenly, make_encode, pixels_of
+from aedenoise.probing.plane import neighbours, principal
+from aedenoise.probing.regression import Logistic, fit_chosen
+from aedenoise.probing.scores import confusion, score
+from aedenoise.records import dataset_record, environment
+from aedenoise.reporting.console import probe_table
+from aedenoise.reporting.probe_figures import code_figure, confusion_figure
+from aedenoise.runtime import prepare_process
+from aedenoise.training.preemption import StopSignals
+from aedenoise.workdir import Workdir, read_json, write_json
+
+# Regression holds all its rows at once: no more numbers than this, 1 GiB.
+_MOST_VALUES = 2**28
+# Points of the pictures; t-SNE of more takes minutes.
+_SHOWN = 2000
+
+
+def probe(
+    trained: Experiment,
+    options: RunOptions,
+    choice: ProbeOptions,
+    signals: StopSignals,
+    *,
+    checkpoint: str = "newest",
+    data: DataConfig | None = None,
+) -> dict[str, Any] | None:
+    """Fits classifiers to the pixels, to the code, and through the encoder, and tests them.
+
+    The same call again goes on where it was stopped, and only reports what is finished.
+
+    Args:
+      trained: the run's experiment.
+      options: its workdir, and how devices and data are used.
+      choice: of the fine-tuning.
+      signals: as the command line took them.
+      checkpoint: ``newest``, ``best`` or a step.
+      data: other data than the run's.
+
+    Returns:
+      What is also written to ``probe.json``; None if a signal stopped it.
+
+    Raises:
+      CheckpointError: if there is no trained network in the workdir.
+      DataError: if the data have no labels.
+    """
+    workdir = Workdir(options.workdir)
+    prepare_process(say)
+    denoiser = load_denoiser(options.workdir, checkpoint)
+    lasting = {"epochs": max(1, choice.epochs), "clean_epochs": 0, "greedy_epochs": 0}
+    base = dataclasses.replace(replace(trained, lasting), data=data or trained.data)
+    bench = set_up(base, options, notify=say, training=choice.epochs > 0)
+    _check(bench, denoiser.params)
+    record = {
+        "step": denoiser.step,
+        "settings": dataclasses.asdict(choice),
+        "dataset": dataset_record(bench),
+    }
+    if workdir.probe.exists():
+        found = read_json(workdir.probe)
+        if {name: found.get(name) for name in record} == record:
+            say(f"{workdir.probe} is there already; nothing to do")
+            say(probe_table(found))
+            return found
+    encode = make_encode(bench.task.model)
+    scores, head, shown = _regressions(bench, encode, denoiser.params)
+    if choice.epochs:
+        table = fine_tune(
+            bench,
+            encode,
+            denoiser.params,
+            head,
+            choice=choice,
+            options=options,
+            signals=signals,
+            folder=workdir.tuning,
+            record=record,
+        )
+        if table is None:
+            name = signals.received.name if signals.received else "stopped"
+            say(f"{name}: fine-tuning is saved in {workdir.tuning}; the same command continues")
+            return None
+        scores["tuned"] = score(table)
+    found = {
+        "experiment": trained.label,
+        **record,
+        "code_size": shown.shape[1],
+        "label_errors": bench.dataset.facts.get("label_errors"),
+        **scores,
+        "environment": environment(),
+    }
+    _draw(workdir, bench, found, shown)
+    write_json(workdir.probe, found)
+    if workdir.results.exists():
+        write_page([workdir.path], workdir.page)
+    say(probe_table(found))
+    say(f"probe.json and figures/code.png are in {workdir.path}")
+    return found
+
+
+def _check(bench: Bench, params: Any) -> None:
+    """Refuses data without classes, and images that the network does not take."""
+    for name, split in (("training", bench.dataset.train), ("test", bench.dataset.test)):
+        if len(np.unique(split.labels)) < 2:
+            raise DataError(
+                f"{bench.dataset.name} has no labels to probe a code with: its {name} images are "
+                "all of one class"
+            )
+    shapes = jax.tree.map(lambda leaf: leaf.shape, params)
+    if shapes != jax.tree.map(lambda leaf: leaf.shape, bench.state_like().params):
+        height, width, channels = bench.image_shape
+        raise UsageError(
+            f"the network was trained on other images than those of {bench.dataset.name}, "
+            f"{height} x {width} pixels of {channels} channels"
+        )
+
+
+def _regressions(
+    bench: Bench, encode: Any, params: Any
+) -> tuple[dict[str, Any], Logistic, np.ndarray]:
+    """Scores of logistic regression on pixels and on the code, the latter's weights, and the codes
+    of the test images that are shown."""
+    train, test = bench.dataset.train, bench.dataset.test
+    classes = max(len(bench.dataset.label_names), int(train.labels.max()) + 1)
+    classes = max(classes, int(test.labels.max()) + 1)
+    all_test = np.arange(len(test.images))
+    test_codes = codes_of(encode, params, test.images, all_test)
+    widest = max(test_codes.shape[1], int(np.prod(bench.image_shape)))
+    chosen = evenly(len(train.images), max(2, _MOST_VALUES // widest))
+    if len(chosen) < len(train.images):
+        say(f"logistic regression takes {len(chosen):,} of {len(train.images):,} training images")
+    labels = train.labels[chosen]
+    scores: dict[str, Any] = {}
+    for name in ("pixels", "code"):
+        say(f"logistic regression on the {name}")
+        if name == "pixels":
+            rows, tested = pixels_of(train.images, chosen), pixels_of(test.images, all_test)
+        else:
+            rows, tested = codes_of(encode, params, train.images, chosen), test_codes
+        head = fit_chosen(rows, labels, classes)
+        table = confusion(test.labels, head.classes(tested), classes)
+        scores[name] = {**score(table), "penalty": head.penalty}
+    return scores, head, test_codes[evenly(len(test_codes), _SHOWN)]
+
+
+def _draw(workdir: Workdir, bench: Bench, found: dict[str, Any], shown: np.ndarray) -> None:
+    test = bench.dataset.test
+    labels = test.labels[evenly(len(test.images), _SHOWN)]
+    names = [
+        bench.dataset.label_names[k] if k < len(bench.dataset.label_names) else str(k)
+        for k in range(len(found["code"]["confusion"]))
+    ]
+    title = f"{found['experiment']}: {bench.dataset.name}"
+    code_figure(
+        workdir.figures / "code.png",
+        {"principal components": principal(shown), "t-SNE": neighbours(shown)},
+        labels,
+        names,
+        title=f"{title}, the code of {len(shown):,} test images",
+    )
+    tables = {
+        label: np.array(found[name]["confusion"])
+        for name, label in (
+            ("pixels", "logistic on pixels"),
+            ("code", "logistic on the code"),
+            ("tuned", "fine-tuned"),
+        )
+        if name in found
+    }
+    confusion_figure(workdir.figures / "confusion.png", tables, names, title=title)

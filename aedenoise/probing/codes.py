@@ -1,0 +1,54 @@
+"""The code of clean images, as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from aedenoise.data.batches import eval_batches
+from aedenoise.models import Autoencoder, Remembered
+from aedenoise.training.step import scale
+
+_BATCH = 256
+# Parameters and images [B, H, W, C] in [0, 1] to rows [B, F].
+Encode = Callable[[Any, Array], Array]
+
+
+def make_encode(model: Autoencoder) -> Encode:
+    """The pure function from images to their code, flattened. A network that is told the level of
+    the noise is told that there is none; of one that remembers places, these are left out."""
+
+    def encode(params: Any, image: Array) -> Array:
+        levels = jnp.zeros(len(image), jnp.float32)
+        found: Any = model.apply({"params": params}, image, levels, method="encode")
+        code = found.code if isinstance(found, Remembered) else found
+        return code.reshape(len(image), -1).astype(jnp.float32)
+
+    return encode
+
+
+def codes_of(encode: Encode, params: Any, images: Any, rows: np.ndarray) -> np.ndarray:
+    """The codes of some images of a split, uint8 ``[N, H, W, C]``: float32 ``[len(rows), F]``."""
+    compiled = jax.jit(lambda params, image: encode(params, scale(image)))
+    found = []
+    for start in range(0, len(rows), _BATCH):
+        chosen = np.asarray(images[rows[start : start + _BATCH]])
+        batch = next(eval_batches(chosen, _BATCH))  # padded: one program serves the last, too
+        found.append(np.asarray(compiled(params, batch.image))[batch.mask])
+    return np.concatenate(found)
+
+
+def pixels_of(images: Any, rows: np.ndarray) -> np.ndarray:
+    """The same of the pixels themselves, in [0, 1]: float32 ``[len(rows), H W C]``."""
+    chosen = np.asarray(images[rows])
+    return chosen.reshape(len(chosen), -1).astype(np.float32) / np.float32(255.0)
+
+
+def evenly(count: int, most: int) -> np.ndarray:
+    """``min(count, most)`` rows of ``count``, evenly spaced."""
+    return np.linspace(0, count - 1, min(count, most)).astype(np.int64)

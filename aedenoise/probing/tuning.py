@@ -1,0 +1,122 @@
+"""Fine-tuning: a softmax layer on the code, trained with the encoder below it. Pure functions, for
+the same loop and the same devices as the denoiser's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import Array
+
+from aedenoise.batch import Batch
+from aedenoise.experiment import OptimizerConfig
+from aedenoise.noise import example_keys, masking
+from aedenoise.options import ProbeOptions
+from aedenoise.probing.codes import Encode
+from aedenoise.probing.regression import Logistic
+from aedenoise.training.optimizer import make_optimizer, make_schedule
+from aedenoise.training.step import scale
+from aedenoise.training.task import TrainState
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What is tuned, as functions and constants.
+
+    Attributes:
+      encode: parameters and images to codes ``[B, F]``.
+      labels: of the training split, int32 ``[N]``.
+      options: shares of what is set to zero.
+      optimizer, schedule: Adam, and its rate.
+    """
+
+    encode: Encode
+    labels: np.ndarray
+    options: ProbeOptions
+    optimizer: optax.GradientTransformation
+    schedule: optax.Schedule
+
+
+def make_tuning(
+    encode: Encode, labels: np.ndarray, options: ProbeOptions, total_steps: int
+) -> Tuning:
+    """Fine-tuning in ``total_steps`` updates."""
+    config = OptimizerConfig(learning_rate=options.rate, warmup=0.0, b2=0.999)
+    schedule = make_schedule(config, total_steps)
+    optimizer = make_optimizer(config, schedule)
+    return Tuning(encode, labels.astype(np.int32), options, optimizer, schedule)
+
+
+def first_state(tuning: Tuning, params: Any, head: Logistic) -> TrainState:
+    """The state that classifies as ``head`` does on the code of the trained network ``params``."""
+    both = {
+        # Of the decoder nothing is needed, and momentum of it would fill memory.
+        "network": {"encoder": params["encoder"]},
+        "head": {"kernel": jnp.asarray(head.weights), "bias": jnp.asarray(head.bias)},
+    }
+    return TrainState(jnp.int32(0), both, tuning.optimizer.init(both))
+
+
+def tune_step(
+    tuning: Tuning, state: TrainState, key: Array, batch: Batch, *, axis_name: str | None = None
+) -> tuple[TrainState, dict[str, Array]]:
+    """One update, with ``options.masking`` of the pixels and ``options.dropout`` of the code's
+    values at zero (the others of the code are larger by as much); see ``training.step``."""
+    options = tuning.options
+    weight = batch.mask.astype(jnp.float32)
+    labels = jnp.asarray(tuning.labels)[batch.index]
+    keys = example_keys(key, state.step, batch.index)
+    image = jax.vmap(masking, (0, 0, None))(keys, scale(batch.image), options.masking)
+
+    def loss_sum(params: Any) -> Array:
+        code = tuning.encode(params["network"], image)
+        kept = jax.vmap(
+            lambda key: jax.random.bernoulli(
+                jax.random.fold_in(key, 1), 1.0 - options.dropout, code.shape[1:]
+            )
+        )(keys)
+        logits = _logits(params, jnp.where(kept, code / (1.0 - options.dropout), 0.0))
+        own = jnp.take_along_axis(logits, labels[:, None], axis=1)[:, 0]
+        return jnp.sum((jax.nn.logsumexp(logits, axis=1) - own) * weight)
+
+    total, gradient = jax.value_and_grad(loss_sum)(state.params)
+    count = jnp.sum(weight)
+    if axis_name is not None:
+        total, count, gradient = jax.lax.psum((total, count, gradient), axis_name)
+    gradient = jax.tree.map(lambda g: g / count, gradient)
+    update, opt_state = tuning.optimizer.update(gradient, state.opt_state, state.params)
+    metrics = {
+        "loss_sum": total,
+        "count": count,
+        "learning_rate": jnp.asarray(tuning.schedule(state.step), jnp.float32),
+        "gradient_norm": optax.tree.norm(gradient),
+    }
+    return TrainState(state.step + 1, optax.apply_updates(state.params, update), opt_state), metrics
+
+
+def make_confusion_step(encode: Encode, labels: np.ndarray, classes: int) -> Callable[..., Array]:
+    """The pure function ``(params, key, batch, axis_name=None) -> [K, K]``: how many of each class
+    of the split with these ``labels`` (row) are taken for each class (column)."""
+
+    def step(params: Any, key: Array, batch: Batch, *, axis_name: str | None = None) -> Array:
+        logits = _logits(params, encode(params["network"], scale(batch.image)))
+        guess = jax.nn.one_hot(jnp.argmax(logits, axis=1), classes)
+        own = jax.nn.one_hot(jnp.asarray(labels.astype(np.int32))[batch.index], classes)
+        # Products of zeros and ones, whose sums float32 holds exactly.
+        found = jnp.einsum("bi,bj->ij", own * batch.mask[:, None], guess, precision="highest")
+        summed: Array = found if axis_name is None else jax.lax.psum(found, axis_name)
+        return summed
+
+    return step
+
+
+def _logits(params: Any, code: Array) -> Array:
+    head = params["head"]
+    with jax.default_matmul_precision("float32"):
+        logits: Array = code @ head["kernel"] + head["bias"][None]
+    return logits
