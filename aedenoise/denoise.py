@@ -34,11 +34,21 @@ class _Job:
     def name(self) -> str:
         return "standard input" if self.source is None else str(self.source)
 
-    def check(self) -> None:
-        if self.source is None or self.target is None or not self.target.exists():
-            return
-        if self.target.samefile(self.source):
-            raise StorageError(f"{self.target} would replace its own source")
+    @property
+    def beside(self) -> Path | None:
+        """Where both are shown side by side."""
+        return self.target and self.target.with_name(f"{self.target.stem}-before-after.png")
+
+    def check(self, options: DenoiseOptions) -> None:
+        for path in (self.target, self.beside if options.before_after else None):
+            if path is None or not path.exists():
+                continue
+            if self.source is not None and path.samefile(self.source):
+                raise StorageError(f"{path} would replace its own source")
+        if options.before_after and self.beside and self.beside.exists():
+            ours = self.target is not None and self.target.exists()
+            if not (ours or options.overwrite):
+                raise StorageError(f"{self.beside} is there already; --overwrite replaces it")
 
 
 def denoise_files(denoiser: Denoiser, options: DenoiseOptions) -> int:
@@ -51,9 +61,11 @@ def denoise_files(denoiser: Denoiser, options: DenoiseOptions) -> int:
       DataError: if there is nothing to denoise; or at the end, if a file could not be read.
       StorageError: if a result cannot be written, or would replace a file.
     """
+    if options.level is not None and denoiser.experiment.model.condition == "none":
+        raise UsageError("--noise_level is for a network with --condition=noise_level")
     jobs = _jobs_of_folder(options) if options.many else [_only_job(options)]
     for job in jobs:
-        job.check()
+        job.check(options)
     bad: list[str] = []
     done, there = 0, 0
     for job in bar(jobs, "image", quiet=not options.many):
@@ -100,7 +112,8 @@ def _jobs_of_folder(options: DenoiseOptions) -> list[_Job]:
         raise StorageError(f"{folder} is no folder; a folder of images needs one")
     if folder.resolve() == source.resolve():
         raise StorageError("results need another folder than the images")
-    files = [file for file in find_pictures(source) if folder not in file.parents]
+    results = folder.resolve()
+    files = [file for file in find_pictures(source) if results not in file.resolve().parents]
     stems = Counter(file.with_suffix("") for file in files)
     jobs = []
     for file in files:
@@ -148,8 +161,7 @@ def _write(job: _Job, before: Picture, after: Picture, before_after: bool) -> No
         return
     job.target.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(job.target, encode_picture(after, job.target.suffix.lower()))
-    if before_after:
+    if before_after and job.beside:
         gap = np.full((len(after.pixels), _GAP, after.pixels.shape[-1]), 0.5, np.float32)
         both = Picture(np.concatenate([before.pixels, gap, after.pixels], axis=1))
-        beside = job.target.with_name(f"{job.target.stem}-before-after.png")
-        write_atomically(beside, encode_picture(both))
+        write_atomically(job.beside, encode_picture(both))

@@ -315,6 +315,9 @@ def overrides() -> dict[str, Any]:
                 raise UsageError(
                     f"--{name} takes widths such as 32,32, not {','.join(values[field])}"
                 ) from None
+    kind = values.get("noise.kind", "gaussian")
+    if "noise.level" in values and not NoiseConfig(kind=kind).levelled:
+        raise UsageError(f"--noise_level does not count with --noise={kind}: leave it out")
     if "noise.level" in values:
         values["noise.level"], values["noise.level_max"] = _levels(values["noise.level"])
     return values

@@ -124,8 +124,9 @@ def _evaluate() -> int:
 
     workdir = Workdir(folder)
     _quiet_libraries()
-    recover = not workdir.config.exists() and (
-        workdir.checkpoints.exists() or options.checkpoint_dir
+    # With --checkpoint_dir hosts may have disks of their own, of which some have the run's config.
+    recover = bool(options.checkpoint_dir) or (
+        not workdir.config.exists() and workdir.checkpoints.exists()
     )
     if recover:
         from aedenoise.modes import recover_config
@@ -165,6 +166,8 @@ def _restored(folder: Path, mode: str, free: Sequence[str]) -> tuple[Experiment,
 def _denoise() -> int:
     options = flags.denoise_options()
     folder, checkpoint = flags.workdir(), flags.checkpoint_choice()
+    if folder is None and checkpoint != "newest":
+        raise UsageError("--checkpoint is of a --workdir; the packed network has but one")
     if folder is not None:
         from aedenoise.workdir import Workdir
 

@@ -29,7 +29,12 @@ from aedenoise.run_report import start_line, write_figures
 from aedenoise.runtime import prepare_process
 from aedenoise.training import loop
 from aedenoise.training.checkpoints import Checkpoints
-from aedenoise.training.hosts import first_process_first, is_first_process
+from aedenoise.training.hosts import (
+    all_agree,
+    first_process_first,
+    first_says,
+    is_first_process,
+)
 from aedenoise.training.parallel import automatic_steps_per_call
 from aedenoise.training.places import has_checkpoints, remove_checkpoints
 from aedenoise.training.preemption import StopSignals
@@ -63,8 +68,11 @@ def train(
     workdir = Workdir(options.workdir)
     if not options.overwrite:
         first_process_first(lambda: workdir.claim(experiment, overwrite=False))
-        if workdir.results.exists():
-            finished = read_json(workdir.results)
+        if first_says(workdir.results.exists()):
+            # On a disk of its own only process 0 has results.
+            finished = read_json(workdir.results) if workdir.results.exists() else {}
+            if not is_first_process():
+                return finished
             if is_first_process() and not workdir.page.exists():  # it was killed in between
                 write_page([workdir.path], workdir.page)
             say(f"{workdir.path} is finished ({finished['train']['steps']} steps); nothing to do")
@@ -159,10 +167,10 @@ def _finish(
     say(results_table(evaluation))
     # By every process: JAX does not wait long for the last when the others have done.
     beside, rows = stand_beside(bench, state.params, say if baselines else None)
-    means = []
+    train_loss = None
     if is_first_process():
         means = epoch_means(workdir.metrics, "train/loss", bench.batches.steps_per_epoch)
-    train_loss = means[-1] if means else None
+        train_loss = means.get(bench.experiment.epochs)
     results = results_record(bench, evaluation, measures, clock, observer.best, beside, train_loss)
     if is_first_process():
         write_figures(workdir, bench, state.params, evaluation, pictures, rows, beside)
@@ -235,14 +243,18 @@ def recover_config(options: RunOptions) -> None:
     """
     workdir = Workdir(options.workdir)
     directory = _checkpoint_dir(options)
-    if workdir.config.exists() or not has_checkpoints(directory):
+    if all_agree(workdir.config.exists()) or not has_checkpoints(directory):
         return
     with Checkpoints(directory, read_only=True) as checkpoints:
         record = checkpoints.newest_record()
-    if record is not None and is_first_process():
-        workdir.path.mkdir(parents=True, exist_ok=True)
-        write_json(workdir.config, record["config"])
-        say(f"{workdir.config} is restored from a checkpoint in {directory}")
+
+    def restore() -> None:  # by every process that has a disk of its own
+        if record is not None and not workdir.config.exists():
+            workdir.path.mkdir(parents=True, exist_ok=True)
+            write_json(workdir.config, record["config"])
+            say(f"{workdir.config} is restored from a checkpoint in {directory}")
+
+    first_process_first(restore)
 
 
 def _checkpoint_dir(options: RunOptions) -> Path | str:
@@ -262,7 +274,7 @@ def _record_config(
 
     ``saved`` is the record of a checkpoint, which may lie in another place than the workdir.
     """
-    if not workdir.config.exists() and is_first_process():
+    if not workdir.config.exists():  # by every process that has a disk of its own
         workdir.write_config(bench.experiment, config_record(bench, command))
     for config, where in (
         (workdir.read_config(), workdir.config),

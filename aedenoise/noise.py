@@ -53,7 +53,7 @@ def corruption(config: NoiseConfig) -> Corruption:
     ]
 
     def apply(key: Array, image: Array) -> Noisy:
-        level: Level = jnp.float32(config.level)
+        level: Level = jnp.float32(config.level if parts else 0.0)
         if config.level_max is not None:
             key, level_key = jax.random.split(key)
             level = jax.random.uniform(level_key, (), jnp.float32, config.level, config.level_max)

@@ -7,7 +7,6 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import jax
 import numpy as np
 
 from aedenoise.bench import Bench
@@ -20,7 +19,7 @@ from aedenoise.reporting.flat import flat
 from aedenoise.reporting.metrics_log import MetricsLog
 from aedenoise.training import loop
 from aedenoise.training.checkpoints import Checkpoints
-from aedenoise.training.hosts import StopVote, is_first_process
+from aedenoise.training.hosts import StopVote, is_first_process, joined
 from aedenoise.training.preemption import StopSignals
 from aedenoise.training.spikes import Spike
 from aedenoise.training.task import TrainState
@@ -119,11 +118,11 @@ class RunObserver:
         self._checkpoints.save(step, state, record)
 
     def stop_requested(self) -> bool:
-        return self._vote.agreed() if jax.process_count() > 1 else self._signalled()
+        return self._vote.agreed() if joined() else self._signalled()
 
     def _signalled(self) -> bool:
         """Whether this process, being the only one, was told to stop."""
-        return jax.process_count() == 1 and self._signals.received is not None
+        return not joined() and self._signals.received is not None
 
     def _write(self, step: int, values: Mapping[str, float]) -> None:
         if self._log is not None:

@@ -21,7 +21,6 @@ from aedenoise.bench import Bench
 from aedenoise.data.batches import eval_batches
 from aedenoise.evaluation.baselines import tuned_baselines
 from aedenoise.evaluation.evaluate import evaluation_key, noisy_images
-from aedenoise.experiment import NO_NOISE
 from aedenoise.files import cache_folder, write_atomically
 from aedenoise.noise import Noisy
 from aedenoise.training.step import scale
@@ -53,9 +52,11 @@ def stand_beside(
     are left out.
     """
     spread, worst = image_scores(bench, params)
-    if notify is None or bench.experiment.noise.kind == NO_NOISE:
+    if notify is None or len(bench.dataset.train.images) < 2:
         return {"per_image": spread}, {"worst": worst}
     denoised, rows = _compared(bench, params)
+    if np.array_equal(rows["noisy"], rows["original"]):
+        return {"per_image": spread}, {"worst": worst}
     scores, examples = baseline_scores(bench, notify)
     baselines = {"images": compared_images(bench), "denoised": denoised, "classical": scores}
     shown = {"original": rows["original"], "noisy": rows["noisy"], **examples}

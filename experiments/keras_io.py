@@ -1,4 +1,4 @@
-"""keras.io 2021: does its transposed network reach the published test BCE of 0.0839?
+"""keras.io 2021: does its transposed network reach the published BCE of 0.0839?
 
 python -m aedenoise.main --experiment=keras_io
 """

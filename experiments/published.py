@@ -121,7 +121,7 @@ def read_run(folder: Path) -> Run:
     name = PUBLISHED[experiment.name].name
     per_epoch = workdir.read_config()["total_steps"] // experiment.epochs
     if name == "train/loss":
-        values = dict(enumerate(epoch_means(workdir.metrics, name, per_epoch), start=1))
+        values = epoch_means(workdir.metrics, name, per_epoch)
     else:
         steps, found = read_series(workdir.metrics, name)
         values = {step // per_epoch: value for step, value in zip(steps, found, strict=True)}

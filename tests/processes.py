@@ -52,9 +52,11 @@ def start(
     return _start(limited, environment, *FLAGS, f"--workdir={workdir}", *flags)
 
 
-def start_until_saved(workdir: Path, data_dir: str, *flags: str) -> subprocess.Popen[str]:
+def start_until_saved(
+    workdir: Path, data_dir: str, *flags: str, variables: Mapping[str, str] | None = None
+) -> subprocess.Popen[str]:
     """One process that trains in ``workdir``, and has written its first checkpoint there."""
-    process = start(workdir, data_dir, *flags)
+    process = start(workdir, data_dir, *flags, variables=variables)
     wait_until(lambda: bool(steps_saved(workdir)), process)
     return process
 
@@ -89,29 +91,36 @@ def finish(process: subprocess.Popen[str], timeout: float = TIMEOUT) -> tuple[in
 
 
 def start_pair(
-    workdir: Path, data_dir: str, *flags: str, devices: int = 2, slurm: bool = False
+    workdir: Path,
+    data_dir: str,
+    *flags: str,
+    devices: int = 2,
+    slurm: bool = False,
+    second: Path | None = None,
 ) -> list[subprocess.Popen[str]]:
-    """Two processes of one run, which find each other by flags, or by what Slurm says."""
+    """Two processes of one run, which find each other by flags, or by what Slurm says; the second
+    in a workdir of its own if there is one."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
     if slurm:
         return [
-            start(workdir, data_dir, *flags, devices=devices, variables=_slurm(number, port))
+            start(workdir, data_dir, *flags, devices=devices, variables=slurm_task(number, port))
             for number in range(2)
         ]
     joined = (*flags, f"--coordinator_address=localhost:{port}", "--num_processes=2")
     return [
-        start(workdir, data_dir, *joined, f"--process_id={number}", devices=devices)
-        for number in range(2)
+        start(place, data_dir, *joined, f"--process_id={number}", devices=devices)
+        for number, place in enumerate((workdir, second or workdir))
     ]
 
 
-def _slurm(number: int, port: int) -> dict[str, str]:
+def slurm_task(number: int, port: int, tasks: int = 2) -> dict[str, str]:
+    """What Slurm says to a task of a step."""
     return {
         "SLURM_JOB_ID": "1",
         "SLURM_STEP_NODELIST": "localhost",
-        "SLURM_NTASKS": "2",
+        "SLURM_NTASKS": str(tasks),
         "SLURM_PROCID": str(number),
         "SLURM_LOCALID": str(number),
         "JAX_COORDINATOR_PORT": str(port),

@@ -65,7 +65,7 @@ def test_notmnist_is_recorded_in_full() -> None:
         (lambda: Experiment(clean_epochs=5), "from 0 to 4"),
         (lambda: NoiseConfig(kind="none", mean=0.5), "noise none has neither"),
         (lambda: NoiseConfig(kind="none+gaussian"), "unknown noise 'none'"),
-        (lambda: ModelConfig(network="lenet"), "unknown network"),
+        (lambda: ModelConfig(network="lenet"), "unknown model"),
         (lambda: OptimizerConfig(learning_rate=0.0), "learning_rate must be above 0"),
         (lambda: OptimizerConfig(learning_rate=float("nan")), "learning_rate must be above 0"),
         (lambda: ModelConfig(encoder_features=(8,)), "as many stages"),

@@ -13,6 +13,7 @@ from helpers import digest, saved_state
 from processes import (
     STEPS,
     finish,
+    slurm_task,
     start,
     start_evaluation,
     start_pair,
@@ -164,3 +165,23 @@ def test_flags_that_join_nothing(
     assert code == 2, err
     assert words in err
     assert len(err.strip().splitlines()) == 1
+
+
+def test_hosts_without_a_common_disk_share_only_checkpoints(data_dir: str, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    place = f"--checkpoint_dir={tmp_path / 'bucket'}"
+    for _ in range(2):  # the second time it is finished
+        pair = start_pair(first, data_dir, place, second=second)
+        ends = [finish(process) for process in pair]
+        assert [code for code, _, _ in ends] == [0, 0], ends
+    assert (first / "results.json").exists()
+    assert not (second / "results.json").exists()
+
+
+def test_a_single_task_of_a_cluster_heeds_signals_too(data_dir: str, tmp_path: Path) -> None:
+    workdir = tmp_path / "run"
+    process = start_until_saved(workdir, data_dir, LONG, variables=slurm_task(0, 9917, tasks=1))
+    stop(process)
+    code, out, err = finish(process)
+    assert (code, err) == (0, ""), out
+    assert "the same command continues" in out

@@ -106,7 +106,7 @@ WRONG_FLAGS = [
     (["--mode=eval"], "--mode=eval needs --workdir"),
     (["--max_grad_norm=0"], "max_grad_norm must be above 0"),
     (["--max_grad_norm=inf"], "max_grad_norm must be above 0"),
-    (["--checkpoint=best"], "--checkpoint is for --mode=eval and --mode=denoise, not --mode=train"),
+    (["--checkpoint=best"], "--mode=denoise and --mode=probe, not --mode=train"),
     (["--mode=eval", "--workdir=x", "--checkpoint=last"], "newest, best or a step"),
     (["--workdir=gs://bucket/run"], "--checkpoint_dir=gs://bucket/run"),
     (["--preempt_exit_code=300"], "from 0 to 255"),

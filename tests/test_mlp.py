@@ -210,7 +210,7 @@ def test_the_stage_is_a_function_of_the_step() -> None:
 
 @pytest.mark.parametrize("tied", [False, True])
 def test_greedy_stages_move_their_layer_alone(data_dir: str, tied: bool) -> None:
-    model = ModelConfig(network="mlp", hidden=(8,), code_size=6, tied=tied)
+    model = ModelConfig(network="mlp", hidden=(8,), code_size=6, tied=tied, activation="sigmoid")
     b = bench(small(**{**GREEDY, "model": model}), data_dir)
     init_key, key = run_keys(0)
     state = create_state(b.task, init_key, b.image_shape)

@@ -71,6 +71,9 @@ def _rescaled(denoise: Denoise, noisy: np.ndarray, clean: np.ndarray) -> Denoise
     """``denoise``, and the affine function behind it that fits best: clipped noise shifts the mean
     of black and of white."""
     results = denoise(noisy)
+    if not np.isfinite(results).all() or np.ptp(results) == 0.0:
+        mean = np.float32(clean.mean())  # it has lost all that there was
+        return lambda images: np.full_like(images, mean)
     slope, offset = np.polyfit(results.ravel(), clean.ravel(), 1)
     return lambda images: (slope * denoise(images) + offset).astype(np.float32)
 

@@ -47,6 +47,7 @@ def denoise_any_size(
         shape = [_padded(side, model) for side in (height, width)]
         whole = _mirrored(images, (0, shape[0] - height), (0, shape[1] - width))
         return denoise(whole)[:, :height, :width]
+    _fitting(max(height, width), model)
     unit = model.downsampling
     halo = _up(reach(model), unit)
     rest = _fitting(unit, model) - unit

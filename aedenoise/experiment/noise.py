@@ -39,7 +39,7 @@ class NoiseConfig:
 
     Attributes:
       kind: one of ``NOISES``; or several, one after another, some with levels of their own:
-        ``poisson+gaussian:0.05``; or ``none``, whose level is 0.
+        ``poisson+gaussian:0.05``; or ``none``, whose level does not count.
       level: how strong; ``noise.py`` says what the level of each kind is.
       level_max: the level is drawn for each example, evenly from ``level`` to this (None: it is
         ``level``).
@@ -59,7 +59,6 @@ class NoiseConfig:
         if self.kind == NO_NOISE:
             if self.mean or self.level_max is not None:
                 raise UsageError("noise none has neither a mean nor a range of levels")
-            object.__setattr__(self, "level", 0.0)
             return
         parts = noise_parts(self.kind)
         for kind, own in parts:
@@ -83,12 +82,20 @@ class NoiseConfig:
     def unbiased(self) -> bool:
         """Whether the mean over draws of a noisy image is the image itself."""
         kinds = [kind for kind, _ in noise_parts(self.kind)]
-        return all(_KINDS[kind][2] for kind in kinds) and not self.clip and not self.mean
+        # A negative image has no photons: behind other noise their mean is another.
+        poisson_first = "poisson" not in kinds[1:]
+        unbiased = poisson_first and all(_KINDS[kind][2] for kind in kinds)
+        return unbiased and not self.clip and not self.mean
+
+    @property
+    def levelled(self) -> bool:
+        """Whether ``level`` counts: no noise has none, and some kinds come with their own."""
+        return any(own is None for _, own in noise_parts(self.kind))
 
     @property
     def label(self) -> str:
         """In short: ``gaussian 0.2 to 0.6``, without mean and clipping."""
-        if all(own is not None for _, own in noise_parts(self.kind)):  # of no noise, too
+        if not self.levelled:
             return self.kind
         level = f"{self.level:g}"
         if self.level_max is not None:

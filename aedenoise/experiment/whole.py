@@ -76,6 +76,10 @@ class Experiment:
                 f"{self.loss} learns the mean of noisy images, which {self.noise} shifts: take "
                 "gaussian, uniform, speckle or poisson noise without a mean, and --nonoise_clip"
             )
+        if self.model.condition == "noise_level" and not self.noise.levelled:
+            raise UsageError(
+                f"condition noise_level needs a noise with one noise_level, not {self.noise.kind}"
+            )
         if self.loss == "sure" and self.noise.kind != "gaussian":
             raise UsageError(f"sure holds for gaussian noise, not {self.noise.kind}")
 

@@ -106,16 +106,20 @@ def read_series(path: Path, name: str) -> tuple[list[int], list[float]]:
     return [step for step, _ in found], [value for _, value in found]
 
 
-def epoch_means(path: Path, name: str, steps_per_epoch: int) -> list[float]:
-    """The mean of one name in a ``metrics.jsonl`` over each epoch. A value is that of the steps
-    since the one before; every epoch ends with one."""
+def epoch_means(path: Path, name: str, steps_per_epoch: int) -> dict[int, float]:
+    """The mean of one name in a ``metrics.jsonl`` over each epoch, which count from 1. A value is
+    that of the steps since the one before in its epoch; of lines that are missing, on a machine
+    that took a run over, nothing is known."""
     sums: dict[int, float] = {}
+    counts: dict[int, int] = {}
     before = 0
     for step, value in zip(*read_series(path, name), strict=True):
-        epoch = (step - 1) // steps_per_epoch
-        sums[epoch] = sums.get(epoch, 0.0) + value * (step - before)
+        epoch = (step - 1) // steps_per_epoch + 1
+        since = step - max(before, (epoch - 1) * steps_per_epoch)
+        sums[epoch] = sums.get(epoch, 0.0) + value * since
+        counts[epoch] = counts.get(epoch, 0) + since
         before = step
-    return [total / steps_per_epoch for _, total in sorted(sums.items())]
+    return {epoch: total / counts[epoch] for epoch, total in sums.items()}
 
 
 def _step_of(line: bytes) -> float:

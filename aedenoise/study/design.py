@@ -118,6 +118,10 @@ class Study:
             raise UsageError(f"seeds must be at least 1, not {self.seeds}")
         for decoder in self.decoders:
             model_of(decoder, self.base.model)
+        if self.base.clean_epochs:
+            raise UsageError("a comparison has no clean_epochs: its cells are counted in steps")
+        if not self.base.noise.levelled and len(self.noise_levels) > 1:
+            raise UsageError(f"noise {self.base.noise.kind} has no noise_levels to compare")
         if self.base.noise.level_max is not None:
             raise UsageError("a comparison takes single levels of noise, as --noise_levels=0.2,0.4")
         for level in self.noise_levels:

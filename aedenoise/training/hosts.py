@@ -33,7 +33,8 @@ def join_hosts(options: HostOptions, notify: Callable[[str], None] = lambda line
     client) tell of others, this process goes on alone.
 
     Returns:
-      Whether this process is one of several.
+      Whether JAX's runtime runs, which then heeds SIGTERM itself; also where this process is its
+      only one.
 
     Raises:
       UsageError: if the flags do not fit, or the others cannot be found.
@@ -61,7 +62,19 @@ def join_hosts(options: HostOptions, notify: Callable[[str], None] = lambda line
         raise UsageError(
             f"processes cannot be joined: {str(error).rstrip('.')}; {_HINT}"
         ) from error
-    return bool(jax.process_count() > 1)
+    return True
+
+
+def joined() -> bool:
+    """Whether ``join_hosts`` has joined a cluster, if only of one process."""
+    return bool(jax.distributed.is_initialized())
+
+
+def first_says(value: bool) -> bool:
+    """``value`` of process 0, in every process; each must ask."""
+    if jax.process_count() == 1:
+        return value
+    return bool(multihost_utils.broadcast_one_to_all(np.asarray(value)))
 
 
 def is_first_process() -> bool:

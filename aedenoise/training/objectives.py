@@ -120,8 +120,9 @@ def _one_of_each_block(key: Array, height: int, width: int) -> Array:
 
 
 def _mean_of_neighbours(image: Array) -> Array:
-    """The weighted mean of the eight pixels around each; beyond a border the border is repeated."""
-    padded = jnp.pad(image, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
+    """The weighted mean of the eight pixels around each; beyond a border is the mirror image, so
+    that none is its own neighbour."""
+    padded = jnp.pad(image, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="reflect")
     height, width = image.shape[1:3]
     mean: Array = jnp.zeros_like(image)
     for i, j in np.argwhere(_NEIGHBOURS):

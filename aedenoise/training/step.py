@@ -14,7 +14,7 @@ import optax
 from jax import Array
 
 from aedenoise.batch import Batch
-from aedenoise.noise import corrupt_batch, example_keys
+from aedenoise.noise import Noisy, corrupt_batch, example_keys
 from aedenoise.training.objectives import Examples
 from aedenoise.training.task import Params, Task, TrainState
 
@@ -49,7 +49,7 @@ def train_step(
     noisy = corrupt_batch(task.corrupt, key, state.step, batch.index, clean)
     if task.clean_steps:
         shown = jnp.where(state.step < task.clean_steps, clean, noisy.image)
-        noisy = noisy._replace(image=shown)
+        noisy = Noisy(shown, jnp.where(state.step < task.clean_steps, 0.0, noisy.level))
     other_keys = example_keys(jax.random.fold_in(key, _OTHER), state.step, batch.index)
     examples = Examples(clean, noisy, other_keys, task.corrupt)
     weight = batch.mask.astype(jnp.float32)
