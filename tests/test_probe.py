@@ -22,7 +22,7 @@ from aedenoise.models import build_autoencoder
 from aedenoise.modes import train
 from aedenoise.options import ProbeOptions, RunOptions
 from aedenoise.probing.codes import codes_of, evenly, make_encode, pixels_of
-from aedenoise.probing.regression import fit, fit_chosen
+from aedenoise.probing.regression import PENALTIES, fit, fit_chosen
 from aedenoise.probing.scores import confusion, score, wilson
 from aedenoise.probing.tuning import first_state, make_confusion_step, make_tuning, tune_step
 from aedenoise.training import loop
@@ -66,17 +66,22 @@ def test_regression_finds_the_least() -> None:
 
 
 def test_the_penalty_is_chosen_without_the_test_set() -> None:
-    """Of many features that say nothing and few rows, a strong one."""
+    """Of many features one says a little: without a penalty the others are learnt by heart."""
     rng = np.random.default_rng(1)
-    rows = rng.normal(size=(120, 60)).astype(np.float32)
-    labels = (rows[:, 0] + 0.5 * rng.normal(size=120) > 0).astype(np.int64)
-    found = fit_chosen(rows, labels, 2)
-    assert found.penalty >= 10.0
-    assert np.mean(found.classes(rows) == labels) > 0.8
+    rows = rng.normal(size=(3000, 200)).astype(np.float32)
+    labels = (rows[:, 0] + 2.0 * rng.normal(size=3000) > 0).astype(np.int64)
+    found = fit_chosen(rows[:500], labels[:500], 2)
+    again = fit(rows[:500], labels[:500], 2, found.penalty)
+    np.testing.assert_array_equal(found.weights, again.weights)
+    free = fit(rows[:500], labels[:500], 2, PENALTIES[0])
+    right = [np.mean(each.classes(rows[500:]) == labels[500:]) for each in (found, free)]
+    assert right[0] >= right[1]
 
 
 @pytest.mark.parametrize(
-    "model", [MLP, ModelConfig(encoder_features=(4, 4), decoder_features=(4, 4))], ids=str
+    "model",
+    [MLP, ModelConfig(encoder_features=(4, 4), decoder_features=(4, 4))],
+    ids=["mlp", "conv"],
 )
 def test_codes_are_those_of_clean_images(data_dir: str, model: ModelConfig) -> None:
     b = bench(small(model=model), data_dir)
@@ -108,7 +113,7 @@ def tune(data_dir: str, parallel: str, *, stop_at: int | None = None, state=None
     train_split = b.dataset.train
     codes = codes_of(encode, params, train_split.images, np.arange(200))
     head = fit(codes, train_split.labels, 10, penalty=1.0)
-    tuning = make_tuning(encode, train_split.labels, ProbeOptions(), b.total_steps)
+    tuning = make_tuning(encode, train_split.labels, ProbeOptions(rate=1e-2), b.total_steps)
     recorder = Recorder(stop_at)
     state, complete = loop.train(
         b.executor.replicate(state or first_state(tuning, params, head)),
@@ -132,7 +137,8 @@ def test_fine_tuning_is_alike_under_jit_and_pmap_and_resumes(data_dir: str) -> N
     _, first, _, _ = tune(data_dir, "jit", stop_at=9)
     again, _, _, _ = tune(data_dir, "jit", state=first.states[9])
     assert digest(again) == digest(state)
-    assert by_jit.losses[-1][1] < by_jit.losses[0][1]
+    losses = [loss for _, loss in by_jit.losses]
+    assert np.mean(losses[-5:]) < np.mean(losses[:5])
     test = b.dataset.test
     step = make_confusion_step(encode, test.labels, 10)
     batch = b.batches(0)._replace(
