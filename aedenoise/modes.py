@@ -73,7 +73,7 @@ def train(
             finished = read_json(workdir.results) if workdir.results.exists() else {}
             if not is_first_process():
                 return finished
-            if is_first_process() and not workdir.page.exists():  # it was killed in between
+            if not workdir.page.exists():  # it was killed in between
                 write_page([workdir.path], workdir.page)
             say(f"{workdir.path} is finished ({finished['train']['steps']} steps); nothing to do")
             say(results_table(tables_of(finished)))

@@ -183,5 +183,7 @@ def test_a_single_task_of_a_cluster_heeds_signals_too(data_dir: str, tmp_path: P
     process = start_until_saved(workdir, data_dir, LONG, variables=slurm_task(0, 9917, tasks=1))
     stop(process)
     code, out, err = finish(process)
-    assert (code, err) == (0, ""), out
+    assert code == 0, err
+    # JAX, which heeds the signal there, says so.
+    assert all("SIGTERM caught" in line for line in err.splitlines()), err
     assert "the same command continues" in out

@@ -61,7 +61,6 @@ WRONG_FLAGS = [
     (["--model=mlp", "--decoder=transpose"], "decoder is for model conv, not mlp"),
     (["--model=mlp", "--hidden=64,x"], "takes widths such as"),
     (["--model=mlp", "--code_size=0"], "must be positive widths"),
-    (["--model=mlp", "--noise=none", "--code_size=784"], "can copy an image of 784 values"),
     (["--model=mlp", "--sparsity=kl"], "--activation=sigmoid"),
     (["--sparsity_weight=0.1"], "needs sparsity l1 or kl"),
     (["--contractive_weight=-1"], "contractive_weight must be 0 or more"),

@@ -121,6 +121,7 @@ def test_the_page_and_the_headers_come_from_the_curves() -> None:
     assert published.table(runs) == published.TABLE.read_text(encoding="utf-8")
     for name in published.PUBLISHED:
         own = [run for run in runs if run.experiment == name]
+        assert own, name
         document = (ROOT / "experiments" / f"{name}.py").read_text(encoding="utf-8")
         said = " ".join(document.split('"""')[1].split())
         assert published.sentence(name, own) in said

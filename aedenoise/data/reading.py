@@ -178,6 +178,8 @@ def _prepare(
     record = {"sha256": _digest(arrays), "facts": facts}
     copies = source.folder / "arrays"
     copies.mkdir(parents=True, exist_ok=True)
+    for leftover in copies.glob(".*"):  # half-written by a process that died
+        remove(leftover)
     for key, array in arrays.items():
         if isinstance(array, np.ndarray):
             with writing(copies / f"{key}.npy") as file:
