@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from functools import partial
 
 import jax
@@ -29,22 +31,19 @@ from aedenoise.training.step import train_step
 from aedenoise.training.task import create_state, parameter_count, run_keys
 
 KEY = jax.random.key(0)
-VARIANTS = [
-    {"tied": tied, "activation": activation}
-    for tied in (False, True)
-    for activation in ("relu", "sigmoid")
-]
+VARIANTS = [{"tied": False, "activation": "relu"}, {"tied": True, "activation": "sigmoid"}]
 # Of 784 to 12 to 7 to 5: kernels and biases of the encoder, then of the decoder.
 ENCODER = 784 * 12 + 12 + 12 * 7 + 7 + 7 * 5 + 5
 KERNELS = 784 * 12 + 12 * 7 + 7 * 5
 GREEDY = {
-    "model": ModelConfig(network="mlp", hidden=(8,), code_size=6),
+    "model": ModelConfig(network="mlp", hidden=(8,), code_size=6, activation="sigmoid"),
     "noise": NoiseConfig(kind="masking", level=0.25),
     "epochs": 4,
     "greedy_epochs": 1,
 }
 
 
+@functools.cache
 def make(precision: str = "float32", **options: object):
     """A model, its variables and an image."""
     config = ModelConfig(network="mlp", hidden=(12, 7), code_size=5, precision=precision, **options)
@@ -180,23 +179,13 @@ def test_contraction_of_one_sigmoid_layer() -> None:
     np.testing.assert_allclose(found, exact, rtol=0.05)
 
 
-@pytest.mark.parametrize(
-    "code",
-    [
-        CodeConfig(sparsity="l1"),
-        CodeConfig(sparsity="kl", sparsity_weight=1.0),
-        CodeConfig(contractive_weight=0.1),
-    ],
-    ids=str,
-)
-def test_penalties_train_alike_under_jit_and_pmap(data_dir: str, code: CodeConfig) -> None:
+def test_penalties_train_alike_under_jit_and_pmap(data_dir: str) -> None:
     model = ModelConfig(network="mlp", hidden=(8,), code_size=6, activation="sigmoid")
-    experiment = small(model=model, code=code, data__train_examples=70, epochs=3)
+    code = CodeConfig(sparsity="kl", sparsity_weight=1.0, contractive_weight=0.1)
+    experiment = small(model=model, code=code, data__train_examples=70)
     by_jit = run(data_dir, experiment)[2].losses
     by_pmap = run(data_dir, experiment, parallel="pmap")[2].losses
     np.testing.assert_allclose(by_pmap, by_jit, rtol=0, atol=2e-6)
-    plain = run(data_dir, small(model=model, data__train_examples=70, epochs=3))[2].losses
-    assert plain[-1] != by_jit[-1]
 
 
 def test_the_stage_is_a_function_of_the_step() -> None:
@@ -210,7 +199,7 @@ def test_the_stage_is_a_function_of_the_step() -> None:
 
 @pytest.mark.parametrize("tied", [False, True])
 def test_greedy_stages_move_their_layer_alone(data_dir: str, tied: bool) -> None:
-    model = ModelConfig(network="mlp", hidden=(8,), code_size=6, tied=tied, activation="sigmoid")
+    model = dataclasses.replace(GREEDY["model"], tied=tied)
     b = bench(small(**{**GREEDY, "model": model}), data_dir)
     init_key, key = run_keys(0)
     state = create_state(b.task, init_key, b.image_shape)
@@ -244,23 +233,21 @@ def test_greedy_stages_move_their_layer_alone(data_dir: str, tied: bool) -> None
     assert moved == {0: own(0), 1: own(1), 2: own(0) | own(1)}
 
 
-@pytest.mark.parametrize("parallel", ["jit", "pmap"])
-def test_greedy_training_resumes_across_a_stage_bit_for_bit(data_dir: str, parallel: str) -> None:
+def test_greedy_training_resumes_across_a_stage_bit_for_bit(data_dir: str) -> None:
     experiment = small(**GREEDY)
-    whole, complete, _ = run(data_dir, experiment, parallel=parallel)
-    assert complete
-    for stop_at in (5, 7, 11):  # in the first stage, at its end, and in the second
-        _, _, first = run(data_dir, experiment, parallel=parallel, stop_at=stop_at)
-        state = first.states[stop_at]
-        again, complete, _ = run(data_dir, experiment, parallel=parallel, state=state)
+    unbroken = {}
+    # At the end of the first stage, and in the second.
+    for parallel, stops in (("jit", (7, 9)), ("pmap", (9,))):
+        whole, complete, unbroken[parallel] = run(data_dir, experiment, parallel=parallel)
         assert complete
-        assert digest(again) == digest(whole)
-
-
-def test_greedy_training_is_alike_under_jit_and_pmap(data_dir: str) -> None:
-    by_jit = run(data_dir, small(**GREEDY))[2].losses
-    by_pmap = run(data_dir, small(**GREEDY), parallel="pmap")[2].losses
-    np.testing.assert_allclose(by_pmap, by_jit, rtol=0, atol=1e-6)
+        for stop_at in stops:
+            _, _, first = run(data_dir, experiment, parallel=parallel, stop_at=stop_at)
+            state = first.states[stop_at]
+            again, complete, _ = run(data_dir, experiment, parallel=parallel, state=state)
+            assert complete
+            assert digest(again) == digest(whole)
+    losses = [recorder.losses for recorder in unbroken.values()]
+    np.testing.assert_allclose(losses[1], losses[0], rtol=0, atol=1e-6)
 
 
 def test_another_loss_is_no_spike() -> None:
@@ -274,7 +261,7 @@ def test_another_loss_is_no_spike() -> None:
 def test_each_stage_learns(data_dir: str) -> None:
     model = ModelConfig(network="mlp", hidden=(64,), code_size=32, activation="sigmoid")
     experiment = small(
-        **{**GREEDY, "model": model, "epochs": 30, "greedy_epochs": 10}, optimizer__warmup=0.0
+        **{**GREEDY, "model": model, "epochs": 15, "greedy_epochs": 5}, optimizer__warmup=0.0
     )
     losses = np.array([loss for _, loss in run(data_dir, experiment)[2].losses])
     for stage in np.split(losses, 3):
