@@ -1,6 +1,9 @@
 """Keras's example of 2018: does its denoiser with a code of 16 numbers reach 18.10 dB?
 
 python -m aedenoise.main --experiment=keras_2018
+
+Answer: test MSE: published 0.01549 (18.10 dB), here 0.01545 (18.11 dB) (1 seed). 2 CPU cores (AMD
+EPYC), Python 3.11, jax 0.10.2, 2026-11-24.
 """
 
 from dataclasses import replace

@@ -1,6 +1,9 @@
 """Net-SURE (NeurIPS 2018): does its small denoiser, trained on clean images, reach 25.36 dB?
 
 python -m aedenoise.main --experiment=net_sure_mse
+
+Answer: PSNR (dB, of the mean error): published 25.36, here 25.43 (1 seed). 2 CPU cores (AMD EPYC),
+Python 3.11, jax 0.10.2, 2026-11-24.
 """
 
 from aedenoise.experiment import DataConfig, Experiment, ModelConfig, NoiseConfig, OptimizerConfig

@@ -1,6 +1,6 @@
 """The published figures beside those measured here.
 
-python -m experiments.published --runs=runs/udacity,runs/udacity-seed1    # adds finished runs
+python -m experiments.published --runs=runs/udacity,runs/udacity-seed1    # adds runs
 python -m experiments.published                                           # writes the table anew
 """
 
@@ -115,13 +115,15 @@ class Run:
 
 
 def read_run(folder: Path) -> Run:
-    """The curve of a finished run of a published experiment."""
+    """The curve of a run of a published experiment, as far as it is."""
     workdir = Workdir(folder)
     experiment = workdir.read_experiment()
     name = PUBLISHED[experiment.name].name
     per_epoch = workdir.read_config()["total_steps"] // experiment.epochs
     if name == "train/loss":
-        values = epoch_means(workdir.metrics, name, per_epoch)
+        done = max(read_series(workdir.metrics, name)[0]) // per_epoch
+        means = epoch_means(workdir.metrics, name, per_epoch)
+        values = {epoch: mean for epoch, mean in means.items() if epoch <= done}
     else:
         steps, found = read_series(workdir.metrics, name)
         values = {step // per_epoch: value for step, value in zip(steps, found, strict=True)}
@@ -221,7 +223,7 @@ def _value(published: Published, values: Sequence[float]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", default="", help="workdirs of finished runs, as A,B")
+    parser.add_argument("--runs", default="", help="workdirs of runs, as A,B")
     given = parser.parse_args()
     new = [read_run(Path(folder)) for folder in given.runs.split(",") if folder]
     replaced = {(run.experiment, run.seed) for run in new}

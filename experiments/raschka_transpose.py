@@ -1,6 +1,9 @@
 """Raschka 2017: does the one with transposed convolutions reach 0.084, and stay behind?
 
 python -m aedenoise.main --experiment=raschka_transpose
+
+Answer: training BCE: published 0.0840, here 0.0863 ± 0.0009 (3 seeds). It stays behind in every one
+of these seeds. 2 CPU cores (AMD EPYC), Python 3.11, jax 0.10.2, 2026-11-24.
 """
 
 from dataclasses import replace

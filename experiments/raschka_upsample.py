@@ -1,6 +1,9 @@
 """Raschka 2017: does the autoencoder that upsamples reach a training BCE of 0.083, without noise?
 
 python -m aedenoise.main --experiment=raschka_upsample
+
+Answer: training BCE: published 0.0830, here 0.0821 ± 0.0015 (3 seeds). 2 CPU cores (AMD EPYC),
+Python 3.11, jax 0.10.2, 2026-11-24.
 """
 
 from aedenoise.experiment import DataConfig, Experiment, ModelConfig, NoiseConfig, OptimizerConfig
