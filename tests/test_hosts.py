@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -64,7 +65,9 @@ def test_two_processes_train_as_one(
     reached(f"loss {worst:.0e}")
     assert worst <= 1e-6
     said = [
-        [line for line in out.splitlines() if not line.startswith("[Gloo]")] for _, out, _ in ends
+        # What Gloo's threads say falls into one another's lines.
+        [line for line in out.splitlines() if not re.search("Gloo|peer ranks|^[ 0-9]*$", line)]
+        for _, out, _ in ends
     ]
     assert any("4 cpu devices of 2 processes" in line for line in said[0])
     assert said[1] == []  # process 0 alone speaks, and writes
