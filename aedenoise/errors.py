@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import errno
+import re
 import signal
 import sys
 import traceback
@@ -69,6 +70,21 @@ _STORAGE_ERRNOS = frozenset(
         errno.EROFS,
     }
 )
+# What a disk, a network file system or a bucket says that does not answer now: it tells nothing
+# about what is stored there.
+_PASSING_ERRNOS = frozenset(
+    {
+        errno.ECONNRESET,
+        errno.EHOSTUNREACH,
+        errno.EIO,
+        errno.EMFILE,
+        errno.ENETUNREACH,
+        errno.ESTALE,
+        errno.ETIMEDOUT,
+    }
+)
+# TensorStore reports them as a ValueError with the name of a status, or the number of an error.
+_PASSING_STATUS = re.compile(r"\b(?:UNAVAILABLE|DEADLINE_EXCEEDED)\b|\bOS error (\d+)\b")
 
 
 def as_expected(error: BaseException) -> AedenoiseError | None:
@@ -82,10 +98,23 @@ def as_expected(error: BaseException) -> AedenoiseError | None:
         )
     if isinstance(error, OSError) and error.errno in _STORAGE_ERRNOS:
         return StorageError(f"cannot use {error.filename or 'a file'}: {error.strerror}")
+    if isinstance(error, OSError) and error.errno in _PASSING_ERRNOS:
+        return _unreadable(f"{error.filename or 'a file'} ({error.strerror})")
     # TensorStore reports a full disk as a ValueError that carries this status name.
     if isinstance(error, ValueError) and "RESOURCE_EXHAUSTED" in str(error):
         return StorageError("the disk is full; free some space and run the same command again")
+    if isinstance(error, ValueError):
+        status = _PASSING_STATUS.search(str(error))
+        if status and (status[1] is None or int(status[1]) in _PASSING_ERRNOS):
+            return _unreadable(f"a file ({status[0]})")
     return None
+
+
+def _unreadable(what: str) -> StorageError:
+    return StorageError(
+        f"cannot read {what}; nothing was changed: see that the disk, network or bucket answers "
+        "and run the same command again"
+    )
 
 
 def report(error: BaseException, *, debug: bool) -> int:

@@ -25,7 +25,7 @@ from processes import finish, start, start_until_saved, steps_saved, stop, wait_
 from test_checkpoints import state_and_like
 
 from aedenoise.bench import set_up
-from aedenoise.errors import CheckpointError, StorageError
+from aedenoise.errors import CheckpointError, StorageError, as_expected
 from aedenoise.options import RunOptions
 from aedenoise.training.checkpoints import Checkpoints
 from aedenoise.workdir import Workdir
@@ -102,6 +102,37 @@ def test_where_all_are_damaged_nothing_is_moved(tmp_path: Path) -> None:
         with pytest.raises(CheckpointError, match="none of the 2 checkpoints can be used"):
             checkpoints.restore(like)
         assert checkpoints.steps() == [1, 2]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reading /proc/self/mem at 0 fails with EIO")
+@pytest.mark.parametrize("file", ["digest/metadata", "state/_METADATA"])
+def test_a_disk_that_does_not_answer_is_no_damage(tmp_path: Path, file: str) -> None:
+    state, like = state_and_like()
+    folder = tmp_path / "checkpoints"
+    with Checkpoints(folder) as checkpoints:
+        for step in (1, 2):
+            checkpoints.save(step, state, {})
+    kept = (folder / "2" / file).rename(tmp_path / "kept")
+    (folder / "2" / file).symlink_to("/proc/self/mem")
+    with Checkpoints(folder) as checkpoints, pytest.raises(OSError, match="output error") as caught:
+        checkpoints.restore(like)
+    assert "cannot read" in str(as_expected(caught.value))
+    kept.replace(folder / "2" / file)
+    with Checkpoints(folder) as checkpoints:
+        assert checkpoints.restore(like).step == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "passing"),
+    [
+        ("UNAVAILABLE: CURL error", True),
+        ("Error opening file: OS error 116", True),
+        ("Error opening file: OS error 2", False),
+        ("DATA_LOSS: CRC-32C checksum verification failed", False),
+    ],
+)
+def test_what_tensorstore_says_of_a_place_that_does_not_answer(said: str, passing: bool) -> None:
+    assert isinstance(as_expected(ValueError(said)), StorageError) is passing
 
 
 def test_the_best_is_kept_beside_the_newest_over_sessions(tmp_path: Path) -> None:
