@@ -65,7 +65,7 @@ GUARDS = {
     5: Guard(
         "processes do not vote",
         "observer.py",
-        "self._vote.agreed() if jax.process_count() > 1 else self._signalled()",
+        "self._vote.agreed() if joined() else self._signalled()",
         "self._signalled()",
         "test_hosts.py::test_a_signal_to_one_stops_both_at_the_same_step",
     ),
@@ -93,15 +93,15 @@ GUARDS = {
     9: Guard(
         "noise is keyed by the place in a device's share",
         "noise.py",
-        "(None, 0))(step_key, index)",
-        "(None, 0))(step_key, jnp.arange(len(index)))",
+        "(None, 0))(jax.random.fold_in(key, step), index)",
+        "(None, 0))(jax.random.fold_in(key, step), jnp.arange(len(index)))",
         "test_exactness.py::test_any_number_of_devices",
     ),
     10: Guard(
         "pmap does not sum gradients over devices",
         "training/step.py",
-        "total, count, gradient = jax.lax.psum((total, count, gradient), axis_name)",
-        "total, count = jax.lax.psum((total, count), axis_name)",
+        "total, gradient = _over_devices((total, gradient), axis_name)",
+        "total = _over_devices(total, axis_name)",
         "test_exactness.py::test_jit_equals_pmap",
     ),
     11: Guard(
@@ -127,7 +127,7 @@ GUARDS = {
     ),
     14: Guard(
         "Adam's second moment has another decay",
-        "experiment/whole.py",
+        "experiment/optimizer.py",
         "b2: float = 0.98",
         "b2: float = 0.981",
         "test_exactness.py::test_curves_are_those_on_file",
@@ -210,8 +210,6 @@ def fails_without(guard: Guard, copy: Path) -> bool:
     """Whether ``guard.test`` fails in ``copy`` once the guard is out; it is put back."""
     file = copy / "aedenoise" / guard.file
     text = file.read_text(encoding="utf-8")
-    if text.count(guard.old) != 1:
-        raise SystemExit(f"{guard.file} has {text.count(guard.old)} places of {guard.old!r}")
     file.write_text(text.replace(guard.old, guard.new), encoding="utf-8")
     name, _, test = guard.test.partition("::")
     try:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from guards import GUARDS
 
 PACKAGE = Path(__file__).resolve().parent.parent / "aedenoise"
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -217,6 +218,12 @@ def test_nothing_dangerous_or_private(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     for word in ("jax._src", "import pickle", "allow_pickle=True", "extractall", "eval("):
         assert word not in text.replace("_eval(", "").replace("def eval(", "")
+
+
+@pytest.mark.parametrize("number", sorted(GUARDS))
+def test_guards_are_where_they_are_said_to_be(number: int) -> None:
+    guard = GUARDS[number]
+    assert (PACKAGE / guard.file).read_text(encoding="utf-8").count(guard.old) == 1
 
 
 def test_training_works_where_tfds_is_not_installed() -> None:
