@@ -10,7 +10,9 @@ import numpy as np
 
 from aedenoise.bench import Bench
 from aedenoise.evaluation.evaluate import Results
+from aedenoise.observer import say
 from aedenoise.options import RunOptions
+from aedenoise.reporting.console import baselines_table
 from aedenoise.reporting.figures import (
     artifacts_figure,
     contact_sheet,
@@ -43,6 +45,12 @@ def start_line(bench: Bench, options: RunOptions) -> str:
         f"{noise} | "
         f"{parameter_count(bench.state_like().params):,} parameters"
     )
+
+
+def say_beside(beside: Mapping[str, Any]) -> None:
+    """Prints the table of the baselines, where they were evaluated."""
+    if "baselines" in beside:
+        say(baselines_table(beside["baselines"]))
 
 
 def write_figures(

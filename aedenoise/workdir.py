@@ -12,6 +12,7 @@ from typing import Any
 from aedenoise.errors import CheckpointError, StorageError
 from aedenoise.experiment import Experiment, first_difference, from_dict, to_dict
 from aedenoise.files import folder_lock, remove, write_atomically
+from aedenoise.options import RunOptions
 
 FORMAT = 1
 
@@ -127,6 +128,11 @@ class Workdir:
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
     """Writes ``values`` as indented JSON, atomically."""
     write_atomically(path, (json.dumps(values, indent=2) + "\n").encode())
+
+
+def checkpoint_place(options: RunOptions) -> Path | str:
+    """Where a run's checkpoints are: in its workdir, unless ``checkpoint_dir`` is given."""
+    return options.checkpoint_dir or Workdir(options.workdir).checkpoints
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aedenoise.compare import write_report
 from aedenoise.files import write_atomically
+from aedenoise.modes.compare import write_report
 from aedenoise.study import report
 from aedenoise.study.design import ALL
 from aedenoise.study.folder import StudyFolder

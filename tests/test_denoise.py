@@ -19,7 +19,6 @@ from PIL import Image
 import aedenoise
 from aedenoise.data.images import UnreadableImageError
 from aedenoise.data.pictures import Picture, encode_picture, read_picture
-from aedenoise.denoise import denoise_files
 from aedenoise.errors import DataError, StorageError, UsageError
 from aedenoise.evaluation import tiling
 from aedenoise.evaluation.denoiser import Denoiser
@@ -27,6 +26,7 @@ from aedenoise.evaluation.level import estimate_level
 from aedenoise.evaluation.pretrained import pretrained_record
 from aedenoise.experiment import DECODERS, Experiment, ModelConfig, replace
 from aedenoise.models import build_autoencoder
+from aedenoise.modes.denoise import denoise_files
 from aedenoise.options import DenoiseOptions
 
 RNG = np.random.default_rng(0)

@@ -20,9 +20,9 @@ from aedenoise.data.reading import Dataset, Split
 from aedenoise.errors import CheckpointError, DataError, UsageError
 from aedenoise.evaluation.changes import find_changes
 from aedenoise.evaluation.packing import packed, unpacked
-from aedenoise.invent import invent, networks_of_decoders, networks_of_runs
-from aedenoise.invent_report import NOISY, Outcome, changes_table, found_record, markdown
 from aedenoise.models import build_classifier
+from aedenoise.modes.invent import invent, networks_of_decoders, networks_of_runs
+from aedenoise.modes.invent_report import NOISY, Outcome, changes_table, found_record, markdown
 from aedenoise.options import RunOptions
 from aedenoise.study.statistics import paired_shares, wilson_interval
 from aedenoise.training.classification import bilinear, cross_entropy, distorted

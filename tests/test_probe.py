@@ -19,7 +19,7 @@ from test_training import Recorder
 from aedenoise.errors import CheckpointError, DataError, UsageError
 from aedenoise.experiment import ModelConfig
 from aedenoise.models import build_autoencoder
-from aedenoise.modes import train
+from aedenoise.modes.train import train
 from aedenoise.options import ProbeOptions, RunOptions
 from aedenoise.probing.codes import codes_of, evenly, make_encode, pixels_of
 from aedenoise.probing.regression import PENALTIES, fit, fit_chosen
@@ -154,7 +154,7 @@ def test_fine_tuning_is_alike_under_jit_and_pmap_and_resumes(data_dir: str) -> N
 
 
 def test_probe_end_to_end(data_dir: str, tmp_path: Path) -> None:
-    from aedenoise.probe import probe  # here, for it needs scikit-learn
+    from aedenoise.modes.probe import probe  # here, for it needs scikit-learn
 
     experiment = small(model=MLP, data__train_examples=600, data__test_examples=100)
     options = RunOptions(workdir=tmp_path / "run", data_dir=data_dir, baselines=False)
@@ -186,7 +186,7 @@ def test_probe_end_to_end(data_dir: str, tmp_path: Path) -> None:
 
 
 def test_data_without_labels_are_refused(data_dir: str, tmp_path: Path) -> None:
-    from aedenoise.probe import probe
+    from aedenoise.modes.probe import probe
 
     pictures = tmp_path / "pictures"
     pictures.mkdir()

@@ -12,9 +12,9 @@ from helpers import small
 
 from aedenoise.errors import UsageError
 from aedenoise.experiment import NoiseConfig, noise_from_text
-from aedenoise.modes import evaluate_run
+from aedenoise.modes.evaluate import evaluate_run
+from aedenoise.modes.robustness import RobustnessPlan, folder_name, robustness
 from aedenoise.options import RunOptions
-from aedenoise.robustness import RobustnessPlan, folder_name, robustness
 from aedenoise.training.preemption import StopSignals
 from aedenoise.workdir import Workdir
 

@@ -14,10 +14,10 @@ import pytest
 from helpers import SMALL, bench, digest, saved_state, small
 from scipy import stats
 
-from aedenoise.compare import write_report
 from aedenoise.errors import CheckpointError, UsageError
 from aedenoise.models import build_autoencoder
-from aedenoise.modes import train
+from aedenoise.modes.compare import write_report
+from aedenoise.modes.train import train
 from aedenoise.options import RunOptions
 from aedenoise.study import report
 from aedenoise.study.cells import Runner

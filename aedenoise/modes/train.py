@@ -1,6 +1,6 @@
-"""What one command does: ``train`` and ``evaluate_run`` compose the rooms. No flags here.
+"""Trains a network: takes the run up where it stopped, evaluates, and writes what was found.
 
-Both take values and return results, so they serve a notebook as well as the command line.
+It takes values and returns results, so it serves a notebook as well as the command line.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -20,26 +19,21 @@ from aedenoise.experiment import Experiment, first_difference, from_dict
 from aedenoise.observer import RunObserver, say
 from aedenoise.options import RunOptions
 from aedenoise.pages import write_page
-from aedenoise.records import config_record, evaluation_record, results_record, tables_of
-from aedenoise.reporting.console import Progress, artifacts_line, baselines_table, results_table
+from aedenoise.records import config_record, results_record, tables_of
+from aedenoise.reporting.console import Progress, artifacts_line, results_table
 from aedenoise.reporting.flat import flat
 from aedenoise.reporting.metrics_log import MetricsLog, epoch_means
 from aedenoise.reporting.wandb_log import WandbLog
-from aedenoise.run_report import start_line, write_figures
+from aedenoise.run_report import say_beside, start_line, write_figures
 from aedenoise.runtime import prepare_process
 from aedenoise.training import loop
 from aedenoise.training.checkpoints import Checkpoints
-from aedenoise.training.hosts import (
-    all_agree,
-    first_process_first,
-    first_says,
-    is_first_process,
-)
+from aedenoise.training.hosts import first_process_first, first_says, is_first_process
 from aedenoise.training.parallel import automatic_steps_per_call
-from aedenoise.training.places import has_checkpoints, remove_checkpoints
+from aedenoise.training.places import remove_checkpoints
 from aedenoise.training.preemption import StopSignals
 from aedenoise.training.task import TrainState, create_state, run_keys
-from aedenoise.workdir import Workdir, read_json, write_json
+from aedenoise.workdir import Workdir, checkpoint_place, read_json, write_json
 from aedenoise.yardsticks import stand_beside
 
 
@@ -77,7 +71,7 @@ def train(
                 write_page([workdir.path], workdir.page)
             say(f"{workdir.path} is finished ({finished['train']['steps']} steps); nothing to do")
             say(results_table(tables_of(finished)))
-            _say_beside(finished)
+            say_beside(finished)
             return finished
     prepare_process(say)
     _say_what_is_left_unused()
@@ -86,7 +80,7 @@ def train(
         if options.overwrite:
             # Only now: the old run is not given up for one that cannot start.
             first_process_first(lambda: _start_anew(workdir, experiment, options))
-        with Checkpoints(_checkpoint_dir(options), notify=say) as checkpoints:
+        with Checkpoints(checkpoint_place(options), notify=say) as checkpoints:
             return _train(bench, options, workdir, checkpoints, signals)
 
 
@@ -176,7 +170,7 @@ def _finish(
         write_figures(workdir, bench, state.params, evaluation, pictures, rows, beside)
         write_json(workdir.results, results)
         write_page([workdir.path], workdir.page)
-    _say_beside(beside)
+    say_beside(beside)
     say(artifacts_line(measures))
     if observer.best["step"] != bench.total_steps:
         say(
@@ -188,43 +182,6 @@ def _finish(
     return results
 
 
-def evaluate_run(
-    experiment: Experiment, options: RunOptions, checkpoint: str = "newest"
-) -> dict[str, Any]:
-    """Restores a checkpoint of ``options.workdir`` and evaluates it.
-
-    Args:
-      experiment: the run's own (``Workdir.read_experiment``), or a variant of it that differs
-        in data or noise alone.
-      options: workdir, checkpoint_dir, data_dir and parallel are used.
-      checkpoint: ``newest``, ``best`` (by test PSNR) or a step.
-
-    Returns:
-      What is also written to ``eval.json``: step, data, noise, and the table's numbers.
-    """
-    workdir = Workdir(options.workdir)
-    prepare_process(say)
-    bench = set_up(experiment, options, notify=say, training=False)
-    with Checkpoints(_checkpoint_dir(options), read_only=True, notify=say) as checkpoints:
-        restored = checkpoints.restore(bench.state_like(), checkpoints.choose(checkpoint))
-    state = restored.state
-    say(start_line(bench, options))
-    evaluation = bench.evaluate(state.params)
-    measures, _ = bench.grid(state.params)
-    say(f"checkpoint of step {restored.step} of {workdir.read_config()['total_steps']}")
-    say(results_table(evaluation))
-    beside, _ = stand_beside(bench, state.params, say if options.baselines else None)
-    _say_beside(beside)
-    results = evaluation_record(bench, evaluation, measures, restored.step, beside)
-    say(artifacts_line(measures))
-    try:
-        if is_first_process():
-            write_json(workdir.evaluation, results)
-    except OSError as error:
-        say(f"(not written to {workdir.evaluation}: {error.strerror})")
-    return results
-
-
 def _wandb(bench: Bench, workdir: Workdir, options: RunOptions) -> WandbLog | None:
     if not options.wandb:
         return None
@@ -232,39 +189,10 @@ def _wandb(bench: Bench, workdir: Workdir, options: RunOptions) -> WandbLog | No
     return WandbLog(options.wandb, bench.experiment.label, config, workdir.path, say)
 
 
-def _say_beside(beside: Mapping[str, Any]) -> None:
-    if "baselines" in beside:
-        say(baselines_table(beside["baselines"]))
-
-
-def recover_config(options: RunOptions) -> None:
-    """Where a workdir has lost its ``config.json``, or is new on this machine while checkpoints
-    lie elsewhere, writes it from the newest checkpoint; does nothing where there is none.
-    """
-    workdir = Workdir(options.workdir)
-    directory = _checkpoint_dir(options)
-    if all_agree(workdir.config.exists()) or not has_checkpoints(directory):
-        return
-    with Checkpoints(directory, read_only=True) as checkpoints:
-        record = checkpoints.newest_record()
-
-    def restore() -> None:  # by every process that has a disk of its own
-        if record is not None and not workdir.config.exists():
-            workdir.path.mkdir(parents=True, exist_ok=True)
-            write_json(workdir.config, record["config"])
-            say(f"{workdir.config} is restored from a checkpoint in {directory}")
-
-    first_process_first(restore)
-
-
-def _checkpoint_dir(options: RunOptions) -> Path | str:
-    return options.checkpoint_dir or Workdir(options.workdir).checkpoints
-
-
 def _start_anew(workdir: Workdir, experiment: Experiment, options: RunOptions) -> None:
     if is_first_process():
         workdir.claim(experiment, overwrite=True)
-        remove_checkpoints(_checkpoint_dir(options))
+        remove_checkpoints(checkpoint_place(options))
 
 
 def _record_config(

@@ -12,7 +12,7 @@ from aedenoise.bench import Bench, set_up
 from aedenoise.errors import DataError, UsageError
 from aedenoise.evaluation.denoiser import load_denoiser
 from aedenoise.experiment import DataConfig, Experiment, replace
-from aedenoise.fine_tune import fine_tune
+from aedenoise.modes.fine_tune import fine_tune
 from aedenoise.observer import say
 from aedenoise.options import ProbeOptions, RunOptions
 from aedenoise.pages import write_page

@@ -13,7 +13,7 @@ from aedenoise.bench import Bench, set_up
 from aedenoise.errors import UsageError
 from aedenoise.evaluation.denoiser import load_denoiser
 from aedenoise.experiment import Experiment, NoiseConfig
-from aedenoise.modes import train
+from aedenoise.modes.train import train
 from aedenoise.observer import say
 from aedenoise.options import RunOptions
 from aedenoise.reporting.figures import heat_map

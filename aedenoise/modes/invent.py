@@ -17,8 +17,9 @@ from aedenoise.errors import CheckpointError, DataError, UsageError
 from aedenoise.evaluation.denoiser import load_denoiser
 from aedenoise.experiment import Experiment, NoiseConfig
 from aedenoise.files import write_atomically
-from aedenoise.invent_report import NOISY, Outcome, changes_table, found_record, markdown
-from aedenoise.modes import train
+from aedenoise.modes.invent_report import NOISY, Outcome, changes_table, found_record, markdown
+from aedenoise.modes.train import train
+from aedenoise.modes.verdicts import judge
 from aedenoise.observer import say
 from aedenoise.options import RunOptions
 from aedenoise.records import environment
@@ -26,7 +27,6 @@ from aedenoise.reporting.change_figures import Example, gallery_figure, shares_f
 from aedenoise.runtime import prepare_process
 from aedenoise.study.design import display_name, model_of, slug
 from aedenoise.training.preemption import StopSignals
-from aedenoise.verdicts import judge
 from aedenoise.workdir import Workdir, write_json
 
 # So many changed images of each network and noise are shown, of no more than so many of these.

@@ -1,0 +1,68 @@
+"""Modes that train nothing: data, artifacts, pages, the machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aedenoise import flags
+from aedenoise.commands.common import named_experiment, quiet_libraries
+from aedenoise.errors import UsageError
+from aedenoise.experiment import DATASETS, replace
+from aedenoise.flags import FLAGS
+
+
+def describe_data() -> int:
+    """Writes the sheet of a dataset."""
+    data = replace(named_experiment(), flags.overrides()).data
+    name = data.dataset.replace("/", "-") if data.dataset in DATASETS else data.short_name
+    quiet_libraries()
+    from aedenoise.modes.data_sheet import data_sheet
+
+    folder = flags.workdir() or Path("sheets")
+    data_sheet(data, flags.run_options(folder), folder / f"{name}.png")
+    return 0
+
+
+def show_artifacts() -> int:
+    """Writes the gallery of the decoders' artifacts."""
+    experiment = replace(named_experiment(), flags.overrides())
+    quiet_libraries()
+    from aedenoise.modes.gallery import decoder_gallery
+
+    folder = flags.workdir() or Path("sheets")
+    decoder_gallery(experiment.model, experiment.seed, folder / "artifacts.png")
+    return 0
+
+
+def write_report() -> int:
+    """Writes the page of a run, of several, or of a study."""
+    folder = flags.workdir()
+    runs = [Path(run).expanduser() for run in FLAGS.runs or ()]
+    if (folder is None) == (not runs):
+        raise UsageError(
+            "--mode=report needs --workdir, the folder of a run or a comparison, or --runs=A,B"
+        )
+    quiet_libraries()
+    from aedenoise.pages import write_page
+    from aedenoise.reporting.console import say
+
+    if folder is not None and not (folder / "config.json").exists():
+        from aedenoise.modes.compare import report_study
+
+        report_study(folder)
+        return 0
+    runs = runs or [folder or Path()]
+    target = Path(FLAGS.output or (runs[0] if folder else Path()) / "report.html").expanduser()
+    write_page(runs, target)
+    say(f"{target} shows {', '.join(map(str, runs))}")
+    return 0
+
+
+def examine_machine() -> int:
+    """Prints what this machine has."""
+    experiment = replace(named_experiment(), flags.overrides())
+    options = flags.run_options(Path("runs") / experiment.label)
+    quiet_libraries()
+    from aedenoise.modes.doctor import examine
+
+    return examine(experiment, options)

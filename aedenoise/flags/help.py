@@ -1,0 +1,80 @@
+"""How the flags read on the screen."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+from aedenoise.experiment import Experiment
+from aedenoise.flags.definitions import (
+    COMPARE,
+    DEFINED,
+    EXPERIMENT,
+    FINE,
+    FLAGS,
+    HOSTS,
+    MAP,
+    PAGE,
+    PICTURES,
+    PROBE,
+    RUN,
+    Flag,
+)
+
+
+def help_text(mode: str = "train") -> str:
+    """The flags of the package on one screen, with the defaults that will be used; those that few
+    need by name only. Of a mode that has flags of its own, these alone."""
+    lines = ["python -m aedenoise.main [--flag=value ...]    (--helpfull also lists absl's flags)"]
+    if mode in _OWN:
+        lines.append(f"Flags of --mode={mode}:")
+        return "\n".join([*lines, *_explained(_OWN[mode])])
+    if mode == "invent":
+        lines.append("Flags of --mode=invent, beside those of an experiment:")
+        shown = [flag for flag in DEFINED if flag.name in _INVENT]
+        return "\n".join([*lines, *(line for flag in shown for line in _help_lines(flag))])
+    lines += ["The experiment:", *_explained(EXPERIMENT), "The run:", *_explained(RUN)]
+    lines += ["For finer control (the README's table says what they mean):", *_named(FINE, "")]
+    lines += ["Several processes (docs/running.md says more):", *_named(HOSTS, "")]
+    lines.append("Of single modes (--mode=MODE --help says more):")
+    for name, group in _OWN.items():
+        lines += _named(group, f"{name}: ")
+    return "\n".join(lines)
+
+
+_OWN = {
+    "compare": COMPARE,
+    "robustness": MAP,
+    "probe": PROBE,
+    "denoise": PICTURES,
+    "report": PAGE,
+}
+# Of other modes' flags those that --mode=invent takes too.
+_INVENT = ("decoders", "noise_levels", "runs")
+
+
+def _explained(group: str) -> list[str]:
+    return [line for flag in DEFINED if flag.group == group for line in _help_lines(flag)]
+
+
+def _named(group: str, before: str) -> list[str]:
+    names = " ".join(f"--{flag.name}" for flag in DEFINED if flag.group == group)
+    return textwrap.wrap(before + names, 98, initial_indent="  ", subsequent_indent="  ")
+
+
+def _help_lines(flag: Flag) -> list[str]:
+    value = _field(Experiment(), flag.field) if flag.field else FLAGS[flag.name].default
+    shown = "" if value is None or value is False else f" [{_text(value)}]"
+    line = f"  --{flag.name:<17}{flag.help}{shown}"
+    return textwrap.wrap(line, 100, subsequent_indent=" " * 21)
+
+
+def _field(experiment: Experiment, path: str) -> Any:
+    value: Any = experiment
+    for part in path.split("."):
+        value = getattr(value, part)
+    return value
+
+
+def _text(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

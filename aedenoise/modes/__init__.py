@@ -1,0 +1,1 @@
+"""What the command line does, mode by mode: each takes values, writes files, returns results."""

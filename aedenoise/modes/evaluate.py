@@ -1,0 +1,76 @@
+"""Evaluates a checkpoint of a run, on its own data and noise or on others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aedenoise.bench import set_up
+from aedenoise.experiment import Experiment
+from aedenoise.observer import say
+from aedenoise.options import RunOptions
+from aedenoise.records import evaluation_record
+from aedenoise.reporting.console import artifacts_line, results_table
+from aedenoise.run_report import say_beside, start_line
+from aedenoise.runtime import prepare_process
+from aedenoise.training.checkpoints import Checkpoints
+from aedenoise.training.hosts import all_agree, first_process_first, is_first_process
+from aedenoise.training.places import has_checkpoints
+from aedenoise.workdir import Workdir, checkpoint_place, write_json
+from aedenoise.yardsticks import stand_beside
+
+
+def evaluate_run(
+    experiment: Experiment, options: RunOptions, checkpoint: str = "newest"
+) -> dict[str, Any]:
+    """Restores a checkpoint of ``options.workdir`` and evaluates it.
+
+    Args:
+      experiment: the run's own (``Workdir.read_experiment``), or a variant of it that differs
+        in data or noise alone.
+      options: workdir, checkpoint_dir, data_dir and parallel are used.
+      checkpoint: ``newest``, ``best`` (by test PSNR) or a step.
+
+    Returns:
+      What is also written to ``eval.json``: step, data, noise, and the table's numbers.
+    """
+    workdir = Workdir(options.workdir)
+    prepare_process(say)
+    bench = set_up(experiment, options, notify=say, training=False)
+    with Checkpoints(checkpoint_place(options), read_only=True, notify=say) as checkpoints:
+        restored = checkpoints.restore(bench.state_like(), checkpoints.choose(checkpoint))
+    state = restored.state
+    say(start_line(bench, options))
+    evaluation = bench.evaluate(state.params)
+    measures, _ = bench.grid(state.params)
+    say(f"checkpoint of step {restored.step} of {workdir.read_config()['total_steps']}")
+    say(results_table(evaluation))
+    beside, _ = stand_beside(bench, state.params, say if options.baselines else None)
+    say_beside(beside)
+    results = evaluation_record(bench, evaluation, measures, restored.step, beside)
+    say(artifacts_line(measures))
+    try:
+        if is_first_process():
+            write_json(workdir.evaluation, results)
+    except OSError as error:
+        say(f"(not written to {workdir.evaluation}: {error.strerror})")
+    return results
+
+
+def recover_config(options: RunOptions) -> None:
+    """Where a workdir has lost its ``config.json``, or is new on this machine while checkpoints
+    lie elsewhere, writes it from the newest checkpoint; does nothing where there is none.
+    """
+    workdir = Workdir(options.workdir)
+    directory = checkpoint_place(options)
+    if all_agree(workdir.config.exists()) or not has_checkpoints(directory):
+        return
+    with Checkpoints(directory, read_only=True) as checkpoints:
+        record = checkpoints.newest_record()
+
+    def restore() -> None:  # by every process that has a disk of its own
+        if record is not None and not workdir.config.exists():
+            workdir.path.mkdir(parents=True, exist_ok=True)
+            write_json(workdir.config, record["config"])
+            say(f"{workdir.config} is restored from a checkpoint in {directory}")
+
+    first_process_first(restore)
