@@ -33,6 +33,7 @@ class Workdir:
         self.page = path / "report.html"
         self.probe = path / "probe.json"
         self.tuning = path / "tuning"
+        self.wandb = path / "wandb-id"
 
     def claim(self, experiment: Experiment, *, overwrite: bool) -> None:
         """Makes the workdir ready for training ``experiment``; nothing else is touched.
@@ -119,6 +120,7 @@ class Workdir:
             self.page,
             self.probe,
             self.tuning,
+            self.wandb,
             self.config,
         ):
             with contextlib.suppress(FileNotFoundError):

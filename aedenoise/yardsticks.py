@@ -19,7 +19,7 @@ import numpy as np
 from aedenoise import metrics
 from aedenoise.bench import Bench
 from aedenoise.data.batches import eval_batches
-from aedenoise.evaluation.baselines import tuned_baselines
+from aedenoise.evaluation.baselines import methods_here, tuned_baselines
 from aedenoise.evaluation.evaluate import evaluation_key, noisy_images
 from aedenoise.files import cache_folder, write_atomically
 from aedenoise.noise import Noisy
@@ -74,6 +74,7 @@ def baseline_scores(bench: Bench, notify: Callable[[str], None]) -> tuple[Scores
     """
     record = {
         "version": VERSION,
+        "methods": methods_here(),
         "data": bench.dataset.digest,
         "splits": [len(bench.dataset.train.images), len(bench.dataset.test.images)],
         "noise": dataclasses.asdict(bench.experiment.noise),

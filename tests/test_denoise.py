@@ -24,12 +24,18 @@ from aedenoise.evaluation import tiling
 from aedenoise.evaluation.denoiser import Denoiser
 from aedenoise.evaluation.level import estimate_level
 from aedenoise.evaluation.pretrained import pretrained_record
-from aedenoise.experiment import DECODERS, Experiment, ModelConfig, replace
+from aedenoise.experiment import DECODERS, NETWORKS, Experiment, ModelConfig, replace
 from aedenoise.models import build_autoencoder
 from aedenoise.modes.denoise import denoise_files
 from aedenoise.options import DenoiseOptions
 
 RNG = np.random.default_rng(0)
+# Networks beside ``conv`` that take images as large as one likes.
+_TILED = [
+    name
+    for name in NETWORKS
+    if name != "conv" and (model := ModelConfig(network=name)).any_size and model.fitting(600)
+]
 
 
 @pytest.fixture(scope="module")
@@ -58,19 +64,28 @@ def error(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.mean(np.square(a - b)))
 
 
-@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize(
+    "config",
+    [
+        *(
+            ModelConfig(decoder=decoder, encoder_features=(8, 8), decoder_features=(8, 8))
+            for decoder in DECODERS
+        ),
+        *(ModelConfig(network=name) for name in _TILED),
+    ],
+    ids=lambda config: config.decoder if config.network == "conv" else config.network,
+)
 @pytest.mark.parametrize("shape", [(600, 130), (515, 521)])
-def test_tiles_have_no_seams(decoder: str, shape: tuple[int, int]) -> None:
-    config = ModelConfig(decoder=decoder, encoder_features=(8, 8), decoder_features=(8, 8))
+def test_tiles_have_no_seams(config: ModelConfig, shape: tuple[int, int]) -> None:
     model = build_autoencoder(config, lowering="plain")
     image = RNG.random((1, *shape, 1), np.float32)
     params = model.init(jax.random.key(0), jnp.zeros((1, 28, 28, 1)), jnp.zeros(1))["params"]
     experiment = replace(Experiment(), {"model": config})
     denoise = Denoiser(model, params, experiment=experiment, channels=1, step=0)
     tiled = denoise(image)
-    height, width = (-(-side // 4) * 4 for side in shape)
+    height, width = (config.fitting(side) or side for side in shape)
     padding = ((0, 0), (0, height - shape[0]), (0, width - shape[1]), (0, 0))
-    whole = denoise._whole(np.pad(image, padding, mode="symmetric"), 0.0, 0)
+    whole = denoise._whole(np.pad(image, padding, mode="symmetric"), np.zeros(1, np.float32))
     halo = tiling.reach(config)
     inner = (slice(None), slice(halo, shape[0] - halo), slice(halo, shape[1] - halo))
     assert tiled.shape == image.shape
@@ -318,7 +333,17 @@ def test_the_command_denoises_without_training(command: Command, tmp_path: Path)
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_a_network_that_is_told_the_level_guesses_it() -> None:
+def test_of_several_pages_the_first_is_denoised_and_said_so(
+    tmp_path: Path, denoiser: Denoiser, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pages = [Image.fromarray(np.uint8(255 * noisy(page(40, 30)))) for _ in range(3)]
+    source = tmp_path / "scan.tiff"
+    pages[0].save(source, save_all=True, append_images=pages[1:])
+    assert denoise_files(denoiser, DenoiseOptions(source=str(source))) == 1
+    assert "has 3 pages: only the first" in capsys.readouterr().err
+
+
+def test_a_network_that_is_told_the_level_is_told_it() -> None:
     config = ModelConfig(encoder_features=(4, 4), decoder_features=(4, 4), condition="noise_level")
     model = build_autoencoder(config, lowering="plain")
     image = RNG.random((1, 28, 28, 1), np.float32)
@@ -328,9 +353,26 @@ def test_a_network_that_is_told_the_level_guesses_it() -> None:
     assert np.abs(denoise(image, 0.1) - denoise(image, 0.9)).max() > 1e-4
     with pytest.raises(ValueError, match="needs the level"):
         model.apply({"params": params}, image)
-    guessed = denoise(image)
-    levels = np.linspace(0.4, 0.8, 41)
-    nearest = min(np.abs(guessed - denoise(image, float(level))).max() for level in levels)
-    assert nearest < 1e-3
     plain = dataclasses.replace(config, condition="none")
     assert build_autoencoder(plain).conditioned is False
+
+
+def test_levels_are_guessed_for_each_image_by_itself() -> None:
+    config = ModelConfig(encoder_features=(4, 4), decoder_features=(4, 4), condition="noise_level")
+    model = build_autoencoder(config, lowering="plain")
+    grey, none = np.full((1, 28, 28, 1), 0.5, np.float32), jnp.zeros(1)
+    params = model.init(jax.random.key(0), jnp.asarray(grey), none)["params"]
+    # A network of zeros answers 0.5, which is the clean image here.
+    zeros = jax.tree.map(jnp.zeros_like, params)
+    experiment = replace(Experiment(), {"model": config, "noise.level": 0.02, "noise.level_max": 1})
+    denoise = Denoiser(model, zeros, experiment=experiment, channels=1, step=0)
+    images = np.concatenate([grey + RNG.normal(0.0, s, grey.shape) for s in (0.05, 0.12, 0.6)])
+    _, levels = denoise._guessed(images.astype(np.float32))
+    np.testing.assert_allclose(levels, (0.05, 0.12, 0.6), rtol=0.1)
+    denoise = Denoiser(model, params, experiment=experiment, channels=1, step=0)
+    together = denoise(images)
+    for image, found in zip(images, together, strict=True):
+        np.testing.assert_allclose(found, denoise(image[None])[0], atol=1e-6)
+    shifted = replace(experiment, {"noise.mean": 0.2})  # the estimate knows of no mean
+    denoise = Denoiser(model, params, experiment=shifted, channels=1, step=0)
+    np.testing.assert_allclose(denoise._guessed(images)[1], 0.51, atol=1e-6)

@@ -139,7 +139,7 @@ def test_weights_and_biases_may_fail(
         pytest.skip("Weights & Biases is installed here")
     monkeypatch.delitem(sys.modules, "wandb", raising=False)
     said: list[str] = []
-    wandb = WandbLog("project", "name", {"epochs": 5}, tmp_path, said.append)
+    wandb = WandbLog("project", "name", {"epochs": 5}, tmp_path / "wandb-id", said.append)
     with MetricsLog(tmp_path / "m.jsonl", tmp_path / "tb", step=0, wandb=wandb) as log:
         log.write(1, {"train/loss": 1.0})
         log.write_image(1, "denoised", np.zeros((4, 4), np.uint8))

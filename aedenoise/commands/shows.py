@@ -47,6 +47,8 @@ def write_report() -> int:
     from aedenoise.reporting.console import say
 
     if folder is not None and not (folder / "config.json").exists():
+        if FLAGS.output:
+            raise UsageError("--output is for runs; the report of a comparison lies in its folder")
         from aedenoise.modes.compare import report_study
 
         report_study(folder)

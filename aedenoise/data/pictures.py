@@ -30,12 +30,14 @@ class Picture:
       alpha: uint8 ``[H, W]``, or None where it is opaque.
       bits: 8, or 16 for greys that had so many.
       profile: its colour profile (ICC), if it has one.
+      pages: how many its file has (TIFF, GIF); this is the first.
     """
 
     pixels: np.ndarray
     alpha: np.ndarray | None = None
     bits: int = 8
     profile: bytes | None = None
+    pages: int = 1
 
     def with_pixels(self, pixels: np.ndarray) -> Picture:
         """The same picture with other pixels."""
@@ -56,7 +58,8 @@ def read_picture(source: Path | bytes) -> Picture:
                 if image.width * image.height > MAX_PIXELS:
                     raise UnreadableImageError(f"{image.width} x {image.height} pixels")
                 image.load()
-                return _picture(ImageOps.exif_transpose(image))
+                pages = getattr(image, "n_frames", 1)
+                return replace(_picture(ImageOps.exif_transpose(image)), pages=pages)
     except UnreadableImageError:
         raise
     except Exception as error:  # a damaged file fails in any way

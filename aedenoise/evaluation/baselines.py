@@ -7,9 +7,11 @@ home of scikit-image.
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 import importlib.util
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +66,14 @@ def tuned_baselines(
         ]
         errors = [_error(denoise(noisy[rows]), clean[rows]) for _, denoise in tried]
         found.append(Baseline(name, *tried[int(np.argmin(errors))]))
+    return found
+
+
+def methods_here() -> dict[str, str]:
+    """The libraries of the baselines on this machine, each with its version."""
+    found = {name: importlib.metadata.version(name) for name in ("scikit-image", "scipy")}
+    with suppress(importlib.metadata.PackageNotFoundError):
+        found["bm3d"] = importlib.metadata.version("bm3d")
     return found
 
 

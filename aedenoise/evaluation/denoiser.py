@@ -63,7 +63,8 @@ class Denoiser:
           noisy: ``[N, H, W, C]``, or ``[N, H, W]`` for one channel; float in units of the
             [0, 1] range, or uint8 or uint16. A network for grey images takes each channel by
             itself; one for colour images takes grey ones as colours.
-          level: of the noise, for networks that are told it; None: it is estimated.
+          level: of the noise, for networks that are told it; None: it is estimated, for each
+            image (and channel) by itself.
 
         Returns:
           float32 in [0, 1], of the shape of ``noisy``.
@@ -75,7 +76,7 @@ class Denoiser:
         if level is None and self._conditioned:
             denoised, _ = self._guessed(batch)
         else:
-            denoised = self._denoised(batch, level or 0.0)
+            denoised = self._denoised(batch, np.full(len(batch), level or 0.0, np.float32))
         if channels == self.channels:
             return denoised.reshape(noisy.shape)
         if self.channels == 1:
@@ -116,37 +117,37 @@ class Denoiser:
             f"the network takes images of {self.channels} channels, or grey ones, not of {channels}"
         )
 
-    def _guessed(self, batch: np.ndarray) -> tuple[np.ndarray, float]:
+    def _guessed(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Images denoised by the levels that they seem to have, and these levels."""
         noise = self.experiment.noise
         least, most = noise.level, noise.level_max or noise.level
-        level = 0.5 * (least + most)
-        denoised = self._denoised(batch, level)
-        for _ in range(_GUESSES if noise.kind == "gaussian" else 0):
-            level = float(np.clip(estimate_level(batch, denoised), least, most))
-            denoised = self._denoised(batch, level)
-        return denoised, level
+        levels = np.full(len(batch), 0.5 * (least + most), np.float32)
+        denoised = self._denoised(batch, levels)
+        for _ in range(_GUESSES if noise.kind == "gaussian" and not noise.mean else 0):
+            seen = [estimate_level(*pair) for pair in zip(batch, denoised, strict=True)]
+            levels = np.clip(np.asarray(seen, np.float32), least, most)
+            denoised = self._denoised(batch, levels)
+        return denoised, levels
 
-    def _denoised(self, batch: np.ndarray, level: float) -> np.ndarray:
+    def _denoised(self, batch: np.ndarray, levels: np.ndarray) -> np.ndarray:
         count = max(1, _PIXELS // (batch.shape[1] * batch.shape[2]))
-        parts = [
-            denoise_any_size(
-                batch[start : start + count],
-                self.experiment.model,
-                lambda images: self._whole(images, level, count if len(batch) > count else 0),
-                self.size,
-            )
-            for start in range(0, len(batch), count)
-        ]
+        least = count if len(batch) > count else 0
+        parts = []
+        for start in range(0, len(batch), count):
+            here = slice(start, start + count)
+            whole = partial(self._whole, levels=levels[here], least=least)
+            parts.append(denoise_any_size(batch[here], self.experiment.model, whole, self.size))
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
-    def _whole(self, images: np.ndarray, level: float, least: int) -> np.ndarray:
+    def _whole(self, images: np.ndarray, levels: np.ndarray, least: int = 0) -> np.ndarray:
         """``images`` through the network, filled up to ``least`` for the sake of one program."""
-        missing = max(0, least - len(images))
-        filled = np.pad(images, ((0, missing), (0, 0), (0, 0), (0, 0))) if missing else images
-        levels = jnp.full(len(filled), level, jnp.float32)
-        return np.asarray(self._predict(self.params, Noisy(jnp.asarray(filled), levels)))[
-            : len(images)
-        ]
+        count = len(images)
+        missing = max(0, least - count)
+        if missing:
+            images = np.pad(images, ((0, missing), (0, 0), (0, 0), (0, 0)))
+            levels = np.pad(levels, (0, missing))
+        noisy = Noisy(jnp.asarray(images), jnp.asarray(levels))
+        return np.asarray(self._predict(self.params, noisy))[:count]
 
 
 def load_denoiser(workdir: str | PathLike[str], checkpoint: str = "newest") -> Denoiser:

@@ -132,6 +132,8 @@ def _folder(options: DenoiseOptions) -> Path:
 
 def _denoised(job: _Job, picture: Picture, denoiser: Denoiser, options: DenoiseOptions) -> Picture:
     pixels = picture.pixels
+    if picture.pages > 1:
+        warn(f"{job.name} has {picture.pages} pages: only the first is denoised")
     invert = options.invert == "yes"
     if options.invert == "auto" and _trained_on_light_glyphs(denoiser) and np.median(pixels) > 0.5:
         invert = True

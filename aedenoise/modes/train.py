@@ -186,7 +186,7 @@ def _wandb(bench: Bench, workdir: Workdir, options: RunOptions) -> WandbLog | No
     if not options.wandb:
         return None
     config = flat(workdir.read_config()["experiment"])
-    return WandbLog(options.wandb, bench.experiment.label, config, workdir.path, say)
+    return WandbLog(options.wandb, bench.experiment.label, config, workdir.wandb, say)
 
 
 def _start_anew(workdir: Workdir, experiment: Experiment, options: RunOptions) -> None:

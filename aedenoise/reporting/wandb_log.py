@@ -17,7 +17,7 @@ class WandbLog:
       project: its name there.
       name: of the run.
       config: its settings.
-      folder: where it keeps its own files.
+      identity: the file with the run's name there, so that a run that goes on is the same.
       notify: gets one line where it cannot be used, or fails later.
     """
 
@@ -26,25 +26,26 @@ class WandbLog:
         project: str,
         name: str,
         config: Mapping[str, Any],
-        folder: Path,
+        identity: Path,
         notify: Callable[[str], None],
     ) -> None:
         self._notify = notify
         self._run: Any = None
+        self._step = 0
         try:
             self._wandb = importlib.import_module("wandb")
-            kept = folder / "wandb-id"
-            identity = kept.read_text("utf-8") if kept.exists() else self._wandb.util.generate_id()
+            known = identity.read_text("utf-8") if identity.exists() else ""
+            own = known or self._wandb.util.generate_id()
             self._run = self._wandb.init(
                 project=project,
                 name=name,
-                id=identity,
+                id=own,
                 resume="allow",
                 config=dict(config),
-                dir=str(folder),
+                dir=str(identity.parent),
                 settings=self._wandb.Settings(silent=True, console="off"),
             )
-            kept.write_text(identity, "utf-8")
+            identity.write_text(own, "utf-8")
         except ImportError:
             notify("--wandb is left out: Weights & Biases is not installed (pip install wandb)")
         except Exception as error:
@@ -69,8 +70,12 @@ class WandbLog:
 
     def _send(self, step: int, values: dict[str, Any]) -> None:
         if self._run is not None:
+            # It drops what comes for an earlier step, as the news of a spike does.
+            self._step = max(step, self._step)
+            if step < self._step:
+                values |= {"of_step": step}
             try:
-                self._run.log(values, step=step)
+                self._run.log(values, step=self._step)
             except Exception as error:
                 self._give_up(error)
 
