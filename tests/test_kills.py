@@ -35,6 +35,18 @@ def metrics(workdir: Path) -> str:
     return (workdir / "metrics.jsonl").read_text()
 
 
+def stop_with_lines_of_unsaved_steps(process: subprocess.Popen[str], workdir: Path) -> None:
+    """Stops the process while a checkpoint is being written, of a step that its log has already."""
+    while process.poll() is None:
+        if list(workdir.glob("checkpoints/*tmp*")):
+            process.send_signal(signal.SIGSTOP)
+            last = json.loads(metrics(workdir).splitlines()[-1])["step"]
+            if last > max(steps_saved(workdir), default=0):
+                return
+            process.send_signal(signal.SIGCONT)
+        time.sleep(0.001)
+
+
 def leftovers(workdir: Path) -> list[str]:
     return [path.name for path in workdir.rglob("*") if "tmp" in path.name or path.name[0] == "."]
 
@@ -57,9 +69,8 @@ def test_killed_at_random_instants(
         workdir = tmp_path / str(runs)
         for attempt in range(4):
             process = start(workdir, data_dir)
-            if attempt == 2:  # while a checkpoint is being written
-                while process.poll() is None and not list(workdir.glob("checkpoints/*tmp*")):
-                    time.sleep(0.001)
+            if attempt == 2:
+                stop_with_lines_of_unsaved_steps(process, workdir)
             else:
                 wait = chance.uniform(0.0, unbroken[2])
                 with contextlib.suppress(subprocess.TimeoutExpired):
