@@ -69,7 +69,7 @@ def test_killed_at_random_instants(
         workdir = tmp_path / str(runs)
         for attempt in range(4):
             process = start(workdir, data_dir)
-            if attempt == 2:
+            if attempt == 0:
                 stop_with_lines_of_unsaved_steps(process, workdir)
             else:
                 wait = chance.uniform(0.0, unbroken[2])
