@@ -14,7 +14,7 @@ from aedenoise.data.batches import TrainBatches
 from aedenoise.errors import UsageError
 from aedenoise.experiment import LOSSES, Experiment, NoiseConfig
 from aedenoise.noise import corrupt_batch, corruption, example_keys
-from aedenoise.training.objectives import Examples, objective_of
+from aedenoise.training.objectives import Examples, by_level, objective_of
 from aedenoise.training.parallel import make_executor
 from aedenoise.training.step import scale, train_step
 from aedenoise.training.task import create_state, make_task, run_keys
@@ -131,3 +131,24 @@ def test_every_objective_trains_and_draws_alike_on_any_devices(
         curves[count] = curve
     np.testing.assert_allclose(curves.get(4, curves[1][:3]), curves[1][:3], atol=2e-6)
     assert np.mean(curves[1][-5:]) < np.mean(curves[1][:3])
+
+
+def test_faint_noise_can_count_as_much_as_strong() -> None:
+    seen = examples(noise=NoiseConfig(level=0.1, level_max=0.5))
+    plain = objective_of("mse")(smooth, seen)
+    weighted = by_level(objective_of("mse"), 0.3, 2.0)(smooth, seen)
+    np.testing.assert_allclose(weighted, plain * (0.3 / seen.noisy.level) ** 2, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("noise", "more"),
+    [
+        (NoiseConfig(), {}),
+        (NoiseConfig(level=0.0, level_max=0.5), {}),
+        (NoiseConfig(level=0.1, level_max=0.5), {"clean_epochs": 1}),
+        (NoiseConfig(level=0.1, level_max=0.5), {"level_power": -1.0}),
+    ],
+)
+def test_level_power_needs_levels(noise: NoiseConfig, more: dict[str, float]) -> None:
+    with pytest.raises(UsageError, match="level_power"):
+        Experiment(noise=noise, **{"level_power": 2.0, **more})

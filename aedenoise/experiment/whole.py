@@ -43,6 +43,8 @@ class Experiment:
       clean_epochs: so many of these, the first, have no noise.
       greedy_epochs: of ``mlp``: for so many of these each layer, one after another, is first
         trained as a denoising autoencoder on the code of those below it; the rest train the whole.
+      level_power: where levels are drawn from a range, the loss of an image counts (middle of the
+        range / its level) ** level_power times; 0: once.
       seed: of parameters, noise and the order of examples.
     """
 
@@ -57,6 +59,7 @@ class Experiment:
     epochs: int = 5
     clean_epochs: int = 0
     greedy_epochs: int = 0
+    level_power: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -83,8 +86,17 @@ class Experiment:
         if self.loss == "sure" and self.noise.kind != "gaussian":
             raise UsageError(f"sure holds for gaussian noise, not {self.noise.kind}")
 
+        self._check_level_power()
         self._check_greedy()
         self._check_code()
+
+    def _check_level_power(self) -> None:
+        if not 0.0 <= self.level_power <= 10.0:
+            raise UsageError(f"level_power must be from 0 to 10, not {self.level_power:g}")
+        if self.level_power and not (self.noise.level_max and self.noise.level):
+            raise UsageError("level_power needs a range of levels above 0, as noise_level 0.2:0.6")
+        if self.level_power and self.clean_epochs:
+            raise UsageError("level_power and clean_epochs contradict each other")
 
     def _check_greedy(self) -> None:
         if self.greedy_epochs == 0:

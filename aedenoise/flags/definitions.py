@@ -102,6 +102,7 @@ _flag(EXPERIMENT, "integer", "epochs", None, "passes over the training set", "ep
 _flag(FINE, "integer", "clean_epochs", None, "the first, without noise", "clean_epochs")
 _flag(EXPERIMENT, "integer", "batch_size", None, "images per step, all devices", "batch_size")
 _flag(EXPERIMENT, "float", "learning_rate", None, "peak rate of Adam", "optimizer.learning_rate")
+_flag(FINE, "float", "level_power", None, "weighs faint noise in a range", "level_power")
 _flag(FINE, "string", "schedule", None, _options(SCHEDULES), "optimizer.schedule")
 _flag(FINE, "float", "max_grad_norm", None, "clip gradients", "optimizer.max_grad_norm")
 _flag(EXPERIMENT, "integer", "seed", None, "of parameters, noise and order", "seed")

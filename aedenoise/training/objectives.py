@@ -95,6 +95,16 @@ def objective_of(name: str) -> Objective:
     return _OBJECTIVES.get(name) or supervised(losses.LOSSES[name])
 
 
+def by_level(objective: Objective, middle: float, power: float) -> Objective:
+    """``objective`` times ``(middle / level) ** power`` of each image: errors left by faint noise
+    are small, and would hardly count beside those left by strong noise."""
+
+    def weighted(denoise: Denoise, examples: Examples) -> Array:
+        return (middle / examples.noisy.level) ** power * objective(denoise, examples)
+
+    return weighted
+
+
 def loss_of(name: str) -> losses.Loss:
     """The loss against the clean image that is nearest to the objective."""
     return losses.LOSSES.get(name, losses.bce if name == "emphasis" else losses.mse)

@@ -18,7 +18,7 @@ from aedenoise.losses import Loss
 from aedenoise.models import Autoencoder, build_autoencoder
 from aedenoise.noise import Corruption, corruption
 from aedenoise.training.greedy import LossOfStage, Stages, losses_of_layers, stages_of
-from aedenoise.training.objectives import Objective, loss_of, objective_of
+from aedenoise.training.objectives import Objective, by_level, loss_of, objective_of
 from aedenoise.training.optimizer import make_optimizer, staged_schedule
 from aedenoise.training.penalties import Penalty, penalty_of
 
@@ -91,6 +91,9 @@ def make_task(
     schedule = staged_schedule(experiment.optimizer, lengths)
     model = build_autoencoder(experiment.model, channels, lowering=lowering, size=size)
     objective = objective_of(experiment.loss)
+    if experiment.level_power:
+        middle = 0.5 * (experiment.noise.level + (experiment.noise.level_max or 0.0))
+        objective = by_level(objective, middle, experiment.level_power)
     return Task(
         model=model,
         corrupt=corruption(experiment.noise),

@@ -1,0 +1,88 @@
+"""A network for a range of levels, which are not told to it, beside those trained at each level.
+
+python -m experiments.blind_levels --blind=runs/blind --single=runs/single
+
+Writes ``experiments/results/blind.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import aedenoise
+from aedenoise import metrics
+from aedenoise.data.batches import eval_batches
+from aedenoise.data.reading import load
+from aedenoise.evaluation.denoiser import Denoiser
+from aedenoise.evaluation.evaluate import evaluation_key, noisy_images
+from aedenoise.files import write_atomically
+from aedenoise.noise import corruption
+
+RESULTS = Path(__file__).parent / "results" / "blind.json"
+_BATCH = 500
+
+
+def compare(blind: Path, single: Path) -> list[dict[str, float]]:
+    """For each level that a run in ``single`` was trained at: PSNR in dB over the test images
+    (mean of per-image values) of that run, and of ``blind``, whose level is guessed or told."""
+    network = aedenoise.load(blind)
+    rows = []
+    for folder in sorted(path.parent for path in single.glob("*/results.json")):
+        own = aedenoise.load(folder)
+        noise = own.experiment.noise
+        if noise.level_max is not None or noise.kind != network.experiment.noise.kind:
+            continue
+        found: dict[str, list[Any]] = {"single": [], "guessed": [], "told": []}
+        corrupt = corruption(noise)
+        data = load(own.experiment.data, None, print).test.images
+        for batch in eval_batches(data, _BATCH):
+            noisy = jax.jit(noisy_images, static_argnums=0)(corrupt, evaluation_key(), batch)
+            image = np.asarray(noisy.image)
+            clean = jnp.asarray(batch.image, jnp.float32) / 255.0
+            for name, denoised in (
+                ("single", own(image)),
+                ("guessed", network(image)),
+                ("told", network(image, noise.level)),
+            ):
+                psnr = metrics.psnr(metrics.mse(jnp.asarray(denoised), clean))
+                found[name].append(np.asarray(psnr)[batch.mask])
+        means = {name: float(np.concatenate(parts).mean()) for name, parts in found.items()}
+        rows.append({"level": noise.level, **means})
+    return sorted(rows, key=lambda row: row["level"])
+
+
+def sentence(network: Denoiser, rows: list[dict[str, float]]) -> str:
+    """What the header of the experiment says."""
+    lost = ", ".join(f"{row['single'] - row['guessed']:.2f} at {row['level']:g}" for row in rows)
+    epochs = network.experiment.epochs
+    return f"it loses {lost} (dB; {epochs} epochs each, 1 seed)"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--blind", type=Path, required=True, help="workdir of the run")
+    parser.add_argument("--single", type=Path, required=True, help="folder of runs at one level")
+    given = parser.parse_args()
+    rows = compare(given.blind, given.single)
+    network = aedenoise.load(given.blind)
+    record = {
+        "experiment": dataclasses.asdict(network.experiment),
+        "psnr": rows,
+        "sentence": sentence(network, rows),
+    }
+    write_atomically(RESULTS, (json.dumps(record, indent=1) + "\n").encode())
+    for row in rows:
+        print("  ".join(f"{name} {value:.2f}" for name, value in row.items()))
+    print(record["sentence"])
+
+
+if __name__ == "__main__":
+    main()
