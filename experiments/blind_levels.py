@@ -21,7 +21,6 @@ import aedenoise
 from aedenoise import metrics
 from aedenoise.data.batches import eval_batches
 from aedenoise.data.reading import load
-from aedenoise.evaluation.denoiser import Denoiser
 from aedenoise.evaluation.evaluate import evaluation_key, noisy_images
 from aedenoise.files import write_atomically
 from aedenoise.noise import corruption
@@ -59,10 +58,9 @@ def compare(blind: Path, single: Path) -> list[dict[str, float]]:
     return sorted(rows, key=lambda row: row["level"])
 
 
-def sentence(network: Denoiser, rows: list[dict[str, float]]) -> str:
+def sentence(epochs: int, rows: list[dict[str, float]]) -> str:
     """What the header of the experiment says."""
     lost = ", ".join(f"{row['single'] - row['guessed']:.2f} at {row['level']:g}" for row in rows)
-    epochs = network.experiment.epochs
     return f"it loses {lost} (dB; {epochs} epochs each, 1 seed)"
 
 
@@ -76,7 +74,7 @@ def main() -> None:
     record = {
         "experiment": dataclasses.asdict(network.experiment),
         "psnr": rows,
-        "sentence": sentence(network, rows),
+        "sentence": sentence(network.experiment.epochs, rows),
     }
     write_atomically(RESULTS, (json.dumps(record, indent=1) + "\n").encode())
     for row in rows:

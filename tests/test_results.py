@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from conftest import ROOT
 
 from aedenoise.study import report
 from aedenoise.study.folder import StudyFolder
 from aedenoise.study.rows import from_csv, to_csv
+from experiments import blind, blind_levels
 from experiments.report import RESULTS, STUDIES, documents, with_block
 
 
@@ -30,3 +33,10 @@ def test_documents_say_what_the_tables_say() -> None:
     for path in documents():
         text = path.read_text(encoding="utf-8")
         assert with_block(text) == text, path.relative_to(ROOT)
+
+
+def test_the_blind_network_says_what_its_file_says() -> None:
+    found = json.loads((RESULTS / "blind.json").read_text(encoding="utf-8"))
+    said = " ".join((blind.__doc__ or "").split())
+    assert found["sentence"] in said
+    assert blind_levels.sentence(blind.EXPERIMENT.epochs, found["psnr"]) == found["sentence"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 _LEVELS = np.geomspace(1e-3, 2.0, 200)
@@ -28,16 +30,18 @@ def estimate_level(noisy: np.ndarray, denoised: np.ndarray) -> float:
     ends = np.mean((noisy == 0.0) | (noisy == 1.0))
     if noisy.min() < 0.0 or noisy.max() > 1.0 or ends < _CLIPPED_SHARE:
         return float(np.clip(np.sqrt(change), _LEVELS[0], _LEVELS[-1]))
-    shares, edges = np.histogram(denoised, _BINS, (0.0, 1.0))
-    brightness = 0.5 * (edges[1:] + edges[:-1])
-    # Glyphs are black and white: the outermost bins stand for their ends.
-    brightness[0], brightness[-1] = 0.0, 1.0
-    expected = _clipped_change(brightness) @ (shares / shares.sum())
+    shares, _ = np.histogram(denoised, _BINS, (0.0, 1.0))
+    expected = _clipped_change() @ (shares / shares.sum())
     return float(np.interp(change, expected, _LEVELS))
 
 
-def _clipped_change(brightness: np.ndarray) -> np.ndarray:
-    """``E[(clip(b + s n) - b)**2]``, ``[levels, brightness]``."""
+@functools.cache
+def _clipped_change() -> np.ndarray:
+    """``E[(clip(b + s n) - b)**2]`` of each level s and the brightness b of each bin."""
+    edges = np.linspace(0.0, 1.0, _BINS + 1)
+    brightness = 0.5 * (edges[1:] + edges[:-1])
+    # Glyphs are black and white: the outermost bins stand for their ends.
+    brightness[0], brightness[-1] = 0.0, 1.0
     nodes, weights = np.polynomial.hermite_e.hermegauss(64)
     clean = brightness[None, :, None]
     noisy = np.clip(clean + _LEVELS[:, None, None] * nodes, 0.0, 1.0)
