@@ -65,6 +65,7 @@ _STORAGE_ERRNOS = frozenset(
     {
         errno.EACCES,
         errno.EEXIST,
+        errno.EISDIR,
         errno.ENOTDIR,
         errno.EPERM,
         errno.EROFS,

@@ -174,7 +174,7 @@ class DenoiseOptions:
             raise UsageError("standard input needs an --output, such as - or a file")
         if self.target == STREAM and (self.many or self.before_after):
             raise UsageError("only one picture can go to standard output")
-        if self.target in (None, STREAM) or self.many:
+        if self.target in (None, STREAM) or self.many or Path(str(self.target)).is_dir():
             return
         if Path(str(self.target)).suffix.lower() not in WRITTEN:
             raise UsageError(f"--output ends with {', '.join(WRITTEN)}, not {self.target}")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from aedenoise.errors import CheckpointError
+from aedenoise.errors import CheckpointError, StorageError
 from aedenoise.files import write_atomically
-from aedenoise.reporting.page import RunRecord, page
+from aedenoise.reporting.page import MARK, RunRecord, page
 from aedenoise.workdir import Workdir, read_json
 
 
@@ -16,7 +16,10 @@ def write_page(runs: Sequence[Path], target: Path) -> None:
 
     Raises:
       CheckpointError: if one of them is no finished run.
+      StorageError: if ``target`` is a file that is no such page.
     """
+    if target.is_dir() or (target.is_file() and MARK not in target.read_bytes()[:1000]):
+        raise StorageError(f"{target} is there already, and is no report: choose another --output")
     names = [run.resolve().name for run in runs]
     if len(set(names)) < len(names):
         names = [str(run) for run in runs]

@@ -72,9 +72,13 @@ def _restored(folder: Path, mode: str, free: Sequence[str]) -> tuple[Experiment,
     trained = workdir.read_experiment()
     if not FLAGS.checkpoint_dir and not any(workdir.checkpoints.glob("[0-9]*")):
         raise CheckpointError(f"{workdir.path} has no checkpoint yet; train there first")
-    experiment = replace(trained, flags.overrides())
+    overrides = flags.overrides()
+    fixed = trained
+    if any(field.startswith("noise.") for field in overrides):
+        fixed = trained.tested_on(trained.noise)
+    experiment = replace(fixed, overrides)
     own = {part: getattr(trained, part) for part in free}
-    changed = first_difference(trained, replace(experiment, own))
+    changed = first_difference(fixed, replace(experiment, own))
     if changed or FLAGS.experiment is not None:
         raise UsageError(
             f"--mode={mode} takes the experiment from the workdir; only {' and '.join(free)} can "

@@ -40,8 +40,10 @@ def write_report() -> int:
     runs = [Path(run).expanduser() for run in FLAGS.runs or ()]
     if (folder is None) == (not runs):
         raise UsageError(
-            "--mode=report needs --workdir, the folder of a run or a comparison, or --runs=A,B"
+            "--mode=report needs --workdir, the folder of a run or a comparison, or else --runs=A,B"
         )
+    if len(set(runs)) < len(runs):
+        raise UsageError("--runs names a run twice")
     quiet_libraries()
     from aedenoise.pages import write_page
     from aedenoise.reporting.console import say
@@ -55,6 +57,8 @@ def write_report() -> int:
         return 0
     runs = runs or [folder or Path()]
     target = Path(FLAGS.output or (runs[0] if folder else Path()) / "report.html").expanduser()
+    if target.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"--output of a report ends with .html, not {target}")
     write_page(runs, target)
     say(f"{target} shows {', '.join(map(str, runs))}")
     return 0

@@ -151,7 +151,7 @@ class TensorflowSource(RecordsSource):
     def prepare(self, notify: Notify) -> None:
         name = self._builder.info.full_name
         if importlib.util.find_spec("tensorflow") is None:
-            raise DataError(f"{name} needs TensorFlow; install it: pip install 'aedenoise[tfds]'")
+            raise DataError(f"{name} needs TensorFlow; install it: pip install -e '.[tfds]'")
         try:
             super().prepare(notify)
         except AedenoiseError:

@@ -23,6 +23,7 @@ from aedenoise.workdir import Workdir
 
 # So many pixels go through the network in one call.
 _PIXELS = 2**20
+_FARTHEST = 20.0
 # A network that is told the level guesses it, denoises, and looks again.
 _GUESSES = 3
 
@@ -70,8 +71,9 @@ class Denoiser:
           float32 in [0, 1], of the shape of ``noisy``.
 
         Raises:
-          ValueError: if the shape does not fit.
+          ValueError: if shape, type or values do not fit.
         """
+        noisy = np.asarray(noisy)
         batch, channels = self._prepared(noisy)
         if level is None and self._conditioned:
             denoised, _ = self._guessed(batch)
@@ -180,5 +182,14 @@ def load_denoiser(workdir: str | PathLike[str], checkpoint: str = "newest") -> D
 
 
 def _scaled(images: np.ndarray) -> np.ndarray:
-    most = np.iinfo(images.dtype).max if images.dtype in (np.uint8, np.uint16) else 1.0
-    return images.astype(np.float32) / np.float32(most)
+    if images.dtype in (np.uint8, np.uint16):
+        return images.astype(np.float32) / np.float32(np.iinfo(images.dtype).max)
+    if not np.issubdtype(images.dtype, np.floating):
+        raise ValueError(f"images must be float, uint8 or uint16, not {images.dtype}")
+    # Noise may leave the [0, 1] range, but not by so much.
+    if not np.all(np.abs(images) <= _FARTHEST):
+        raise ValueError(
+            "float images must be in units of the [0, 1] range, without NaN: divide by 255, or "
+            "pass uint8"
+        )
+    return images.astype(np.float32)

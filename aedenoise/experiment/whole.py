@@ -146,6 +146,12 @@ class Experiment:
                 "make it smaller, or add noise, --sparsity or --contractive_weight"
             )
 
+    def tested_on(self, noise: NoiseConfig) -> Experiment:
+        """The experiment as it is tested on ``noise``: without what its training asks of its own
+        noise, a range of levels or a mean that clipping does not shift."""
+        loss = "bce" if self.loss in _SELF_SUPERVISED else self.loss
+        return dataclasses.replace(self, noise=noise, loss=loss, level_power=0.0)
+
     @property
     def label(self) -> str:
         """A name for folders and titles: the experiment's own, or ``decoder-dataset``."""

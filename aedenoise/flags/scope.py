@@ -46,6 +46,6 @@ _MODES_OF = {
     "checkpoint": ("eval", "denoise", "probe"),
     "checkpoint_dir": ("train", "eval"),
     "preempt_exit_code": ("train", "compare", "robustness", "invent", "probe"),
-    "baselines": ("train", "eval"),
+    "baselines": ("train", "eval", "robustness"),
     "wandb": ("train", "robustness"),
 }

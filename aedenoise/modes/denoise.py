@@ -103,7 +103,10 @@ def _only_job(options: DenoiseOptions) -> _Job:
     if options.target is None:
         assert source is not None
         return _Job(source, source.with_name(f"{source.stem}-denoised.png"))
-    return _Job(source, Path(options.target))
+    target = Path(options.target)
+    if target.is_dir():
+        target /= f"{source.stem}-denoised.png" if source else "denoised.png"
+    return _Job(source, target)
 
 
 def _jobs_of_folder(options: DenoiseOptions) -> list[_Job]:

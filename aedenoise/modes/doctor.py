@@ -70,8 +70,11 @@ def _findings(experiment: Experiment, options: RunOptions) -> Iterator[Finding]:
 
 
 def _devices() -> Finding:
-    expected = accelerators.expected()
     environment = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", **os.environ}
+    asked = _platforms()
+    if asked:
+        environment["JAX_PLATFORMS"] = asked
+    expected = accelerators.expected(environment)
     try:
         done = subprocess.run(
             [sys.executable, "-c", _ASK],
@@ -96,6 +99,14 @@ def _devices() -> Finding:
     if wanted and found != wanted:
         return Finding("devices", f"{text}, but {advice}", 2)
     return Finding("devices", text)
+
+
+def _platforms() -> str | None:
+    """What ``--jax_platforms`` or ``JAX_PLATFORMS`` asks for; JAX looks for no device yet."""
+    import jax
+
+    platforms: str | None = getattr(jax.config, "jax_platforms", None)
+    return platforms
 
 
 def _held() -> str:

@@ -144,7 +144,7 @@ class _Room:
         data = network.experiment.data
         bench = set_up(
             # The loss does not count here, and some go with their own noise only.
-            dataclasses.replace(network.experiment, noise=noise, loss="bce"),
+            network.experiment.tested_on(noise),
             self._options,
             notify=say,
             training=False,

@@ -57,7 +57,9 @@ def robustness(
         own = dataclasses.replace(
             options, workdir=options.workdir / folder_name(noise), baselines=False
         )
-        if train(dataclasses.replace(plan.base, noise=noise), own, signals) is None:
+        power = plan.base.level_power if noise.level_max is not None else 0.0
+        experiment = dataclasses.replace(plan.base, noise=noise, level_power=power)
+        if train(experiment, own, signals) is None:
             return None
     found = _tested(plan, options)
     write_json(options.workdir / "robustness.json", found)
@@ -84,7 +86,7 @@ def _tested(plan: RobustnessPlan, options: RunOptions) -> dict[str, Any]:
     noisy: list[float] = []
     bench: Bench | None = None
     for noise in plan.test:
-        experiment = dataclasses.replace(plan.base, noise=noise, loss="bce")
+        experiment = plan.base.tested_on(noise)
         dataset = None if bench is None else bench.dataset
         bench = set_up(experiment, options, notify=say, training=False, dataset=dataset)
         for row, trained in zip(psnr, params, strict=True):

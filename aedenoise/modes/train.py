@@ -20,7 +20,7 @@ from aedenoise.observer import RunObserver, say
 from aedenoise.options import RunOptions
 from aedenoise.pages import write_page
 from aedenoise.records import config_record, results_record, tables_of
-from aedenoise.reporting.console import Progress, artifacts_line, results_table
+from aedenoise.reporting.console import Progress, artifacts_line, nothing_learnt, results_table
 from aedenoise.reporting.flat import flat
 from aedenoise.reporting.metrics_log import MetricsLog, epoch_means
 from aedenoise.reporting.wandb_log import WandbLog
@@ -29,7 +29,7 @@ from aedenoise.runtime import prepare_process
 from aedenoise.training import loop
 from aedenoise.training.checkpoints import Checkpoints
 from aedenoise.training.hosts import first_process_first, first_says, is_first_process
-from aedenoise.training.parallel import automatic_steps_per_call
+from aedenoise.training.parallel import automatic_steps_per_call, devices_here
 from aedenoise.training.places import remove_checkpoints
 from aedenoise.training.preemption import StopSignals
 from aedenoise.training.task import TrainState, create_state, run_keys
@@ -159,6 +159,8 @@ def _finish(
     evaluation = observer.results or bench.evaluate(state.params)
     measures, pictures = observer.grid or bench.grid(state.params)
     say(results_table(evaluation))
+    if nothing_learnt(evaluation):
+        say(nothing_learnt(evaluation))
     # By every process: JAX does not wait long for the last when the others have done.
     beside, rows = stand_beside(bench, state.params, say if baselines else None)
     train_loss = None
@@ -227,6 +229,7 @@ def _record_config(
 def _say_what_is_left_unused() -> None:
     # A flag's or a program's choice, or else the variable's.
     asked = getattr(jax.config, "jax_platforms", None) or ""
+    devices_here()
     expected = accelerators.expected({**os.environ, "JAX_PLATFORMS": asked})
     if expected and jax.default_backend() != expected[0]:
         say(

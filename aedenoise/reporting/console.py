@@ -27,6 +27,10 @@ _COLUMNS = (
 )
 
 
+# A network that is not better by so much, in dB, has learnt nothing.
+_BARELY = 0.3
+
+
 def say(line: str) -> None:
     """Prints one line at once, also where stdout is a pipe.
 
@@ -60,6 +64,18 @@ def results_table(results: Mapping[str, Mapping[str, float]]) -> str:
         f"BCE floor {results['dataset']['bce_floor']:.4f}"
     )
     return "\n".join(lines)
+
+
+def nothing_learnt(results: Mapping[str, Mapping[str, float]]) -> str:
+    """In words that the network is no better than an image that knows nothing; or nothing."""
+    found = results["denoised"]["psnr"]
+    for name, title in (("black", "a black image"), ("mean_image", "the mean training image")):
+        if found < results[name]["psnr"] + _BARELY:
+            return (
+                f"the network has learnt nothing: it is no better than {title}; try a lower "
+                "--learning_rate, more --epochs or --loss=bce"
+            )
+    return ""
 
 
 def baselines_table(baselines: Mapping[str, Any]) -> str:

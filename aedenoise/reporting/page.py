@@ -218,10 +218,13 @@ img { max-width: 100%; height: auto; background: #fff; }
 figcaption { font-size: .85rem; opacity: .8; overflow-wrap: anywhere; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 """
+# By this a page is known as one that may be replaced.
+MARK = b'<meta name="generator" content="aedenoise">'
 _PAGE = """<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
+<meta name="generator" content="aedenoise">
 <meta http-equiv="Content-Security-Policy" \
 content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
 <meta name="viewport" content="width=device-width, initial-scale=1">

@@ -77,20 +77,29 @@ def make_executor(
       UsageError: if ``batch_size`` is not divisible by the number of devices, or the platform
         that was asked for is not there.
     """
-    try:
-        devices = list(jax.devices() if devices is None else devices)
-    except (RuntimeError, AssertionError) as error:  # the latter where a plugin is not installed
-        platforms = getattr(jax.config, "jax_platforms", None) or "any platform"
-        raise UsageError(
-            f"JAX finds no device of {platforms}; install its extra (cuda, tpu) or set "
-            f"JAX_PLATFORMS=cpu. {str(error)[:200]}"
-        ) from error
+    devices = list(devices_here() if devices is None else devices)
     if batch_size is not None and batch_size % len(devices):
         raise UsageError(
             f"batch_size {batch_size} is not divisible by the {len(devices)} devices; "
             f"use {_nearest_multiple(batch_size, len(devices))}"
         )
     return PmapExecutor(devices) if parallel == "pmap" else JitExecutor(devices)
+
+
+def devices_here() -> list[jax.Device]:
+    """The devices that JAX finds.
+
+    Raises:
+      UsageError: if there is none of the platform that was asked for.
+    """
+    try:
+        return list(jax.devices())
+    except (RuntimeError, AssertionError) as error:  # the latter where a plugin is not installed
+        platforms = getattr(jax.config, "jax_platforms", None) or "any platform"
+        raise UsageError(
+            f"JAX finds no device of {platforms}; install its extra (cuda, tpu) or set "
+            f"JAX_PLATFORMS=cpu. {' '.join(str(error).split())[:200]}"
+        ) from error
 
 
 def automatic_steps_per_call() -> int:
