@@ -2,7 +2,7 @@
 
 Importing the package imports nothing heavy; the rooms are imported where they are used:
 ``aedenoise.experiment`` describes a run, ``aedenoise.modes`` carries it out, and ``aedenoise.load``
-turns a finished run into a function on images.
+turns a finished run into a function on images (``load_generator``, into one that makes them).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from aedenoise.evaluation.denoiser import Denoiser
+    from aedenoise.gan.generator import ImageMaker
 
 __version__ = "0.1.0"
 
@@ -34,3 +35,19 @@ def load(run: str | PathLike[str] | None = None, checkpoint: str = "newest") -> 
     from aedenoise.evaluation.denoiser import load_denoiser
 
     return load_denoiser(run, checkpoint)
+
+
+def load_generator(run: str | PathLike[str], checkpoint: str = "newest") -> ImageMaker:
+    """The generator of a GAN as a function: ``make(count, seed) -> images``.
+
+    Args:
+      run: the folder of a run.
+      checkpoint: ``newest``, ``best`` (by Frechet distance) or a step.
+
+    Raises:
+      CheckpointError: if there is no run or no readable checkpoint.
+      UsageError: if the run is no GAN's.
+    """
+    from aedenoise.gan import generator
+
+    return generator.load_generator(run, checkpoint)

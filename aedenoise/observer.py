@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from aedenoise.bench import Bench
-from aedenoise.evaluation.evaluate import AbandonedError, Results
-from aedenoise.records import Measures
+from aedenoise.evaluation.evaluate import AbandonedError
+from aedenoise.options import RunOptions
 from aedenoise.reporting import console
 from aedenoise.reporting.console import Progress
-from aedenoise.reporting.figures import strip
-from aedenoise.reporting.flat import flat
-from aedenoise.reporting.metrics_log import MetricsLog
+from aedenoise.reporting.metrics_log import MetricsLog, epoch_means
 from aedenoise.training import loop
 from aedenoise.training.checkpoints import Checkpoints
 from aedenoise.training.hosts import StopVote, is_first_process, joined
@@ -26,17 +21,18 @@ from aedenoise.training.task import TrainState
 from aedenoise.workdir import Workdir
 
 
-class RunObserver:
+class RunObserver(ABC):
     """Takes what the loop says to the files and the console.
 
     Attributes:
-      results, grid: the evaluation of the last step, once it is done.
-      best: step and test PSNR of the best evaluation so far; empty before the first.
+      best: step and ``measure`` of the best evaluation so far; empty before the first.
     """
+
+    # What the best checkpoint is best in.
+    measure = "psnr"
 
     def __init__(
         self,
-        bench: Bench,
         plan: loop.Plan,
         signals: StopSignals,
         checkpoints: Checkpoints,
@@ -45,13 +41,11 @@ class RunObserver:
         progress: Progress,
         clock: loop.Clock,
     ) -> None:
-        self.results: Results | None = None
-        self.grid: tuple[Measures, dict[str, np.ndarray]] | None = None
         self.best: dict[str, Any] = {}
-        self._bench = bench
         self._plan = plan
         self._signals = signals
         self._checkpoints = checkpoints
+        self._workdir = workdir
         self._config = workdir.read_config()
         self._log = log
         self._progress = progress
@@ -83,30 +77,33 @@ class RunObserver:
     def evaluate(self, step: int, state: TrainState) -> None:
         self._owes_evaluation = True
         try:
-            results = self._bench.evaluate(state.params, self._signalled)
+            score = self._evaluated(step, state)
         except AbandonedError:
             return
         self._owes_evaluation = False
-        values = {f"eval/{name}": value for name, value in results["denoised"].items()}
-        if step == self._plan.total_steps:
-            self.results, self.grid = results, self._bench.grid(state.params)
-            for place, found in self.grid[0].items():
-                values |= {f"artifacts/{place}_{name}": value for name, value in found.items()}
-        self._write(step, values)
-        if self._log is not None and step == self._plan.total_steps:
-            quality = {name: values[name] for name in ("eval/psnr", "eval/ssim", "eval/bce")}
-            self._log.write_settings(step, flat(self._config["experiment"]), quality)
-        if self._log is not None:
-            pictures = strip(*self._bench.examples(state.params))
-            self._log.write_image(step, "denoised", pictures)
-        if values["eval/psnr"] > self.best.get("psnr", -math.inf):
-            self.best = {"step": step, "psnr": values["eval/psnr"]}
+        if self._is_better(score, self.best.get(self.measure)):
+            self.best = {"step": step, self.measure: score}
             self._checkpoints.best = step
-        epoch = step // self._plan.steps_per_epoch
-        say(
-            f"epoch {epoch}/{self._plan.epochs}: test PSNR {values['eval/psnr']:.2f} dB, "
-            f"SSIM {values['eval/ssim']:.4f}, BCE {values['eval/bce']:.4f}"
-        )
+
+    @abstractmethod
+    def _evaluated(self, step: int, state: Any) -> float:
+        """Evaluates ``state``, writes and says what was found, and returns ``measure``; raises
+        ``AbandonedError`` where a stop was requested before it was done."""
+
+    @abstractmethod
+    def finish(self, state: Any, options: RunOptions) -> dict[str, Any]:
+        """Evaluates the last state where that was not done, says what was found, writes figures,
+        and returns the content of ``results.json``; called by every process."""
+
+    def _last_loss(self) -> float | None:
+        """The mean training loss of the last epoch; in process 0."""
+        if not is_first_process():
+            return None
+        means = epoch_means(self._workdir.metrics, "train/loss", self._plan.steps_per_epoch)
+        return means.get(self._plan.epochs)
+
+    def _is_better(self, score: float, best: float | None) -> bool:
+        return best is None or score > best
 
     def save(self, step: int, state: TrainState) -> None:
         record = {

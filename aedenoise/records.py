@@ -10,6 +10,7 @@ import jax
 
 from aedenoise.bench import Bench
 from aedenoise.evaluation.evaluate import Results
+from aedenoise.ground import System
 from aedenoise.training.loop import Clock
 from aedenoise.training.task import parameter_count
 from aedenoise.versions import versions
@@ -24,7 +25,7 @@ _TABLES = {
 }
 
 
-def config_record(bench: Bench, command: str) -> dict[str, Any]:
+def config_record(bench: System, command: str) -> dict[str, Any]:
     """What ``config.json`` holds beside the experiment; ``command`` is what the user typed."""
     return {
         "command": command,
@@ -49,23 +50,28 @@ def results_record(
     """What ``results.json`` holds; ``best`` is step and PSNR of the best evaluation,
     ``beside`` what stands beside the result, see ``yardsticks``; ``train_loss`` the mean over the
     last epoch."""
-    speed = clock.images_per_second
     return {
         "experiment": bench.experiment.label,
         "dataset": dataset_record(bench),
         **_to_file(results),
         "artifacts": artifacts,
         **beside,
-        "train": {
-            "steps": bench.total_steps,
-            "epochs": bench.experiment.epochs,
-            "loss": train_loss,
-            "seconds": round(clock.seconds, 3),
-            "images_per_second": None if speed is None else round(speed, 1),
-        },
+        "train": training_record(bench, clock, train_loss),
         "best": dict(best),
         "parameters": parameter_count(bench.state_like().params),
         "environment": environment(),
+    }
+
+
+def training_record(bench: System, clock: Clock, train_loss: float | None) -> dict[str, Any]:
+    """How long a run was, and how fast."""
+    speed = clock.images_per_second
+    return {
+        "steps": bench.total_steps,
+        "epochs": bench.experiment.epochs,
+        "loss": train_loss,
+        "seconds": round(clock.seconds, 3),
+        "images_per_second": None if speed is None else round(speed, 1),
     }
 
 
@@ -90,7 +96,7 @@ def tables_of(record: Mapping[str, Any]) -> Results:
     return {name: record[in_file] for name, in_file in _TABLES.items()}
 
 
-def dataset_record(bench: Bench) -> dict[str, Any]:
+def dataset_record(bench: System) -> dict[str, Any]:
     """Which data a run uses; ``digest`` is that of the whole dataset."""
     return {
         "name": bench.dataset.name,

@@ -10,6 +10,7 @@ import numpy as np
 
 from aedenoise.bench import Bench
 from aedenoise.evaluation.evaluate import Results
+from aedenoise.ground import System
 from aedenoise.observer import say
 from aedenoise.options import RunOptions
 from aedenoise.reporting.console import baselines_table
@@ -27,7 +28,7 @@ from aedenoise.workdir import Workdir
 _TESTED = ("bce", "mse")
 
 
-def start_line(bench: Bench, options: RunOptions) -> str:
+def start_line(bench: System, options: RunOptions) -> str:
     """The experiment, the devices and the data in one line."""
     data, noise = bench.dataset, bench.experiment.noise
     count, kind = jax.device_count(), jax.devices()[0].device_kind

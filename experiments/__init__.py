@@ -18,6 +18,8 @@ NAMES = (
     "raschka_transpose",
     "net_sure_mse",
     "net_sure_sure",
+    "gan",
+    "adversarial",
     "mlp_basic",
     "sdae",
     "debug",

@@ -9,9 +9,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from aedenoise.bench import Bench, set_up
+from aedenoise.bench import set_up
 from aedenoise.data.builders import read_open_letters
 from aedenoise.experiment import DataConfig, Experiment, ModelConfig, replace
+from aedenoise.gan.bench import set_up_gan
 from aedenoise.options import RunOptions
 from aedenoise.training.checkpoints import Checkpoints
 from aedenoise.workdir import Workdir
@@ -29,10 +30,11 @@ def small(**overrides: Any) -> Experiment:
     return replace(SMALL, {name.replace("__", "."): value for name, value in overrides.items()})
 
 
-def bench(experiment: Experiment, data_dir: str, parallel: str = "jit") -> Bench:
+def bench(experiment: Experiment, data_dir: str, parallel: str = "jit") -> Any:
     """A bench on the devices of the tests."""
     options = RunOptions(workdir=Path("unused"), data_dir=data_dir, parallel=parallel)
-    return set_up(experiment, options, notify=lambda line: None)
+    made = set_up_gan if experiment.model.network == "gan" else set_up
+    return made(experiment, options, notify=lambda line: None)
 
 
 def letters(count: int) -> np.ndarray:

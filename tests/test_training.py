@@ -77,7 +77,7 @@ def run(
     )
     recorder = Recorder(stop_at)
     if state is None:
-        state = create_state(b.task, init_key, b.image_shape)
+        state = b.create_state(init_key)
     state, complete = loop.train(
         b.executor.replicate(state),
         step_fn=b.step_fn,

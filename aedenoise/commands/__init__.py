@@ -21,6 +21,7 @@ LONG: dict[str, Callable[[StopSignals], int]] = {
 SHORT: dict[str, Callable[[], int]] = {
     "eval": runs.evaluate,
     "denoise": runs.denoise,
+    "sample": runs.sample_run,
     "data": shows.describe_data,
     "artifacts": shows.show_artifacts,
     "report": shows.write_report,

@@ -110,6 +110,28 @@ def denoise() -> int:
     return 0
 
 
+def sample_run() -> int:
+    """Makes images with the generator of a GAN."""
+    folder, checkpoint = flags.workdir(), flags.checkpoint_choice()
+    if folder is None:
+        raise UsageError("--mode=sample needs --workdir, the folder of a trained GAN")
+    flags.refuse_training("--mode=sample takes a trained GAN", "seed")
+    count, seed, target = flags.sample_choice(folder)
+    from aedenoise.workdir import Workdir
+
+    if Workdir(folder).read_experiment().model.network != "gan":
+        raise UsageError(f"{folder} holds a denoiser, which makes no images by itself")
+    quiet_libraries()
+    from aedenoise.gan.generator import load_generator
+    from aedenoise.modes.sample import sample
+    from aedenoise.reporting.console import warn
+    from aedenoise.runtime import prepare_process
+
+    prepare_process(warn)
+    sample(load_generator(folder, checkpoint), count, seed, target, overwrite=FLAGS.overwrite)
+    return 0
+
+
 def probe_run(signals: StopSignals) -> int:
     """Asks what the code of a run is good for."""
     folder = flags.workdir()

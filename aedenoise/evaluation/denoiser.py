@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from aedenoise.errors import UsageError
 from aedenoise.evaluation.evaluate import predict
 from aedenoise.evaluation.level import estimate_level
 from aedenoise.evaluation.tiling import denoise_any_size
@@ -161,10 +162,13 @@ def load_denoiser(workdir: str | PathLike[str], checkpoint: str = "newest") -> D
 
     Raises:
       CheckpointError: if there is no run or no readable checkpoint.
+      UsageError: if the run is no denoiser's.
     """
     folder = Workdir(Path(workdir))
     config = folder.read_config()
     experiment = folder.read_experiment()
+    if experiment.model.network == "gan":
+        raise UsageError(f"{folder.path} holds a GAN, which denoises nothing")
     shape = tuple(config["dataset"]["image_shape"])
     size = shape[:2]
     task = make_task(experiment, channels=shape[-1], total_steps=config["total_steps"], size=size)

@@ -5,6 +5,7 @@ carried out. It is checked when it is made. Nothing heavy is imported here, so t
 answered at once.
 """
 
+from aedenoise.experiment.adversary import GAN_LOSSES, REGULARIZERS, AdversaryConfig
 from aedenoise.experiment.code import SPARSITIES, CodeConfig
 from aedenoise.experiment.data import (
     DATASETS,
@@ -42,6 +43,7 @@ __all__ = [
     "DATASETS",
     "DECODERS",
     "FITS",
+    "GAN_LOSSES",
     "INITIALIZERS",
     "LOSSES",
     "NETWORKS",
@@ -50,10 +52,12 @@ __all__ = [
     "ORDERS",
     "PRECISIONS",
     "PREFIXES",
+    "REGULARIZERS",
     "SCHEDULES",
     "SPARSITIES",
     "TAIL_SIDE",
     "TFDS_NAMES",
+    "AdversaryConfig",
     "CodeConfig",
     "DataConfig",
     "Experiment",

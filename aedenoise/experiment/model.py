@@ -24,9 +24,9 @@ ORDERS = ("conv_resize", "resize_conv")
 # Decoders that enlarge by a rule, before or behind a convolution.
 _RESIZING = ("upsample", "bilinear", "bicubic", "unpool")
 CONDITIONS = ("none", "noise_level")
-# ``conv`` and ``mlp`` are what the other fields describe; the others are whole networks, as
-# published.
-NETWORKS = ("conv", "mlp", "keras_2018", "net_sure", "udacity")
+# ``conv``, ``mlp`` and ``gan`` are what the other fields describe; the others are whole networks,
+# as published.
+NETWORKS = ("conv", "mlp", "gan", "keras_2018", "net_sure", "udacity")
 INITIALIZERS = ("he", "glorot")
 ACTIVATIONS = ("relu", "sigmoid")
 
@@ -51,8 +51,9 @@ _SIZES = {
     "udacity": _Sizes(3, rest=4),
 }
 PRECISIONS = ("float32", "tf32", "bfloat16")
-# Fields that mean something to a network other than ``conv``; of ``conv`` those are the rest.
+# Fields that mean something to one network alone, or to all; the rest are of ``conv`` and ``gan``.
 _OF_MLP = ("hidden", "code_size", "tied", "activation")
+_OF_GAN = ("latent_size",)
 _SHARED = ("network", "precision", "initializer")
 _OF_PUBLISHED = ("network", "precision")
 
@@ -60,7 +61,7 @@ _OF_PUBLISHED = ("network", "precision")
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
     """The network: two or more conv + pool stages, and a decoder that mirrors them; or dense
-    layers, and their mirror.
+    layers, and their mirror; or of a GAN: the decoder as generator, the stages as discriminator.
 
     Attributes:
       decoder: one of ``DECODERS``.
@@ -76,8 +77,9 @@ class ModelConfig:
         NVIDIA GPUs, float32 elsewhere) or ``bfloat16`` (parameters, loss and the rest stay
         float32).
       condition: ``noise_level`` shows the network the level of the noise, as one more channel.
-      network: ``conv``; ``mlp`` (see ``models.mlp``); or a published one of ``NETWORKS`` (see
-        ``models.published``), which is fixed: beside it only ``precision`` can be chosen.
+      network: ``conv``; ``mlp`` and ``gan`` (see the modules of ``models``); or a published one of
+        ``NETWORKS`` (see ``models.published``), which is fixed: beside it only ``precision`` can be
+        chosen.
       initializer: how kernels begin: ``he`` (normal, He et al. 2015) or ``glorot`` (uniform,
         Glorot and Bengio 2010, as Keras and TensorFlow do).
       hidden: of ``mlp``, widths of the encoder's layers before the code; the decoder's are the same
@@ -86,6 +88,7 @@ class ModelConfig:
       tied: of ``mlp``, whether the decoder's kernels are the encoder's, transposed.
       activation: of ``mlp``, behind every layer but the last: ``relu`` or ``sigmoid``. The code,
         too, comes out of it.
+      latent_size: of ``gan``, how many normal numbers an image is made of.
     """
 
     decoder: str = "upsample"
@@ -104,6 +107,7 @@ class ModelConfig:
     code_size: int = 32
     tied: bool = False
     activation: str = "relu"
+    latent_size: int = 64
 
     def __post_init__(self) -> None:
         if self.network == "stages":  # in records of earlier development versions
@@ -130,31 +134,45 @@ class ModelConfig:
         if not 2 <= self.stride <= 8:
             raise UsageError(f"stride must be from 2 to 8, not {self.stride}")
         object.__setattr__(self, "hidden", tuple(self.hidden))
-        if any(width < 1 for width in (*self.hidden, self.code_size)):
+        if any(width < 1 for width in (*self.hidden, self.code_size, self.latent_size)):
             raise UsageError(
-                f"hidden {','.join(map(str, self.hidden))} and code_size {self.code_size} must be "
-                "positive widths such as 512,256 and 32"
+                f"hidden {','.join(map(str, self.hidden))}, code_size {self.code_size} and "
+                f"latent_size {self.latent_size} must be positive widths such as 512,256 and 32"
             )
-        self._check_network()
+        if self.network in _SIZES:
+            self._check_published()
+        else:
+            self._check_network()
+        if self.network == "gan":
+            self._check_generator()
         self._check_decoder()
 
     def _check_network(self) -> None:
         """Refuses what the network would not heed."""
-        published = self.network not in ("conv", "mlp")
         for field in fields(self):
-            if self.network == "conv":
-                free = field.name not in _OF_MLP
-            else:
-                free = field.name in (_OF_PUBLISHED if published else (*_SHARED, *_OF_MLP))
-            if free or getattr(self, field.name) == field.default:
+            of = ("mlp",) if field.name in _OF_MLP else ("conv", "gan")
+            of = ("gan",) if field.name in _OF_GAN else of
+            if self.network in of or field.name in _SHARED:
                 continue
-            if published:
+            if getattr(self, field.name) != field.default:
+                raise UsageError(
+                    f"{field.name} is for model {' and '.join(of)}, not {self.network}"
+                )
+
+    def _check_published(self) -> None:
+        for field in fields(self):
+            if field.name not in _OF_PUBLISHED and getattr(self, field.name) != field.default:
                 raise UsageError(
                     f"{self.network} is a whole network as it was published; {field.name} "
                     "cannot be chosen"
                 )
-            of = "mlp" if self.network == "conv" else "conv"
-            raise UsageError(f"{field.name} is for model {of}, not {self.network}")
+
+    def _check_generator(self) -> None:
+        """Refuses what needs an encoder before the decoder."""
+        if self.decoder == "max_unpool":
+            raise UsageError("max_unpool needs the places of an encoder: model gan has none")
+        if self.condition != "none":
+            raise UsageError(f"condition {self.condition} is for denoisers, not model gan")
 
     def _check_decoder(self) -> None:
         """Refuses what the decoder would not heed, and widths that it cannot have."""
@@ -192,7 +210,7 @@ class ModelConfig:
     @property
     def any_size(self) -> bool:
         """Whether the network takes images of other sizes than those it was trained on."""
-        return self.network != "mlp"
+        return self.network not in ("mlp", "gan")
 
     @property
     def stages(self) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 from aedenoise.checks import check_known, check_positive
 from aedenoise.errors import CheckpointError, UsageError
+from aedenoise.experiment.adversary import AdversaryConfig
 from aedenoise.experiment.code import CodeConfig
 from aedenoise.experiment.data import DataConfig
 from aedenoise.experiment.model import ModelConfig
@@ -30,14 +31,24 @@ LOSSES = (
 _SELF_SUPERVISED = ("noise2noise", "noise2self", "sure")
 
 
+# Momentum lets the two networks of a GAN run around each other (Mescheder et al. 2018).
+_GAN_ADAM: dict[str, Any] = {
+    "learning_rate": 2e-4,
+    "schedule": "constant",
+    "warmup": 0.0,
+    "b1": 0.0,
+    "b2": 0.99,
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
     """Everything that decides the numbers of a run.
 
     Attributes:
       name: only a label.
-      model, data, noise, optimizer, code: see there.
-      loss: one of ``LOSSES``.
+      model, data, noise, optimizer, code, adversary: see there; a GAN sees no noise.
+      loss: one of ``LOSSES``; a GAN has that of ``adversary``.
       batch_size: of all devices together.
       epochs: passes over the training set.
       clean_epochs: so many of these, the first, have no noise.
@@ -54,6 +65,7 @@ class Experiment:
     noise: NoiseConfig = field(default_factory=NoiseConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     code: CodeConfig = field(default_factory=CodeConfig)
+    adversary: AdversaryConfig = field(default_factory=AdversaryConfig)
     loss: str = "bce"
     batch_size: int = 64
     epochs: int = 5
@@ -63,6 +75,8 @@ class Experiment:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if self.model.network == "gan":
+            self._take_defaults_of_gan()
         check_known("loss", self.loss, LOSSES)
         check_positive(epochs=self.epochs, batch_size=self.batch_size)
         if not 0 <= self.clean_epochs < self.epochs:
@@ -85,10 +99,23 @@ class Experiment:
             )
         if self.loss == "sure" and self.noise.kind != "gaussian":
             raise UsageError(f"sure holds for gaussian noise, not {self.noise.kind}")
-
         self._check_level_power()
         self._check_greedy()
         self._check_code()
+        self._check_adversary()
+
+    def _take_defaults_of_gan(self) -> None:
+        """Where noise and optimizer are the denoisers' defaults, those of a GAN take their place:
+        no noise, and what is left at its default of Adam becomes ``_GAN_ADAM``."""
+        if self.noise == NoiseConfig():
+            object.__setattr__(self, "noise", NoiseConfig(kind=NO_NOISE))
+        plain = OptimizerConfig()
+        values = {
+            name: value
+            for name, value in _GAN_ADAM.items()
+            if getattr(self.optimizer, name) == getattr(plain, name)
+        }
+        object.__setattr__(self, "optimizer", dataclasses.replace(self.optimizer, **values))
 
     def _check_level_power(self) -> None:
         if not 0.0 <= self.level_power <= 10.0:
@@ -130,6 +157,44 @@ class Experiment:
         if self.model.decoder == "max_unpool":
             raise UsageError("the code of max_unpool is more than numbers: it takes no penalty")
 
+    def _check_adversary(self) -> None:
+        if self.model.network == "gan":
+            for what, contradicts in (
+                (f"noise {self.noise.kind}", self.noise.kind != NO_NOISE),
+                (f"loss {self.loss}", self.loss != "bce"),
+                ("clean_epochs", self.clean_epochs > 0),
+                ("a penalty on the code", self.code.penalised),
+                ("adversarial_weight", self.adversary.weight > 0.0),
+            ):
+                if contradicts:
+                    raise UsageError(
+                        f"model gan makes images of random numbers: {what} is for denoisers"
+                    )
+            return
+        plain = AdversaryConfig()
+        for name, flag in (
+            ("loss", "gan_loss"),
+            ("regularizer", "regularizer"),
+            ("r1_weight", "r1_weight"),
+        ):
+            if not self.adversarial and getattr(self.adversary, name) != getattr(plain, name):
+                raise UsageError(f"{flag} needs model gan or an adversarial_weight")
+        if self.adversary.average != plain.average:
+            raise UsageError("average is for model gan")
+        if self.adversarial and self.greedy_epochs:
+            raise UsageError("greedy_epochs and adversarial_weight contradict each other")
+        if self.adversarial and self.code.penalised:
+            raise UsageError("a penalty on the code and adversarial_weight contradict each other")
+        if self.adversarial and self.model.network != "conv":
+            raise UsageError(f"adversarial_weight is for model conv, not {self.model.network}")
+        if self.adversarial and self.loss in _SELF_SUPERVISED:
+            raise UsageError(f"{self.loss} sees no clean image, which adversarial_weight needs")
+
+    @property
+    def adversarial(self) -> bool:
+        """Whether there is a discriminator."""
+        return self.model.network == "gan" or self.adversary.weight > 0.0
+
     def check_pixels(self, pixels: int) -> None:
         """Refuses a dense network that can copy the image.
 
@@ -157,6 +222,8 @@ class Experiment:
         """A name for folders and titles: the experiment's own, or ``decoder-dataset``."""
         own = self.model.network != "conv"
         network = self.model.network if own else self.model.decoder
+        if self.model.network == "gan":
+            network = f"gan-{self.model.decoder}"
         return self.name or f"{network}-{self.data.short_name}"
 
 
@@ -166,6 +233,7 @@ _PARTS: dict[str, type[Any]] = {
     "noise": NoiseConfig,
     "optimizer": OptimizerConfig,
     "code": CodeConfig,
+    "adversary": AdversaryConfig,
 }
 
 

@@ -15,6 +15,7 @@ from aedenoise.flags.values import (
     probe_options,
     refuse_training,
     run_options,
+    sample_choice,
     workdir,
 )
 
@@ -35,6 +36,7 @@ __all__ = [
     "probe_options",
     "refuse_training",
     "run_options",
+    "sample_choice",
     "with_grid",
     "workdir",
 ]

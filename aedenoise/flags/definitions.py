@@ -16,12 +16,14 @@ from aedenoise.experiment import (
     CONDITIONS,
     DECODERS,
     FITS,
+    GAN_LOSSES,
     INITIALIZERS,
     LOSSES,
     NETWORKS,
     NOISES,
     ORDERS,
     PRECISIONS,
+    REGULARIZERS,
     SCHEDULES,
     SPARSITIES,
 )
@@ -32,6 +34,7 @@ MODES = (
     "train",
     "eval",
     "denoise",
+    "sample",
     "data",
     "artifacts",
     "compare",
@@ -69,7 +72,7 @@ def _options(names: Sequence[str]) -> str:
 
 EXPERIMENT, RUN, COMPARE, HOSTS = "experiment", "run", "compare", "hosts"
 PICTURES, FINE, MAP, PAGE = "pictures", "fine", "map", "page"
-PROBE = "probe"
+PROBE, SAMPLE = "probe", "sample"
 _flag(EXPERIMENT, "string", "experiment", None, "start from a named experiment; 'list' shows them")
 _flag(EXPERIMENT, "string", "model", None, _options(NETWORKS), "model.network")
 _flag(EXPERIMENT, "string", "decoder", None, _options(DECODERS), "model.decoder")
@@ -141,6 +144,12 @@ _flag(FINE, "string", "sparsity", None, f"{_options(SPARSITIES)}: of the code", 
 _flag(FINE, "float", "sparsity_weight", None, "of that", "code.sparsity_weight")
 _flag(FINE, "float", "sparsity_target", None, "mean code of kl", "code.sparsity_target")
 _flag(FINE, "float", "contractive_weight", None, "of |J|^2", "code.contractive_weight")
+_flag(FINE, "integer", "latent_size", None, "of gan: random numbers an image", "model.latent_size")
+_flag(FINE, "string", "gan_loss", None, _options(GAN_LOSSES), "adversary.loss")
+_flag(FINE, "string", "regularizer", None, _options(REGULARIZERS), "adversary.regularizer")
+_flag(FINE, "float", "r1_weight", None, "of regularizer r1", "adversary.r1_weight")
+_flag(FINE, "float", "average", None, "kept of gan's mean over steps", "adversary.average")
+_flag(FINE, "float", "adversarial_weight", None, "of looking real", "adversary.weight")
 _flag(RUN, "string", "mode", "train", _options(MODES))
 _flag(
     RUN,
@@ -192,6 +201,7 @@ _flag(PICTURES, "string", "input", None, "an image, a folder of them, or -")
 _flag(PICTURES, "string", "output", None, "file, folder or - (default NAME-denoised beside it)")
 _flag(PICTURES, "string", "invert", "auto", f"{_options(INVERSIONS)}: of dark on light")
 _flag(PICTURES, "bool", "before_after", False, "also write both side by side")
+_flag(SAMPLE, "integer", "count", 64, "how many images are made")
 _flag(PAGE, "list", "runs", None, "finished runs, as A,B: on one page (report), tested (invent)")
 _flag(FINE, "string", "wandb", "", "also log to this project of Weights & Biases")
 _flag(RUN, "bool", "debug", False, "show the traceback of an error")

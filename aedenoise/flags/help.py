@@ -18,6 +18,7 @@ from aedenoise.flags.definitions import (
     PICTURES,
     PROBE,
     RUN,
+    SAMPLE,
     Flag,
 )
 
@@ -46,6 +47,7 @@ _OWN = {
     "compare": COMPARE,
     "robustness": MAP,
     "probe": PROBE,
+    "sample": SAMPLE,
     "denoise": PICTURES,
     "report": PAGE,
 }

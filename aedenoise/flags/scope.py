@@ -13,6 +13,7 @@ from aedenoise.flags.definitions import (
     PAGE,
     PICTURES,
     PROBE,
+    SAMPLE,
 )
 
 
@@ -38,12 +39,13 @@ _MODES_OF = {
     PICTURES: ("denoise",),
     MAP: ("robustness",),
     PROBE: ("probe",),
-    "output": ("denoise", "report"),
+    SAMPLE: ("sample",),
+    "output": ("denoise", "report", "sample"),
     PAGE: ("report", "invent"),
     "decoders": ("compare", "invent"),
     "noise_levels": ("compare", "invent"),
     HOSTS: ("train", "eval"),
-    "checkpoint": ("eval", "denoise", "probe"),
+    "checkpoint": ("eval", "denoise", "probe", "sample"),
     "checkpoint_dir": ("train", "eval"),
     "preempt_exit_code": ("train", "compare", "robustness", "invent", "probe"),
     "baselines": ("train", "eval", "robustness"),

@@ -11,7 +11,7 @@ from typing import Any
 from aedenoise.errors import UsageError
 from aedenoise.experiment import NoiseConfig, noise_from_text
 from aedenoise.flags.definitions import DEFINED, FLAGS
-from aedenoise.options import DenoiseOptions, HostOptions, ProbeOptions, RunOptions
+from aedenoise.options import WRITTEN, DenoiseOptions, HostOptions, ProbeOptions, RunOptions
 
 
 def overrides() -> dict[str, Any]:
@@ -100,6 +100,16 @@ def denoise_options() -> DenoiseOptions:
         before_after=FLAGS.before_after,
         overwrite=FLAGS.overwrite,
     )
+
+
+def sample_choice(folder: Path) -> tuple[int, int, Path]:
+    """How many images are made, from which seed, and where they are written."""
+    if not 1 <= FLAGS.count <= 1_000_000:
+        raise UsageError(f"count must be from 1 to 1,000,000, not {FLAGS.count}")
+    target = Path(_place(FLAGS.output) or folder / "samples.png")
+    if target.suffix.lower() not in (*WRITTEN, ".npz"):
+        raise UsageError(f"--output ends with .npz, {', '.join(WRITTEN)}, not {target}")
+    return FLAGS.count, FLAGS.seed or 0, target
 
 
 def refuse_training(why: str, *but: str) -> None:

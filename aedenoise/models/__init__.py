@@ -1,6 +1,6 @@
-"""Flax linen modules: encoders, decoders, the autoencoder that composes them, a classifier."""
+"""Flax linen modules: encoders, decoders, what composes them, a classifier, a GAN."""
 
-from aedenoise.models.autoencoder import Autoencoder, build_autoencoder, to_image
+from aedenoise.models.autoencoder import Autoencoder, build_autoencoder, build_decoder, to_image
 from aedenoise.models.classifier import Classifier, build_classifier
 from aedenoise.models.decoders import (
     AdditiveDecoder,
@@ -10,12 +10,14 @@ from aedenoise.models.decoders import (
     UpsampleDecoder,
 )
 from aedenoise.models.encoders import Encoder, Remembered, constant_code
+from aedenoise.models.gan import Generator, build_discriminator, build_generator
 
 __all__ = [
     "AdditiveDecoder",
     "Autoencoder",
     "Classifier",
     "Encoder",
+    "Generator",
     "MaxUnpoolDecoder",
     "Remembered",
     "SubpixelDecoder",
@@ -23,6 +25,9 @@ __all__ = [
     "UpsampleDecoder",
     "build_autoencoder",
     "build_classifier",
+    "build_decoder",
+    "build_discriminator",
+    "build_generator",
     "constant_code",
     "to_image",
 ]

@@ -91,18 +91,24 @@ def build_autoencoder(
             remember=config.decoder == "max_unpool",
             initializer=config.initializer,
         ),
-        decoder=_DECODERS[config.decoder](
-            config,
-            features=config.decoder_features,
-            channels=channels,
-            kernel_size=config.kernel_size,
-            stride=config.stride,
-            lowering=lowering,
-            precision=config.precision,
-            initializer=config.initializer,
-        ),
+        decoder=build_decoder(config, channels, lowering=lowering),
         conditioned=config.condition == "noise_level",
     )
+
+
+def build_decoder(config: ModelConfig, channels: int = 1, *, lowering: str = "auto") -> nn.Module:
+    """The decoder that ``config`` describes, to logits of ``channels`` channels."""
+    decoder: nn.Module = _DECODERS[config.decoder](
+        config,
+        features=config.decoder_features,
+        channels=channels,
+        kernel_size=config.kernel_size,
+        stride=config.stride,
+        lowering=lowering,
+        precision=config.precision,
+        initializer=config.initializer,
+    )
+    return decoder
 
 
 def to_image(logits: Array) -> Array:

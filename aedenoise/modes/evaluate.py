@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from aedenoise.bench import set_up
+from aedenoise.bench import Bench, set_up
 from aedenoise.experiment import Experiment
+from aedenoise.gan.bench import GanBench, set_up_gan
+from aedenoise.gan.run import gan_record, say_gan
 from aedenoise.observer import say
 from aedenoise.options import RunOptions
 from aedenoise.records import evaluation_record
 from aedenoise.reporting.console import artifacts_line, results_table
 from aedenoise.run_report import say_beside, start_line
 from aedenoise.runtime import prepare_process
-from aedenoise.training.checkpoints import Checkpoints
+from aedenoise.training.checkpoints import Checkpoints, Restored
 from aedenoise.training.hosts import all_agree, first_process_first, is_first_process
 from aedenoise.training.places import has_checkpoints
 from aedenoise.workdir import Workdir, checkpoint_place, write_json
@@ -35,25 +37,36 @@ def evaluate_run(
     """
     workdir = Workdir(options.workdir)
     prepare_process(say)
-    bench = set_up(experiment, options, notify=say, training=False)
+    gan = experiment.model.network == "gan"
+    bench = (set_up_gan if gan else set_up)(experiment, options, notify=say, training=False)
+    restored: Restored[Any]
     with Checkpoints(checkpoint_place(options), read_only=True, notify=say) as checkpoints:
         restored = checkpoints.restore(bench.state_like(), checkpoints.choose(checkpoint))
-    state = restored.state
     say(start_line(bench, options))
-    evaluation = bench.evaluate(state.params)
-    measures, _ = bench.grid(state.params)
     say(f"checkpoint of step {restored.step} of {workdir.read_config()['total_steps']}")
-    say(results_table(evaluation))
-    beside, _ = stand_beside(bench, state.params, say if options.baselines else None)
-    say_beside(beside)
-    results = evaluation_record(bench, evaluation, measures, restored.step, beside)
-    say(artifacts_line(measures))
+    if isinstance(bench, GanBench):
+        results = {"step": restored.step, **gan_record(bench, restored.state, options.baselines)}
+        say_gan(results)
+    else:
+        results = _denoised(bench, restored, options)
     try:
         if is_first_process():
             write_json(workdir.evaluation, results)
     except OSError as error:
         say(f"(not written to {workdir.evaluation}: {error.strerror})")
     return results
+
+
+def _denoised(bench: Bench, restored: Restored[Any], options: RunOptions) -> dict[str, Any]:
+    """What is found of a denoiser; it is said, too."""
+    params = restored.state.params
+    evaluation = bench.evaluate(params)
+    measures, _ = bench.grid(params)
+    say(results_table(evaluation))
+    beside, _ = stand_beside(bench, params, say if options.baselines else None)
+    say_beside(beside)
+    say(artifacts_line(measures))
+    return evaluation_record(bench, evaluation, measures, restored.step, beside)
 
 
 def recover_config(options: RunOptions) -> None:

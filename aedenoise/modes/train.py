@@ -13,18 +13,20 @@ from typing import Any
 import jax
 
 from aedenoise import accelerators
-from aedenoise.bench import Bench, set_up
+from aedenoise.denoiser_run import DenoiserRun
 from aedenoise.errors import CheckpointError, DataError
 from aedenoise.experiment import Experiment, first_difference, from_dict
-from aedenoise.observer import RunObserver, say
+from aedenoise.gan.run import GanRun
+from aedenoise.ground import System
+from aedenoise.observer import say
 from aedenoise.options import RunOptions
 from aedenoise.pages import write_page
-from aedenoise.records import config_record, results_record, tables_of
-from aedenoise.reporting.console import Progress, artifacts_line, nothing_learnt, results_table
+from aedenoise.records import config_record
+from aedenoise.reporting.console import Progress
 from aedenoise.reporting.flat import flat
-from aedenoise.reporting.metrics_log import MetricsLog, epoch_means
+from aedenoise.reporting.metrics_log import MetricsLog
 from aedenoise.reporting.wandb_log import WandbLog
-from aedenoise.run_report import say_beside, start_line, write_figures
+from aedenoise.run_report import start_line
 from aedenoise.runtime import prepare_process
 from aedenoise.training import loop
 from aedenoise.training.checkpoints import Checkpoints
@@ -32,9 +34,8 @@ from aedenoise.training.hosts import first_process_first, first_says, is_first_p
 from aedenoise.training.parallel import automatic_steps_per_call, devices_here
 from aedenoise.training.places import remove_checkpoints
 from aedenoise.training.preemption import StopSignals
-from aedenoise.training.task import TrainState, create_state, run_keys
+from aedenoise.training.task import run_keys
 from aedenoise.workdir import Workdir, checkpoint_place, read_json, write_json
-from aedenoise.yardsticks import stand_beside
 
 
 def train(
@@ -70,12 +71,11 @@ def train(
             if not workdir.page.exists():  # it was killed in between
                 write_page([workdir.path], workdir.page)
             say(f"{workdir.path} is finished ({finished['train']['steps']} steps); nothing to do")
-            say(results_table(tables_of(finished)))
-            say_beside(finished)
+            run_of(experiment).show(finished)
             return finished
     prepare_process(say)
     _say_what_is_left_unused()
-    bench = set_up(experiment, options, notify=say)
+    bench = run_of(experiment).set_up(experiment, options, notify=say)
     with workdir.alone() if is_first_process() else nullcontext():
         if options.overwrite:
             # Only now: the old run is not given up for one that cannot start.
@@ -85,7 +85,7 @@ def train(
 
 
 def _train(
-    bench: Bench,
+    bench: System,
     options: RunOptions,
     workdir: Workdir,
     checkpoints: Checkpoints,
@@ -98,7 +98,7 @@ def _train(
         log_every=options.log_every,
         save_every=options.save_every,
         eval_every=options.eval_every,
-        starts=bench.task.stages.starts,
+        starts=bench.starts,
     )
     say(start_line(bench, options))
     saved = checkpoints.newest_record()  # by all together: Orbax has barriers of its own
@@ -111,7 +111,7 @@ def _train(
         clock = loop.Clock(**record["clock"])
         say(f"continuing from step {restored.step} of {plan.total_steps}")
     else:
-        state = bench.executor.replicate(create_state(bench.task, init_key, bench.image_shape))
+        state = bench.create_state(init_key)
         clock = loop.Clock()
     step = int(state.step)
     with (
@@ -122,7 +122,9 @@ def _train(
         else nullcontext() as log,
         Progress(plan.total_steps, step, quiet=not is_first_process()) as progress,
     ):
-        observer = RunObserver(bench, plan, signals, checkpoints, workdir, log, progress, clock)
+        observer = run_of(bench.experiment)(
+            bench, plan, signals, checkpoints, workdir, log, progress, clock
+        )
         observer.take_up(step, state, record)
         state, complete = loop.train(
             state,
@@ -143,48 +145,21 @@ def _train(
         )
         return None
     signals.interrupt()
-    return _finish(bench, workdir, observer, state, clock, options.baselines)
-
-
-def _finish(
-    bench: Bench,
-    workdir: Workdir,
-    observer: RunObserver,
-    state: TrainState,
-    clock: loop.Clock,
-    baselines: bool,
-) -> dict[str, Any]:
-    """Evaluates the last state where that was not done, and writes results and figures."""
-    # None where an earlier session was killed between the last checkpoint and this line.
-    evaluation = observer.results or bench.evaluate(state.params)
-    measures, pictures = observer.grid or bench.grid(state.params)
-    say(results_table(evaluation))
-    if nothing_learnt(evaluation):
-        say(nothing_learnt(evaluation))
-    # By every process: JAX does not wait long for the last when the others have done.
-    beside, rows = stand_beside(bench, state.params, say if baselines else None)
-    train_loss = None
+    results: dict[str, Any] = observer.finish(state, options)
     if is_first_process():
-        means = epoch_means(workdir.metrics, "train/loss", bench.batches.steps_per_epoch)
-        train_loss = means.get(bench.experiment.epochs)
-    results = results_record(bench, evaluation, measures, clock, observer.best, beside, train_loss)
-    if is_first_process():
-        write_figures(workdir, bench, state.params, evaluation, pictures, rows, beside)
         write_json(workdir.results, results)
         write_page([workdir.path], workdir.page)
-    say_beside(beside)
-    say(artifacts_line(measures))
-    if observer.best["step"] != bench.total_steps:
-        say(
-            f"best test PSNR: {observer.best['psnr']:.2f} dB, after step {observer.best['step']} "
-            "(--mode=eval --checkpoint=best)"
-        )
     speed = f", {clock.images_per_second:,.0f} images/s" if clock.images_per_second else ""
     say(f"{clock.seconds:.1f} s of training{speed} | results and report.html are in {workdir.path}")
     return results
 
 
-def _wandb(bench: Bench, workdir: Workdir, options: RunOptions) -> WandbLog | None:
+def run_of(experiment: Experiment) -> Any:
+    """The kind of run that an experiment is."""
+    return GanRun if experiment.model.network == "gan" else DenoiserRun
+
+
+def _wandb(bench: System, workdir: Workdir, options: RunOptions) -> WandbLog | None:
     if not options.wandb:
         return None
     config = flat(workdir.read_config()["experiment"])
@@ -198,7 +173,7 @@ def _start_anew(workdir: Workdir, experiment: Experiment, options: RunOptions) -
 
 
 def _record_config(
-    workdir: Workdir, bench: Bench, saved: Mapping[str, Any] | None, command: str
+    workdir: Workdir, bench: System, saved: Mapping[str, Any] | None, command: str
 ) -> None:
     """Writes ``config.json`` once; a run that goes on must find the same data again.
 

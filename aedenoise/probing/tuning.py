@@ -22,6 +22,7 @@ from aedenoise.probing.regression import Logistic
 from aedenoise.training.optimizer import make_optimizer, make_schedule
 from aedenoise.training.step import scale
 from aedenoise.training.task import TrainState
+from aedenoise.training.updates import norms, updated
 
 
 @dataclass(frozen=True)
@@ -88,15 +89,14 @@ def tune_step(
     count = jnp.sum(weight)
     if axis_name is not None:
         total, count, gradient = jax.lax.psum((total, count, gradient), axis_name)
-    gradient = jax.tree.map(lambda g: g / count, gradient)
-    update, opt_state = tuning.optimizer.update(gradient, state.opt_state, state.params)
+    done = updated(tuning.optimizer, gradient, count, state.params, state.opt_state)
     metrics = {
         "loss_sum": total,
         "count": count,
         "learning_rate": jnp.asarray(tuning.schedule(state.step), jnp.float32),
-        "gradient_norm": optax.tree.norm(gradient),
+        **norms(done),
     }
-    return TrainState(state.step + 1, optax.apply_updates(state.params, update), opt_state), metrics
+    return TrainState(state.step + 1, done.params, done.opt_state), metrics
 
 
 def make_confusion_step(encode: Encode, labels: np.ndarray, classes: int) -> Callable[..., Array]:

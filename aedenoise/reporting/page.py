@@ -15,6 +15,9 @@ from aedenoise.reporting.console import PROBED
 from aedenoise.reporting.flat import flat
 
 _FIGURES = {
+    "made": "Images made of random numbers",
+    "between": "From one image to another",
+    "nearest": "Made images, and the nearest that it was shown",
     "denoised": "Original, noisy, denoised, and the residual",
     "baselines": "Beside classical denoisers",
     "worst": "The test images that were denoised worst",
@@ -42,6 +45,21 @@ _GRID = (
     ("residual", "excess_4", "excess at half of it, residual"),
     ("constant", "spread_2", "spread 2, constant code"),
     ("constant", "spread_4", "spread 4, constant code"),
+)
+_GRID_MADE = (
+    ("made", "excess_2", "excess at Nyquist, made images"),
+    ("test", "excess_2", "excess at Nyquist, test images"),
+    ("made", "excess_4", "excess at half of it, made images"),
+    ("test", "excess_4", "excess at half of it, test images"),
+    ("constant", "spread_2", "spread 2, constant code"),
+    ("constant", "spread_4", "spread 4, constant code"),
+)
+_LIKENESS = (
+    ("frechet", "Frechet distance"),
+    ("precision", "precision"),
+    ("recall", "recall"),
+    ("sure", "classified for sure"),
+    ("least_class", "share of the rarest class"),
 )
 Cells = Sequence[Any]
 
@@ -73,26 +91,23 @@ def page(runs: Sequence[RunRecord]) -> str:
 
 def _sections(runs: Sequence[RunRecord]) -> Iterator[str]:
     names = [run.name for run in runs]
-    for key, title in _QUALITY if len(runs) == 1 else _QUALITY[:2]:
-        rows = [
-            (label, *(form(run.results[key][name]) for run in runs))
-            for name, label, form in _MEASURES
-        ]
-        yield _section(f"Quality: {title}", _table(names, rows), opened=key == "eval")
-    yield from _baselines(runs)
-    yield from _probes(runs)
+    gans = ["made" in run.results for run in runs]
+    if all(gans):
+        yield from _made(runs)
+    elif not any(gans):
+        yield from _denoised(runs)
     for key, caption in _FIGURES.items():
         shown = [(run, run.figures[key]) for run in runs if key in run.figures]
         pictures = "".join(_picture(png, f"{caption}: {run.name}") for run, png in shown)
         if pictures:
             yield _section(caption, pictures, opened=True)
-    grid = [
-        (label, *(f"{run.results['artifacts'][place][name]:.4f}" for run in runs))
-        for place, name, label in _GRID
-    ]
-    yield _section("The grid, measured", _table(names, grid))
-    if all("per_image" in run.results for run in runs):
-        yield _section("PSNR by class and percentile, dB", _table(names, _spread(runs)))
+    places = _GRID_MADE if all(gans) else _GRID
+    if all(gans) or not any(gans):
+        grid = [
+            (label, *(f"{run.results['artifacts'][place][name]:.4f}" for run in runs))
+            for place, name, label in places
+        ]
+        yield _section("The grid, measured", _table(names, grid))
     settings = (
         _differing(runs) if len(runs) > 1 else list(flat(runs[0].config["experiment"]).items())
     )
@@ -110,16 +125,69 @@ def _sections(runs: Sequence[RunRecord]) -> Iterator[str]:
         yield _section("The command", commands, opened=True)
 
 
+def _denoised(runs: Sequence[RunRecord]) -> Iterator[str]:
+    """What denoisers have to say for themselves."""
+    names = [run.name for run in runs]
+    for key, title in _QUALITY if len(runs) == 1 else _QUALITY[:2]:
+        rows = [
+            (label, *(form(run.results[key][name]) for run in runs))
+            for name, label, form in _MEASURES
+        ]
+        yield _section(f"Quality: {title}", _table(names, rows), opened=key == "eval")
+    yield from _baselines(runs)
+    yield from _probes(runs)
+    if all("per_image" in run.results for run in runs):
+        yield _section("PSNR by class and percentile, dB", _table(names, _spread(runs)))
+
+
+def _made(runs: Sequence[RunRecord]) -> Iterator[str]:
+    """What GANs have to say for themselves."""
+    for run in runs:
+        made = run.results["made"]
+        beside = run.results["yardsticks"]
+        rows = [
+            (name.replace("_", " "), *(_score(scores, key) for key, _ in _LIKENESS))
+            for name, scores in {"made images": made, **beside}.items()
+            if scores
+        ]
+        title = "Made images, in the features of a classifier"
+        title += f": {run.name}" if len(runs) > 1 else ""
+        content = _table([label for _, label in _LIKENESS], rows)
+        if run.results["collapse"]:
+            content += f"<p>Mode collapse: {escape(run.results['collapse'])}.</p>"
+        yield _section(title, content, opened=True)
+    shares = [run.results["made"].get("classes", {}) for run in runs]
+    classes = dict.fromkeys(name for each in shares for name in each)
+    if classes:
+        rows = [
+            (name, *(f"{100 * each[name]:.1f}" if name in each else "" for each in shares))
+            for name in classes
+        ]
+        columns = [run.name for run in runs]
+        yield _section("Share of each class in them, %", _table(columns, rows))
+
+
+def _score(scores: Mapping[str, Any], key: str) -> str:
+    return f"{scores[key]:.3f}" if key in scores else ""
+
+
 def _lead(runs: Sequence[RunRecord]) -> str:
     lines = []
     for run in runs:
-        quality, noisy = run.results["eval"]["psnr"], run.results["noisy"]["psnr"]
-        train = run.results["train"]
+        results, train = run.results, run.results["train"]
+        if "made" in results:
+            found = f"a GAN of {escape(results['dataset']['name'])}"
+            if results["made"]:
+                found += f", Frechet distance {results['made']['frechet']:.2f}"
+        else:
+            found = (
+                f"{results['eval']['psnr']:.2f} dB on {results['test_set']['count']:,.0f} test "
+                f"images of {escape(results['dataset']['name'])}, from "
+                f"{results['noisy']['psnr']:.2f} dB"
+            )
         lines.append(
-            f"{escape(run.name)}: {quality:.2f} dB on {run.results['test_set']['count']:,.0f} test "
-            f"images of {escape(run.results['dataset']['name'])}, from {noisy:.2f} dB; "
-            f"{run.results['parameters']:,} parameters, {train['steps']:,} steps in "
-            f"{train['seconds']:.0f} s"
+            f"{escape(run.name)}: {found}; {results['parameters']:,} parameters, "
+            f"{train['steps']:,} steps in {train['seconds']:.0f} s"
         )
     return "<br>".join(lines)
 

@@ -17,6 +17,7 @@ from aedenoise.noise import example_keys
 from aedenoise.training.optimizer import make_optimizer, make_schedule
 from aedenoise.training.step import scale
 from aedenoise.training.task import Params, TrainState
+from aedenoise.training.updates import updated
 
 # How far an image is turned, sheared and stretched (as entries of a matrix around 1), and shifted
 # (as a share of its sides), at most.
@@ -77,10 +78,9 @@ def classification_step(
     count = jnp.sum(weight)
     if axis_name is not None:
         total, count, gradient = jax.lax.psum((total, count, gradient), axis_name)
-    gradient = jax.tree.map(lambda g: g / count, gradient)
-    update, opt_state = task.optimizer.update(gradient, state.opt_state, state.params)
-    params = optax.apply_updates(state.params, update)
-    return TrainState(state.step + 1, params, opt_state), {"loss_sum": total, "count": count}
+    done = updated(task.optimizer, gradient, count, state.params, state.opt_state)
+    metrics = {"loss_sum": total, "count": count}
+    return TrainState(state.step + 1, done.params, done.opt_state), metrics
 
 
 def cross_entropy(logits: Array, labels: Array) -> Array:

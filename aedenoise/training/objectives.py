@@ -26,12 +26,14 @@ class Examples(NamedTuple):
       noisy: the input of the network.
       keys: ``[B]``, for whatever else is random.
       corrupt: what made ``noisy`` of ``clean``.
+      warming: bool, whether the learning rate still rises; see ``warmed``.
     """
 
     clean: Array
     noisy: Noisy
     keys: Array
     corrupt: Corruption
+    warming: Array | bool = False
 
 
 Objective = Callable[[Denoise, Examples], Array]
@@ -41,9 +43,23 @@ def supervised(loss: losses.Loss) -> Objective:
     """The loss between what the network makes of the noisy image and the clean one."""
 
     def objective(denoise: Denoise, examples: Examples) -> Array:
-        return loss(denoise(*examples.noisy), examples.clean)
+        logits = denoise(*examples.noisy)
+        return warmed(loss(logits, examples.clean), logits, examples.clean, examples)
 
     return objective
+
+
+def warmed(own: Array, logits: Array, target: Array, examples: Examples) -> Array:
+    """The objective's ``own`` value, or while the learning rate rises the cross-entropy to
+    ``target``, whose minimum is the same mean.
+
+    Of other losses the gradient by a logit vanishes where the sigmoid saturates. An image that is
+    mostly black drives it there in the first steps, and it never comes back: the network answers
+    black whatever it sees.
+    """
+    if examples.warming is False:
+        return own
+    return jnp.where(examples.warming, losses.bce(logits, target), own)
 
 
 def emphasis(denoise: Denoise, examples: Examples) -> Array:
@@ -55,7 +71,8 @@ def emphasis(denoise: Denoise, examples: Examples) -> Array:
 def noise2noise(denoise: Denoise, examples: Examples) -> Array:
     """Squared error to the same image with other noise (Lehtinen et al. 2018)."""
     target = jax.vmap(examples.corrupt.apply)(examples.keys, examples.clean).image
-    return losses.mse(denoise(*examples.noisy), target)
+    logits = denoise(*examples.noisy)
+    return warmed(losses.mse(logits, target), logits, target, examples)
 
 
 def noise2self(denoise: Denoise, examples: Examples) -> Array:
@@ -67,10 +84,11 @@ def noise2self(denoise: Denoise, examples: Examples) -> Array:
     image, level = examples.noisy
     hidden = jax.vmap(lambda key: _one_of_each_block(key, *image.shape[1:3]))(examples.keys)
     hidden = hidden[..., None]
-    restored = to_image(denoise(jnp.where(hidden, _mean_of_neighbours(image), image), level))
+    logits = denoise(jnp.where(hidden, _mean_of_neighbours(image), image), level)
+    restored = to_image(logits)
     errors = jnp.where(hidden, jnp.square(restored - image), 0.0)
     count = jnp.sum(hidden, axis=(1, 2, 3)) * image.shape[-1]
-    return jnp.sum(errors, axis=(1, 2, 3)) / count
+    return warmed(jnp.sum(errors, axis=(1, 2, 3)) / count, logits, image, examples)
 
 
 def sure(denoise: Denoise, examples: Examples) -> Array:
@@ -84,10 +102,12 @@ def sure(denoise: Denoise, examples: Examples) -> Array:
     probe = jax.vmap(lambda key: jax.random.normal(key, image.shape[1:], jnp.float32))(
         examples.keys
     )
-    restored = to_image(denoise(image, level))
+    logits = denoise(image, level)
+    restored = to_image(logits)
     shifted = to_image(denoise(image + _PROBE_STEP * probe, level))
     divergence = _pixel_mean(probe * (shifted - restored)) / _PROBE_STEP
-    return _pixel_mean(jnp.square(restored - image)) - variance + 2.0 * variance * divergence
+    own = _pixel_mean(jnp.square(restored - image)) - variance + 2.0 * variance * divergence
+    return warmed(own, logits, image, examples)
 
 
 def objective_of(name: str) -> Objective:

@@ -19,23 +19,26 @@ _DROP_AFTER = 2 / 3
 
 def make_schedule(config: OptimizerConfig, total_steps: int) -> optax.Schedule:
     """The learning rate as a function of the step: linear warm-up, then ``config.schedule``."""
-    warmup_steps = min(round(config.warmup * total_steps), total_steps - 1)
-    rest = total_steps - warmup_steps
+    rising = warmup_steps(config, total_steps)
+    rest = total_steps - rising
     rate = config.learning_rate
     after = {
         "cosine": optax.cosine_decay_schedule(rate, rest),
         "constant": optax.constant_schedule(rate),
         "drop": optax.piecewise_constant_schedule(
-            rate, {round(total_steps * _DROP_AFTER) - warmup_steps: 0.1}
+            rate, {round(total_steps * _DROP_AFTER) - rising: 0.1}
         ),
     }[config.schedule]
-    if warmup_steps == 0:
+    if rising == 0:
         return after
     # The ramp starts one step up: a first step at rate zero would be wasted.
-    ramp = optax.linear_schedule(
-        config.learning_rate / (warmup_steps + 1), config.learning_rate, warmup_steps
-    )
-    return optax.join_schedules([ramp, after], [warmup_steps])
+    ramp = optax.linear_schedule(config.learning_rate / (rising + 1), config.learning_rate, rising)
+    return optax.join_schedules([ramp, after], [rising])
+
+
+def warmup_steps(config: OptimizerConfig, total_steps: int) -> int:
+    """In how many of a stage's steps, the first, the learning rate rises."""
+    return min(round(config.warmup * total_steps), total_steps - 1)
 
 
 def staged_schedule(config: OptimizerConfig, lengths: Sequence[int]) -> optax.Schedule:

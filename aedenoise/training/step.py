@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
-import optax
 from jax import Array
 
 from aedenoise.batch import Batch
 from aedenoise.noise import Noisy, corrupt_batch, example_keys
 from aedenoise.training.objectives import Examples
 from aedenoise.training.task import Params, Task, TrainState
+from aedenoise.training.updates import norms, updated
 
 Tree = TypeVar("Tree")
 # Folded into the key of whatever is random beside the noise; no step has this number.
@@ -27,6 +27,18 @@ def scale(image: Array) -> Array:
     """uint8 pixels as float32 in [0, 1]."""
     # Compiled, the division is a product with a rounded 1/255, which takes 255 just above 1.
     return jnp.minimum(image.astype(jnp.float32) / 255.0, 1.0)
+
+
+def examples_of(task: Task, step: Array, key: Array, batch: Batch) -> Examples:
+    """The batch as the objective sees it in this step."""
+    clean = scale(batch.image)
+    noisy = corrupt_batch(task.corrupt, key, step, batch.index, clean)
+    if task.clean_steps:
+        shown = jnp.where(step < task.clean_steps, clean, noisy.image)
+        noisy = Noisy(shown, jnp.where(step < task.clean_steps, 0.0, noisy.level))
+    other_keys = example_keys(jax.random.fold_in(key, _OTHER), step, batch.index)
+    warming = step < task.warm_steps if task.warm_steps else False
+    return Examples(clean, noisy, other_keys, task.corrupt, warming)
 
 
 def train_step(
@@ -45,13 +57,7 @@ def train_step(
       The next state, and scalars: ``loss_sum`` and ``count`` over the real examples of the
       whole batch, ``learning_rate``, and the norms of gradient, parameters and update.
     """
-    clean = scale(batch.image)
-    noisy = corrupt_batch(task.corrupt, key, state.step, batch.index, clean)
-    if task.clean_steps:
-        shown = jnp.where(state.step < task.clean_steps, clean, noisy.image)
-        noisy = Noisy(shown, jnp.where(state.step < task.clean_steps, 0.0, noisy.level))
-    other_keys = example_keys(jax.random.fold_in(key, _OTHER), state.step, batch.index)
-    examples = Examples(clean, noisy, other_keys, task.corrupt)
+    examples = examples_of(task, state.step, key, batch)
     weight = batch.mask.astype(jnp.float32)
 
     count = _over_devices(jnp.sum(weight), axis_name)
@@ -68,7 +74,7 @@ def train_step(
         if task.penalty is None:
             return losses
         encode = partial(network, method="encode")
-        return losses + task.penalty(encode, noisy, other_keys, batch_mean)
+        return losses + task.penalty(encode, examples.noisy, examples.keys, batch_mean)
 
     def loss_sum(params: Params) -> Array:
         if not task.layer_losses:
@@ -79,18 +85,14 @@ def train_step(
 
     total, gradient = jax.value_and_grad(loss_sum)(state.params)
     total, gradient = _over_devices((total, gradient), axis_name)
-    gradient = jax.tree.map(lambda g: g / count, gradient)
-    update, opt_state = task.optimizer.update(gradient, state.opt_state, state.params)
-    params = optax.apply_updates(state.params, update)
+    done = updated(task.optimizer, gradient, count, state.params, state.opt_state)
     metrics = {
         "loss_sum": total,
         "count": count,
         "learning_rate": jnp.asarray(task.schedule(state.step), jnp.float32),
-        "gradient_norm": optax.tree.norm(gradient),
-        "parameter_norm": optax.tree.norm(params),
-        "update_norm": optax.tree.norm(update),
+        **norms(done),
     }
-    return TrainState(state.step + 1, params, opt_state), metrics
+    return TrainState(state.step + 1, done.params, done.opt_state), metrics
 
 
 def _over_devices(tree: Tree, axis_name: str | None) -> Tree:

@@ -17,12 +17,15 @@ from aedenoise.experiment import Experiment
 from aedenoise.losses import Loss
 from aedenoise.models import Autoencoder, build_autoencoder
 from aedenoise.noise import Corruption, corruption
+from aedenoise.training.adversary import Adversary, AdversaryState, make_adversary
 from aedenoise.training.greedy import LossOfStage, Stages, losses_of_layers, stages_of
 from aedenoise.training.objectives import Objective, by_level, loss_of, objective_of
-from aedenoise.training.optimizer import make_optimizer, staged_schedule
+from aedenoise.training.optimizer import make_optimizer, staged_schedule, warmup_steps
 from aedenoise.training.penalties import Penalty, penalty_of
 
 Params = Any
+# Losses whose gradient by a logit does not vanish.
+_NEVER_SATURATED = ("bce", "emphasis")
 
 
 @flax.struct.dataclass
@@ -34,13 +37,22 @@ class TrainState:
     opt_state: optax.OptState
 
 
+@flax.struct.dataclass
+class AdversarialState(TrainState):
+    """The same where there is a discriminator, with its own."""
+
+    adversary: AdversaryState
+
+
 @dataclass(frozen=True)
 class Task:
     """What is trained, as functions: fixed for a run, closed over by the transforms.
 
     ``objective`` is what training makes small; ``loss`` the nearest that compares with a clean
-    image. Before step ``clean_steps`` the network is shown images without noise. ``penalty`` is
-    added to the objective. In the first ``stages`` one of ``layer_losses`` takes its place.
+    image. Before step ``clean_steps`` the network is shown images without noise; before
+    ``warm_steps`` the objective is cross-entropy, see ``objectives.warmed``. ``penalty`` is
+    added to the objective. In the first ``stages`` one of ``layer_losses`` takes its place. Where
+    there is an ``adversary``, the state is an ``AdversarialState``.
     """
 
     model: Autoencoder
@@ -50,9 +62,11 @@ class Task:
     optimizer: optax.GradientTransformation
     schedule: optax.Schedule
     clean_steps: int = 0
+    warm_steps: int = 0
     penalty: Penalty | None = None
     stages: Stages = field(default_factory=Stages)
     layer_losses: Sequence[LossOfStage] = ()
+    adversary: Adversary | None = None
 
 
 def create_state(task: Task, key: Array, image_shape: tuple[int, int, int]) -> TrainState:
@@ -64,7 +78,11 @@ def create_state(task: Task, key: Array, image_shape: tuple[int, int, int]) -> T
     @jax.jit
     def create(key: Array) -> TrainState:
         params = task.model.init(key, jnp.zeros((1, *image_shape)), jnp.zeros(1))["params"]
-        return TrainState(jnp.int32(0), params, task.optimizer.init(params))
+        state = TrainState(jnp.int32(0), params, task.optimizer.init(params))
+        if task.adversary is None:
+            return state
+        adversary = task.adversary.create(jax.random.fold_in(key, 1), image_shape)
+        return AdversarialState(state.step, state.params, state.opt_state, adversary)
 
     state: TrainState = create(key)
     return state
@@ -101,10 +119,16 @@ def make_task(
         loss=loss_of(experiment.loss),
         optimizer=make_optimizer(experiment.optimizer, schedule, lengths[:-1]),
         schedule=schedule,
+        warm_steps=(
+            0
+            if experiment.loss in _NEVER_SATURATED
+            else warmup_steps(experiment.optimizer, total_steps)
+        ),
         clean_steps=total_steps * experiment.clean_epochs // experiment.epochs,
         penalty=penalty_of(experiment.code),
         stages=stages,
         layer_losses=losses_of_layers(experiment, model, objective),
+        adversary=make_adversary(experiment, schedule, lowering=lowering),
     )
 
 

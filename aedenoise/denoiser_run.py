@@ -1,0 +1,90 @@
+"""The run of a denoiser: how it is set up, evaluated while it trains, and finished."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from aedenoise.bench import Bench, set_up
+from aedenoise.evaluation.evaluate import Results
+from aedenoise.observer import RunObserver, say
+from aedenoise.options import RunOptions
+from aedenoise.records import Measures, results_record, tables_of
+from aedenoise.reporting.console import artifacts_line, nothing_learnt, results_table
+from aedenoise.reporting.figures import strip
+from aedenoise.reporting.flat import flat
+from aedenoise.run_report import say_beside, write_figures
+from aedenoise.training.hosts import is_first_process
+from aedenoise.training.task import TrainState
+from aedenoise.yardsticks import stand_beside
+
+
+class DenoiserRun(RunObserver):
+    """See ``RunObserver``.
+
+    Attributes:
+      results, grid: the evaluation of the last step, once it is done.
+    """
+
+    set_up = staticmethod(set_up)
+
+    def __init__(self, bench: Bench, *outside: Any) -> None:
+        super().__init__(*outside)
+        self._bench = bench
+        self.results: Results | None = None
+        self.grid: tuple[Measures, dict[str, np.ndarray]] | None = None
+
+    def _evaluated(self, step: int, state: TrainState) -> float:
+        results = self._bench.evaluate(state.params, self._signalled)
+        values = {f"eval/{name}": value for name, value in results["denoised"].items()}
+        if step == self._plan.total_steps:
+            self.results, self.grid = results, self._bench.grid(state.params)
+            for place, found in self.grid[0].items():
+                values |= {f"artifacts/{place}_{name}": value for name, value in found.items()}
+        self._write(step, values)
+        if self._log is not None and step == self._plan.total_steps:
+            quality = {name: values[name] for name in ("eval/psnr", "eval/ssim", "eval/bce")}
+            self._log.write_settings(step, flat(self._config["experiment"]), quality)
+        if self._log is not None:
+            pictures = strip(*self._bench.examples(state.params))
+            self._log.write_image(step, "denoised", pictures)
+        epoch = step // self._plan.steps_per_epoch
+        say(
+            f"epoch {epoch}/{self._plan.epochs}: test PSNR {values['eval/psnr']:.2f} dB, "
+            f"SSIM {values['eval/ssim']:.4f}, BCE {values['eval/bce']:.4f}"
+        )
+        return values["eval/psnr"]
+
+    def finish(self, state: TrainState, options: RunOptions) -> dict[str, Any]:
+        """Evaluates the last state where that was not done, says what was found, writes figures,
+        and returns the content of ``results.json``."""
+        bench = self._bench
+        # None where an earlier session was killed between the last checkpoint and this line.
+        evaluation = self.results or bench.evaluate(state.params)
+        measures, pictures = self.grid or bench.grid(state.params)
+        say(results_table(evaluation))
+        if nothing_learnt(evaluation):
+            say(nothing_learnt(evaluation))
+        # By every process: JAX does not wait long for the last when the others have done.
+        beside, rows = stand_beside(bench, state.params, say if options.baselines else None)
+        results = results_record(
+            bench, evaluation, measures, self._clock, self.best, beside, self._last_loss()
+        )
+        if is_first_process():
+            write_figures(self._workdir, bench, state.params, evaluation, pictures, rows, beside)
+        say_beside(beside)
+        say(artifacts_line(measures))
+        if self.best["step"] != bench.total_steps:
+            say(
+                f"best test PSNR: {self.best['psnr']:.2f} dB, after step {self.best['step']} "
+                "(--mode=eval --checkpoint=best)"
+            )
+        return results
+
+    @staticmethod
+    def show(results: Mapping[str, Any]) -> None:
+        """Says what a finished run has found."""
+        say(results_table(tables_of(results)))
+        say_beside(results)

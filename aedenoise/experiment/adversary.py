@@ -1,0 +1,47 @@
+"""A second network that tells what is made from what is real, as a value."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from aedenoise.checks import check_known
+from aedenoise.errors import UsageError
+
+GAN_LOSSES = ("non_saturating", "hinge")
+REGULARIZERS = ("spectral_norm", "r1", "none")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdversaryConfig:
+    """The discriminator of a GAN, or of a denoiser that is also to look real; see
+    ``training.adversary``.
+
+    Attributes:
+      weight: of the adversarial term beside a denoiser's loss; 0: there is none. A GAN has no
+        other loss.
+      loss: ``non_saturating`` (Goodfellow et al. 2014) or ``hinge`` (Lim and Ye 2017).
+      regularizer: what keeps the discriminator smooth: ``spectral_norm`` (Miyato et al. 2018),
+        ``r1`` (Mescheder et al. 2018) or ``none``.
+      r1_weight: of ``r1``, the factor of the squared gradient, halved.
+      average: of a GAN: by how much, in each step, the mean over steps of the generator's
+        parameters keeps its value.
+    """
+
+    weight: float = 0.0
+    loss: str = "hinge"
+    regularizer: str = "spectral_norm"
+    r1_weight: float = 1.0
+    average: float = 0.999
+
+    def __post_init__(self) -> None:
+        check_known("gan_loss", self.loss, GAN_LOSSES)
+        check_known("regularizer", self.regularizer, REGULARIZERS)
+        if not 0.0 <= self.weight < math.inf:
+            raise UsageError(f"adversarial_weight must be 0 or more, not {self.weight:g}")
+        if not 0.0 < self.r1_weight < math.inf:
+            raise UsageError(f"r1_weight must be above 0, not {self.r1_weight:g}")
+        if not 0.0 <= self.average < 1.0:
+            raise UsageError(f"average must be in [0, 1), not {self.average:g}")
+        if self.regularizer != "r1" and self.r1_weight != 1.0:
+            raise UsageError(f"r1_weight is for regularizer r1, not {self.regularizer}")

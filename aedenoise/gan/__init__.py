@@ -1,0 +1,1 @@
+"""GANs: set up, evaluated, run, and made to make images."""

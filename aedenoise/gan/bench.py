@@ -1,0 +1,234 @@
+"""A GAN with everything it works on: devices, data, and the functions of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from aedenoise import artifacts
+from aedenoise.classify import TrainedClassifier, classifier_of
+from aedenoise.errors import DataError
+from aedenoise.evaluation.evaluate import EVALUATION_SEED, AbandonedError
+from aedenoise.evaluation.grid import spreads
+from aedenoise.evaluation.likeness import (
+    LEAST_SHARE,
+    Gaussian,
+    class_shares,
+    frechet,
+    gaussian_of,
+    nearest,
+    precision_recall,
+    sure_share,
+)
+from aedenoise.experiment import Experiment
+from aedenoise.ground import System, lay_ground
+from aedenoise.models import constant_code, to_image
+from aedenoise.options import RunOptions
+from aedenoise.training.adversarial import GanState, GanTask, create_gan, gan_step, make_gan_task
+from aedenoise.training.task import Params
+
+# So many images are made for each evaluation, and real ones beside them, if there are as many.
+EVALUATED = 5000
+# Distances between all pairs are taken of so many.
+_PAIRS = 2000
+# Whose nearest training images are looked for.
+_LOOKED_UP = 200
+_BATCH = 500
+SHOWN_ROWS, SHOWN_COLUMNS = 6, 12
+
+
+@dataclass(frozen=True)
+class Made:
+    """Made images, and what is found in them.
+
+    Attributes:
+      images: float32 ``[N, H, W, C]`` in [0, 1].
+      scores: ``frechet``, ``precision``, ``recall``, ``sure`` (the share of which the classifier
+        is), ``classes`` (the share of each), ``least_class`` and ``lost_classes`` (whose share is
+        below a twentieth); empty where the data have no labels.
+    """
+
+    images: np.ndarray
+    scores: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class GanBench(System):
+    """A GAN's experiment set up: ready to train and to evaluate.
+
+    Attributes:
+      task: both networks and their optimizers.
+      notify: gets a line before anything slow.
+      generate_fn: see ``generate_fn``.
+    """
+
+    task: GanTask
+    notify: Callable[[str], None]
+    generate_fn: Callable[[Params, Any], Any]
+
+    def step_fn(self, state: Any, key: Any, batch: Any, *, axis_name: str | None = None) -> Any:
+        return gan_step(self.task, state, key, batch, axis_name=axis_name)
+
+    def create_state(self, key: Any) -> GanState:
+        return self.executor.replicate(create_gan(self.task, key))
+
+    def state_like(self) -> GanState:
+        shapes: GanState = jax.eval_shape(lambda: create_gan(self.task, jax.random.key(0)))
+        return self.executor.abstract(shapes)
+
+    def latents(self, count: int, seed: int = EVALUATION_SEED) -> np.ndarray:
+        """Normal numbers ``[count, L]``, the same for every run."""
+        return np.asarray(
+            jax.random.normal(jax.random.key(seed), (count, self.task.latent_size), jnp.float32)
+        )
+
+    def generate(self, params: Params, latents: np.ndarray) -> np.ndarray:
+        """Images, float32 ``[N, H, W, C]`` in [0, 1]; each process computes for itself."""
+        own = params if jax.process_count() == 1 else jax.device_get(params)
+        return in_batches(lambda part: self.generate_fn(own, part), latents)
+
+    def evaluate(self, params: Params, stop_requested: Callable[[], bool] = lambda: False) -> Made:
+        """Images of the parameters' mean over steps, scored; always of the same latent vectors."""
+        images = self.generate(params, self.latents(self._count))
+        if self.classifier is None:
+            return Made(images, {})
+        if stop_requested():
+            raise AbandonedError
+        features = in_batches(self.classifier.features, images)
+        probabilities = in_batches(self.classifier.probabilities, images)
+        shares = class_shares(probabilities)
+        precision, recall = precision_recall(self._real[0][:_PAIRS], features[:_PAIRS])
+        names = self.classifier.names
+        lost = [names[k] for k in np.flatnonzero(shares < LEAST_SHARE * 10.0 / len(shares))]
+        scores = {
+            "count": len(images),
+            "frechet": frechet(self._real[1], gaussian_of(features)),
+            "precision": precision,
+            "recall": recall,
+            "sure": sure_share(probabilities),
+            "least_class": float(shares.min()),
+            "lost_classes": lost,
+            "classes": {name: float(share) for name, share in zip(names, shares, strict=True)},
+        }
+        return Made(images, scores)
+
+    def yardsticks(self) -> dict[str, Any]:
+        """The same scores of training images, and of the plain generator that draws each pixel from
+        a normal distribution with that pixel's own mean and deviation."""
+        if self.classifier is None:
+            return {}
+        train = _evenly(self.dataset.train.images, self._count)
+        spread = np.random.default_rng(0).normal(size=train.shape).astype(np.float32)
+        plain = np.clip(train.mean(axis=0) + spread * train.std(axis=0), 0.0, 1.0)
+        return {
+            name: {
+                "frechet": frechet(self._real[1], gaussian_of(features)),
+                "sure": sure_share(in_batches(self.classifier.probabilities, images)),
+            }
+            for name, images in (("training_images", train), ("mean_and_noise", plain))
+            for features in [in_batches(self.classifier.features, images)]
+        }
+
+    def grid(self, params: Params, images: np.ndarray) -> dict[str, dict[str, float]]:
+        """The grid that the decoder leaves, see ``aedenoise.artifacts``: in made ``images``, in the
+        test images, and of one code at every place."""
+        real = _evenly(self.dataset.test.images, min(len(images), self._count))
+        code: Any = self.task.model.apply({"params": params}, self.latents(_BATCH), method="code")
+        flat = constant_code(code, self.experiment.model.stride)
+        logits: Any = self.task.model.apply({"params": params}, flat, method="decode")
+        found = {
+            "made": artifacts.measures(jnp.asarray(images)),
+            "test": artifacts.measures(jnp.asarray(real)),
+            "constant": spreads(to_image(logits)),
+        }
+        measures: dict[str, dict[str, float]] = jax.tree.map(float, jax.device_get(found))
+        return measures
+
+    def neighbours(self, images: np.ndarray) -> tuple[np.ndarray, dict[str, float]]:
+        """The nearest training image of each of a row of ``images``, by squared error; and the
+        median distance of made images to theirs, beside that of test images: far below it, the
+        generator repeats what it was shown."""
+        train = self.dataset.train.images
+        known = _rows(_evenly(train, min(len(train), 60_000)))
+        made, real = images[:_LOOKED_UP], _evenly(self.dataset.test.images, _LOOKED_UP)
+        places, apart = nearest(_rows(made), known)
+        _, apart_real = nearest(_rows(real), known)
+        shown = known[places[:SHOWN_COLUMNS]].reshape(-1, *images.shape[1:])
+        distances = {"made": float(np.median(apart)), "test": float(np.median(apart_real))}
+        return shown, distances
+
+    @cached_property
+    def classifier(self) -> TrainedClassifier | None:
+        """Of the same data, in whose features images are compared; None without labels."""
+        try:
+            return classifier_of(self.dataset, lowering=self.lowering, notify=self.notify)
+        except DataError as error:
+            self.notify(f"images are not compared by a classifier: {error}")
+            return None
+
+    @property
+    def _count(self) -> int:
+        return min(EVALUATED, len(self.dataset.test.images))
+
+    @cached_property
+    def _real(self) -> tuple[np.ndarray, Gaussian]:
+        """Features of test images, and their distribution."""
+        assert self.classifier is not None
+        images = _evenly(self.dataset.test.images, self._count)
+        features = in_batches(self.classifier.features, images)
+        return features, gaussian_of(features)
+
+
+def set_up_gan(
+    experiment: Experiment, options: RunOptions, *, notify: Callable[[str], None], **choice: Any
+) -> GanBench:
+    """Lays the ground, see ``ground.lay_ground``, and builds the functions of a run.
+
+    Raises:
+      UsageError, DataError, StorageError: see there.
+    """
+    ground = lay_ground(experiment, options, notify=notify, **choice)
+    task = make_gan_task(
+        experiment,
+        image_shape=ground.image_shape,
+        total_steps=ground.total_steps,
+        lowering=ground.lowering,
+    )
+    return GanBench(**vars(ground), task=task, notify=notify, generate_fn=generate_fn(task))
+
+
+def generate_fn(task: GanTask) -> Callable[[Params, Any], Any]:
+    """The compiled function ``(params, latents [N, L]) -> images [N, H, W, C]`` in [0, 1]."""
+
+    def generate(params: Params, latents: Any) -> Any:
+        logits: Any = task.model.apply({"params": params}, latents)
+        return to_image(logits)
+
+    return jax.jit(generate)
+
+
+def _evenly(images: Any, count: int) -> np.ndarray:
+    """``count`` evenly spaced images, float32 in [0, 1]."""
+    chosen = np.linspace(0, len(images) - 1, min(count, len(images))).astype(np.int64)
+    return np.asarray(images[chosen], np.float32) / np.float32(255.0)
+
+
+def _rows(images: np.ndarray) -> np.ndarray:
+    return images.reshape(len(images), -1)
+
+
+def in_batches(function: Callable[[Any], Any], rows: np.ndarray) -> np.ndarray:
+    """``function`` over batches of one size; what fills the last up is left out."""
+    after = [(0, -len(rows) % _BATCH), *[(0, 0)] * (rows.ndim - 1)]
+    filled = np.pad(rows, after)
+    parts = [
+        np.asarray(function(filled[start : start + _BATCH]))
+        for start in range(0, len(filled), _BATCH)
+    ]
+    return np.concatenate(parts)[: len(rows)]

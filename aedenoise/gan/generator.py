@@ -1,0 +1,77 @@
+"""The generator of a finished run as a function."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from aedenoise.errors import UsageError
+from aedenoise.experiment import Experiment
+from aedenoise.gan.bench import generate_fn, in_batches
+from aedenoise.training.adversarial import create_gan, make_gan_task
+from aedenoise.training.checkpoints import Checkpoints
+from aedenoise.training.parallel import make_executor
+from aedenoise.training.task import Params
+from aedenoise.workdir import Workdir
+
+
+class ImageMaker:
+    """A generator with its parameters: ``make(count, seed) -> images``.
+
+    Attributes:
+      experiment: what it was trained on.
+      params: the mean over steps of its parameters.
+      step: how many updates they have had.
+      latent_size: how many normal numbers an image is made of.
+    """
+
+    def __init__(
+        self, experiment: Experiment, params: Params, step: int, shape: tuple[int, int, int]
+    ) -> None:
+        self.experiment = experiment
+        self.params = params
+        self.step = step
+        self.latent_size = experiment.model.latent_size
+        task = make_gan_task(experiment, image_shape=shape, total_steps=max(1, step))
+        self._generate = generate_fn(task)
+
+    def __call__(self, count: int, seed: int = 0) -> np.ndarray:
+        """``count`` images, float32 ``[count, H, W, C]`` in [0, 1]; the same for the same seed."""
+        numbers = jax.random.normal(jax.random.key(seed), (count, self.latent_size))
+        return self.of(np.asarray(numbers))
+
+    def of(self, latents: np.ndarray) -> np.ndarray:
+        """The images of ``latents[N, latent_size]``."""
+        if latents.ndim != 2 or latents.shape[1] != self.latent_size:
+            raise ValueError(
+                f"latents must have shape [N, {self.latent_size}], not {latents.shape}"
+            )
+        return in_batches(lambda part: self._generate(self.params, part), latents)
+
+
+def load_generator(workdir: str | PathLike[str], checkpoint: str = "newest") -> ImageMaker:
+    """The generator in the workdir of a GAN; nothing is written.
+
+    Args:
+      workdir: the folder of a run.
+      checkpoint: ``newest``, ``best`` (by Frechet distance) or a step.
+
+    Raises:
+      CheckpointError: if there is no run or no readable checkpoint.
+      UsageError: if the run is no GAN's.
+    """
+    folder = Workdir(Path(workdir))
+    config, experiment = folder.read_config(), folder.read_experiment()
+    if experiment.model.network != "gan":
+        raise UsageError(f"{folder.path} holds a denoiser, which makes no images by itself")
+    height, width, channels = config["dataset"]["image_shape"]
+    shape = (height, width, channels)
+    task = make_gan_task(experiment, image_shape=shape, total_steps=config["total_steps"])
+    state = jax.eval_shape(lambda: create_gan(task, jax.random.key(0)))
+    like = make_executor("jit").abstract(state)
+    with Checkpoints(folder.checkpoints, read_only=True) as checkpoints:
+        restored = checkpoints.restore(like, checkpoints.choose(checkpoint))
+    return ImageMaker(experiment, restored.state.average, restored.step, shape)

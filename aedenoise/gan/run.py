@@ -1,0 +1,192 @@
+"""The run of a GAN: how it is set up, evaluated while it trains, and finished."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from aedenoise.gan.bench import SHOWN_COLUMNS, SHOWN_ROWS, GanBench, Made, set_up_gan
+from aedenoise.observer import RunObserver, say
+from aedenoise.options import RunOptions
+from aedenoise.records import dataset_record, environment, training_record
+from aedenoise.reporting.figures import contact_sheet, strip
+from aedenoise.reporting.flat import flat
+from aedenoise.training.adversarial import GanState
+from aedenoise.training.hosts import is_first_process
+from aedenoise.training.task import parameter_count
+
+# A share of the training images' recall below which images are all alike.
+_COLLAPSED = 0.1
+_NUMBERS = ("frechet", "precision", "recall", "sure", "least_class")
+
+
+class GanRun(RunObserver):
+    """See ``RunObserver``.
+
+    Attributes:
+      made: the images of the last step, once they are there.
+    """
+
+    measure = "frechet"
+    set_up = staticmethod(set_up_gan)
+    show = staticmethod(lambda results: say_gan(results))
+
+    def __init__(self, bench: GanBench, *outside: Any) -> None:
+        super().__init__(*outside)
+        self._bench = bench
+        self.made: Made | None = None
+
+    def _is_better(self, score: float, best: float | None) -> bool:
+        return best is None or score < best
+
+    def _evaluated(self, step: int, state: GanState) -> float:
+        made = self._bench.evaluate(state.average, self._signalled)
+        if step == self._plan.total_steps:
+            self.made = made
+        values = {f"eval/{name}": made.scores[name] for name in _NUMBERS if name in made.scores}
+        self._write(step, values)
+        if self._log is not None:
+            if step == self._plan.total_steps:
+                self._log.write_settings(step, flat(self._config["experiment"]), values)
+            self._log.write_image(step, "made", strip(*_rows_of(made.images)))
+        epoch = step // self._plan.steps_per_epoch
+        say(f"epoch {epoch}/{self._plan.epochs}: {scores_line(made.scores)}")
+        collapse = collapsed(made.scores)
+        if collapse:
+            say(f"mode collapse: {collapse}")
+        # Without a classifier the newest is as good as any.
+        return float(made.scores.get("frechet", -step))
+
+    def finish(self, state: GanState, options: RunOptions) -> dict[str, Any]:
+        bench = self._bench
+        made = self.made or bench.evaluate(state.average)
+        neighbours, distances = bench.neighbours(made.images)
+        results = {
+            **gan_record(bench, state, options.baselines, made, distances),
+            "train": training_record(bench, self._clock, self._last_loss()),
+            "best": dict(self.best),
+            "parameters": parameter_count(state.params),
+        }
+        if is_first_process():
+            self._draw(state, made.images, neighbours)
+        say_gan(results)
+        return results
+
+    def _draw(self, state: GanState, images: np.ndarray, neighbours: np.ndarray) -> None:
+        title = f"{self._bench.experiment.label}: {self._bench.dataset.name}"
+        ends = self._bench.latents(2 * SHOWN_ROWS, seed=1)
+        between = np.concatenate(
+            [
+                between_latents(a, b, SHOWN_COLUMNS)
+                for a, b in zip(ends[::2], ends[1::2], strict=True)
+            ]
+        )
+        walk = self._bench.generate(state.average, between)
+        for name, rows, names, what in (
+            ("made", _rows_of(images), [""] * SHOWN_ROWS, "images made of random numbers"),
+            ("between", _rows_of(walk), [""] * SHOWN_ROWS, "from one image to another"),
+            (
+                "nearest",
+                [images[:SHOWN_COLUMNS], neighbours],
+                ["made", "nearest training image"],
+                "beside what it was shown",
+            ),
+        ):
+            contact_sheet(
+                self._workdir.figures / f"{name}.png",
+                rows=[np.round(np.clip(row, 0.0, 1.0) * 255).astype(np.uint8) for row in rows],
+                names=names,
+                title=f"{title}, {what}",
+            )
+
+
+def gan_record(
+    bench: GanBench,
+    state: GanState,
+    yardsticks: bool,
+    made: Made | None = None,
+    distances: Mapping[str, float] | None = None,
+) -> dict[str, Any]:
+    """What is found of a GAN, for ``results.json`` and ``eval.json``; ``made`` and ``distances``
+    are computed where they are not given."""
+    made = made or bench.evaluate(state.average)
+    return {
+        "experiment": bench.experiment.label,
+        "dataset": dataset_record(bench),
+        "made": made.scores,
+        "collapse": collapsed(made.scores),
+        "yardsticks": bench.yardsticks() if yardsticks else {},
+        "nearest": dict(distances or bench.neighbours(made.images)[1]),
+        "artifacts": bench.grid(state.average, made.images),
+        "environment": environment(),
+    }
+
+
+def say_gan(results: Mapping[str, Any]) -> None:
+    """Says what was found of a GAN."""
+    say(f"{results['made'].get('count', 0):,} images: {scores_line(results['made'])}")
+    for name, scores in results["yardsticks"].items():
+        say(f"{name.replace('_', ' ')}: {scores_line(scores)}")
+    if results["collapse"]:
+        say(f"mode collapse: {results['collapse']}")
+    nearest = results["nearest"]
+    say(
+        f"median distance to the nearest training image: {nearest['made']:.2f}, of test images "
+        f"{nearest['test']:.2f}"
+    )
+    made, test = results["artifacts"]["made"], results["artifacts"]["test"]
+    constant = results["artifacts"]["constant"]
+    say(
+        f"grid of 2 and 4 pixels: {made['excess_2']:+.1%}, {made['excess_4']:+.1%} power in the "
+        f"images (test images {test['excess_2']:+.1%}, {test['excess_4']:+.1%}), "
+        f"{constant['spread_2']:.4f}, {constant['spread_4']:.4f} on a constant code"
+    )
+
+
+def scores_line(scores: Mapping[str, Any]) -> str:
+    """The scores of some images in one line."""
+    if not scores:
+        return "images are made; without labels they are not scored"
+    words = [f"Frechet distance {scores['frechet']:.2f}"]
+    if "precision" in scores:
+        words.append(f"precision {scores['precision']:.3f}, recall {scores['recall']:.3f}")
+    words.append(f"{scores['sure']:.1%} classified for sure")
+    if "least_class" in scores:
+        words.append(f"rarest class {scores['least_class']:.1%}")
+    return ", ".join(words)
+
+
+def collapsed(scores: Mapping[str, Any]) -> str:
+    """In words what has collapsed; nothing where nothing has."""
+    if not scores:
+        return ""
+    words = []
+    if scores["lost_classes"]:
+        lost = scores["lost_classes"]
+        words.append(f"hardly any images of class {', '.join(lost[:10])}")
+    if scores["recall"] < _COLLAPSED:
+        words.append(f"only {scores['recall']:.1%} of the test images lie near a made one")
+    return "; ".join(words)
+
+
+def between_latents(a: np.ndarray, b: np.ndarray, steps: int) -> np.ndarray:
+    """From ``a[L]`` to ``b[L]`` along the sphere that normal vectors lie near, ``[steps, L]``
+    (Shoemake 1985)."""
+    cosine = float(np.dot(a, b) / (np.linalg.norm(a) * np.linalg.norm(b)))
+    angle = np.arccos(np.clip(cosine, -1.0, 1.0))
+    t = np.linspace(0.0, 1.0, steps, dtype=np.float32)[:, None]
+    if np.sin(angle) < 1e-6:
+        line: np.ndarray = (1.0 - t) * a + t * b
+        return line
+    arc: np.ndarray = (np.sin((1.0 - t) * angle) * a + np.sin(t * angle) * b) / np.sin(angle)
+    return arc.astype(np.float32)
+
+
+def _rows_of(images: np.ndarray) -> list[np.ndarray]:
+    count = min(len(images), SHOWN_ROWS * SHOWN_COLUMNS)
+    return [
+        images[start : min(start + SHOWN_COLUMNS, count)]
+        for start in range(0, count, SHOWN_COLUMNS)
+    ]

@@ -1,0 +1,194 @@
+"""What every system stands on: an experiment with its devices, its data and its batches."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from aedenoise.data.batches import TrainBatches
+from aedenoise.data.reading import Dataset, Split, load
+from aedenoise.data.streaming import ReadAhead
+from aedenoise.errors import DataError, UsageError
+from aedenoise.experiment import DataConfig, Experiment
+from aedenoise.metrics import SSIM_RADIUS
+from aedenoise.ops import native
+from aedenoise.options import RunOptions
+from aedenoise.training.hosts import first_process_first
+from aedenoise.training.parallel import Executor, make_executor
+
+
+@dataclass(frozen=True)
+class Ground:
+    """An experiment's devices and data.
+
+    Attributes:
+      experiment: what it is.
+      executor: the devices.
+      lowering: how convolutions are lowered.
+      dataset: both splits, in host memory or on disk.
+      split: the training images on the devices, as the executor placed them; or None.
+      batches: the training batch of each step.
+      total_steps: training steps in the whole run.
+    """
+
+    experiment: Experiment
+    executor: Executor
+    lowering: str
+    dataset: Dataset
+    split: Any
+    batches: TrainBatches | ReadAhead
+    total_steps: int
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels."""
+        height, width, channels = self.dataset.train.images.shape[1:]
+        return height, width, channels
+
+
+class System(Ground, ABC):
+    """A ground with something to train on it: what the training loop asks for."""
+
+    @abstractmethod
+    def step_fn(self, state: Any, key: Any, batch: Any, *, axis_name: str | None = None) -> Any:
+        """The pure training step of this experiment."""
+
+    @abstractmethod
+    def create_state(self, key: Any) -> Any:
+        """The state before the first step, on the devices."""
+
+    @abstractmethod
+    def state_like(self) -> Any:
+        """Shapes, dtypes and shardings of the state, to restore a checkpoint into."""
+
+    @property
+    def starts(self) -> tuple[int, ...]:
+        """Steps before which another loss begins."""
+        return ()
+
+
+def lay_ground(
+    experiment: Experiment,
+    options: RunOptions,
+    *,
+    notify: Callable[[str], None],
+    training: bool = True,
+    total_steps: int | None = None,
+    dataset: Dataset | None = None,
+) -> Ground:
+    """Checks the devices and loads the data (``notify`` gets a line before anything slow). Without
+    ``training``, the batch size need not fit the devices, and no training images are put there.
+    The run has ``total_steps`` updates, or else the experiment's epochs; ``dataset`` is that of a
+    ground of the same data, which is not loaded anew.
+
+    Raises:
+      UsageError: if devices, image size and experiment do not fit together.
+      DataError, StorageError: see ``data.reading.load``.
+    """
+    executor = make_executor(options.parallel, experiment.batch_size if training else None)
+    if dataset is None:
+        dataset = _load(experiment.data, options, notify)
+    height, width, channels = dataset.train.images.shape[1:]
+    if min(height, width) < 2 * SSIM_RADIUS + 1:
+        raise DataError(
+            f"{dataset.name} has {height} x {width} pixels; SSIM needs at least 11 x 11"
+        )
+    model = experiment.model
+    experiment.check_pixels(height * width * channels)
+    if any(model.fitting(side) != side for side in (height, width)):
+        raise UsageError(
+            f"{dataset.name} has {height} x {width} pixels, which {model.stages} stages of stride "
+            f"{model.stride} cannot return to: {model.sides} (max_unpool can return to any size)"
+        )
+    split, batches = _training_data(experiment, executor, dataset, training)
+    lowering = _lowering(options.lowering, notify) if model.network != "mlp" else "plain"
+    _say_where_precision_is_missing(experiment.model.precision, notify)
+    return Ground(
+        experiment=experiment,
+        executor=executor,
+        lowering=lowering,
+        dataset=dataset,
+        split=split,
+        batches=batches,
+        total_steps=total_steps or batches.steps_per_epoch * experiment.epochs,
+    )
+
+
+def _load(config: DataConfig, options: RunOptions, notify: Callable[[str], None]) -> Dataset:
+    loaded = first_process_first(
+        lambda: load(
+            config,
+            options.data_dir,
+            notify,
+            manual_dir=options.manual_dir,
+            memory_budget=options.memory_budget * 2**20,
+        )
+    )
+    return _limited(loaded, config)
+
+
+def _training_data(
+    experiment: Experiment, executor: Executor, dataset: Dataset, training: bool
+) -> tuple[Any, TrainBatches | ReadAhead]:
+    """The training images on the devices, if they fit there, and the batch of each step."""
+    images = dataset.train.images
+    split = executor.place(images) if training and isinstance(images, np.ndarray) else None
+    batches = TrainBatches(
+        images,
+        batch_size=experiment.batch_size,
+        seed=experiment.seed,
+        resident=split is not None,
+        rows=executor.local_rows(experiment.batch_size) if training else None,
+    )
+    if isinstance(images, np.ndarray):
+        return split, batches
+    steps = batches.steps_per_epoch * experiment.epochs
+    return None, ReadAhead(batches, batches.steps_per_epoch, steps)
+
+
+def _lowering(asked: str, notify: Callable[[str], None]) -> str:
+    """The lowering that will be used, made ready; ``notify`` gets a line if it is not the one
+    asked for."""
+    if asked == "plain" or jax.default_backend() != "cpu":
+        return asked
+    if jax.device_count() > 1:
+        return "plain"  # the compiler splits its own convolutions over devices, not foreign calls
+    if native.needs_compiling():
+        notify("compiling the CPU kernels for this machine, once")
+    kernels = native.load()
+    if kernels.notice:
+        notify(kernels.notice)
+    if kernels.problem:
+        notify(f"going on with XLA's slower convolutions: {kernels.problem}")
+        return "plain"
+    return "auto"
+
+
+def _say_where_precision_is_missing(asked: str, notify: Callable[[str], None]) -> None:
+    backend = jax.default_backend()
+    if asked == "tf32" and backend != "gpu":
+        notify(f"tf32 is arithmetic of NVIDIA GPUs: on {backend} this run computes in float32")
+    if asked == "bfloat16" and backend == "cpu":
+        notify("bfloat16 is emulated on CPU: the run goes on, slower than with float32")
+
+
+def _limited(dataset: Dataset, config: DataConfig) -> Dataset:
+    def some(split: Split, count: int | None) -> Split:
+        total = len(split.images)
+        if count is None or count >= total:
+            return split
+        # Evenly spaced, so that a set ordered by class or font keeps its mixture.
+        chosen = np.linspace(0, total - 1, count).astype(np.int64)
+        return Split(split.images[chosen], split.labels[chosen])
+
+    return dataclasses.replace(
+        dataset,
+        train=some(dataset.train, config.train_examples),
+        test=some(dataset.test, config.test_examples),
+    )

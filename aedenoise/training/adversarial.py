@@ -1,0 +1,189 @@
+"""Training steps against a discriminator, pure: of a GAN, and of a denoiser that is also to look
+real. Both networks learn in one step, the discriminator first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+from aedenoise.batch import Batch
+from aedenoise.experiment import Experiment
+from aedenoise.models import Generator, build_generator, to_image
+from aedenoise.noise import example_keys
+from aedenoise.training.adversary import Adversary, make_adversary
+from aedenoise.training.optimizer import make_optimizer, make_schedule
+from aedenoise.training.step import examples_of, scale
+from aedenoise.training.task import AdversarialState, Params, Task
+from aedenoise.training.updates import norms, updated
+
+# The mean over steps forgets faster at first: after n steps it keeps at most (1 + n) / (10 + n).
+_FIRST = 10.0
+
+
+@flax.struct.dataclass
+class GanState(AdversarialState):
+    """``params`` are the generator's; ``average`` their mean over steps."""
+
+    average: Params
+
+
+@dataclass(frozen=True)
+class GanTask:
+    """What is trained, as functions."""
+
+    model: Generator
+    latent_size: int
+    image_shape: tuple[int, int, int]
+    adversary: Adversary
+    optimizer: optax.GradientTransformation
+    schedule: optax.Schedule
+
+
+def make_gan_task(
+    experiment: Experiment,
+    *,
+    image_shape: tuple[int, int, int],
+    total_steps: int,
+    lowering: str = "auto",
+) -> GanTask:
+    """The GAN that ``experiment`` describes, for images of shape ``[H, W, C]``."""
+    schedule = make_schedule(experiment.optimizer, total_steps)
+    adversary = make_adversary(experiment, schedule, lowering=lowering)
+    assert adversary is not None
+    return GanTask(
+        build_generator(experiment.model, image_shape, lowering=lowering),
+        experiment.model.latent_size,
+        image_shape,
+        adversary,
+        make_optimizer(experiment.optimizer, schedule),
+        schedule,
+    )
+
+
+def create_gan(task: GanTask, key: Array) -> GanState:
+    """The state before the first step, computed as one program."""
+
+    @jax.jit
+    def create(key: Array) -> GanState:
+        maker_key, adversary_key = jax.random.split(key)
+        params = task.model.init(maker_key, jnp.zeros((1, task.latent_size)))["params"]
+        return GanState(
+            jnp.int32(0),
+            params,
+            task.optimizer.init(params),
+            task.adversary.create(adversary_key, task.image_shape),
+            jax.tree.map(jnp.copy, params),  # donation wants buffers of its own
+        )
+
+    state: GanState = create(key)
+    return state
+
+
+def latents(keys: Array, size: int) -> Array:
+    """Normal numbers ``[B, size]`` for keys ``[B]``."""
+    return jax.vmap(lambda key: jax.random.normal(key, (size,), jnp.float32))(keys)
+
+
+def gan_step(
+    task: GanTask, state: GanState, key: Array, batch: Batch, *, axis_name: str | None = None
+) -> tuple[GanState, dict[str, Array]]:
+    """One update of both networks on one batch; see ``training.step.train_step``.
+
+    The scalars' ``loss_sum`` is the discriminator's; beside it ``generator_loss`` and what
+    ``Adversary.update`` returns. A latent vector depends on (key, step, example) alone.
+    """
+    z = latents(example_keys(key, state.step, batch.index), task.latent_size)
+
+    def produce(params: Params) -> Array:
+        logits: Any = task.model.apply({"params": params}, z)
+        return jnp.asarray(logits)
+
+    real = scale(batch.image)
+    following, metrics = _play(task, state, produce, _nothing, real, batch.mask, 1.0, axis_name)
+    done = state.step.astype(jnp.float32) + 1.0
+    kept = jnp.minimum(task.adversary.config.average, (1.0 + done) / (_FIRST + done))
+    average = jax.tree.map(
+        lambda mean, new: kept * mean + (1.0 - kept) * new, state.average, following.params
+    )
+    metrics["generator_loss"] = metrics["loss_sum"] / metrics["count"]
+    metrics["loss_sum"] = metrics.pop("discriminator_loss") * metrics["count"]
+    return GanState(
+        following.step, following.params, following.opt_state, following.adversary, average
+    ), metrics
+
+
+def _nothing(logits: Array) -> Array:
+    """A GAN's generator has no image of its own to come near to."""
+    return jnp.zeros(len(logits))
+
+
+def adversarial_step(
+    task: Task, state: AdversarialState, key: Array, batch: Batch, *, axis_name: str | None = None
+) -> tuple[AdversarialState, dict[str, Array]]:
+    """One update of a denoiser and its discriminator; see ``training.step.train_step``.
+
+    The denoiser makes ``objective + weight * opponent_loss`` small: the discriminator compares
+    its images with clean ones, the objective each with its own.
+    """
+    examples = examples_of(task, state.step, key, batch)
+
+    def produce(params: Params) -> Array:
+        logits: Any = task.model.apply({"params": params}, *examples.noisy)
+        return jnp.asarray(logits)
+
+    def own_loss(logits: Array) -> Array:
+        # Objectives that see the clean image ask for nothing but the network's answer.
+        return task.objective(lambda image, level: logits, examples)
+
+    assert task.adversary is not None
+    weight = task.adversary.config.weight
+    return _play(task, state, produce, own_loss, examples.clean, batch.mask, weight, axis_name)
+
+
+def _play(
+    task: Task | GanTask,
+    state: AdversarialState,
+    produce: Callable[[Params], Array],
+    own_loss: Callable[[Array], Array],
+    real: Array,
+    mask: Array,
+    adversarial_weight: float,
+    axis_name: str | None,
+) -> tuple[AdversarialState, dict[str, Array]]:
+    """The discriminator's update, and then the other network's, on images made once."""
+    adversary = task.adversary
+    assert adversary is not None
+    weight = mask.astype(jnp.float32)
+    count = jnp.sum(weight)
+    if axis_name is not None:
+        count = jax.lax.psum(count, axis_name)
+    logits, pull_back = jax.vjp(produce, state.params)
+    critic, scores = adversary.update(
+        state.adversary, real, to_image(logits), weight, count, axis_name
+    )
+
+    def loss_sum(logits: Array) -> Array:
+        looks = adversary.opponent_loss(critic, to_image(logits))
+        return jnp.sum((own_loss(logits) + adversarial_weight * looks) * weight)
+
+    total, change = jax.value_and_grad(loss_sum)(logits)
+    (gradient,) = pull_back(change)
+    if axis_name is not None:
+        total, gradient = jax.lax.psum((total, gradient), axis_name)
+    done = updated(task.optimizer, gradient, count, state.params, state.opt_state)
+    metrics = {
+        "loss_sum": total,
+        "count": count,
+        "learning_rate": jnp.asarray(task.schedule(state.step), jnp.float32),
+        **norms(done),
+        **scores,
+    }
+    return AdversarialState(state.step + 1, done.params, done.opt_state, critic), metrics

@@ -1,0 +1,129 @@
+"""The discriminator: what it and what its opponent make small, and how it learns. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+from aedenoise.experiment import AdversaryConfig, Experiment
+from aedenoise.models import Classifier, build_discriminator
+from aedenoise.training.optimizer import make_optimizer
+from aedenoise.training.spectral import Vectors, first_vectors, normalized
+from aedenoise.training.updates import updated
+
+Tree = TypeVar("Tree")
+
+
+@flax.struct.dataclass
+class AdversaryState:
+    """What training changes of a discriminator; ``vectors`` are those of ``spectral``."""
+
+    params: Any
+    opt_state: optax.OptState
+    vectors: Vectors
+
+
+@dataclass(frozen=True)
+class Adversary:
+    """A discriminator and its game, as functions."""
+
+    model: Classifier
+    config: AdversaryConfig
+    optimizer: optax.GradientTransformation
+
+    def create(self, key: Array, image_shape: tuple[int, int, int]) -> AdversaryState:
+        """The state before the first step."""
+        init_key, vector_key = jax.random.split(key)
+        params = self.model.init(init_key, jnp.zeros((1, *image_shape)))["params"]
+        spectral = self.config.regularizer == "spectral_norm"
+        vectors = first_vectors(vector_key, params) if spectral else {}
+        return AdversaryState(params, self.optimizer.init(params), vectors)
+
+    def update(
+        self,
+        state: AdversaryState,
+        real: Array,
+        made: Array,
+        weight: Array,
+        count: Array,
+        axis_name: str | None,
+    ) -> tuple[AdversaryState, dict[str, Array]]:
+        """One update on real and made images ``[B, H, W, C]``.
+
+        Args:
+          state: before it.
+          real, made: images in [0, 1].
+          weight: float ``[B]``, 0 where a row is padding.
+          count: the sum of the weights over all devices.
+          axis_name: the mapped axis to sum over, or None.
+
+        Returns:
+          The next state; and means over the whole batch: ``discriminator_loss``, and the logits
+          ``score_real`` and ``score_made``.
+        """
+        made = jax.lax.stop_gradient(made)
+
+        def sums(params: Any) -> tuple[Array, Any]:
+            smooth, vectors = normalized(params, state.vectors)
+            of_real, of_made = self._scores(smooth, real), self._scores(smooth, made)
+            losses = discriminator_loss(self.config.loss, of_real, of_made)
+            if self.config.regularizer == "r1":
+                losses += 0.5 * self.config.r1_weight * self._squared_gradient(smooth, real)
+            totals = [jnp.sum(values * weight) for values in (losses, of_real, of_made)]
+            return totals[0], (vectors, totals)
+
+        (_, (vectors, totals)), gradient = jax.value_and_grad(sums, has_aux=True)(state.params)
+        if axis_name is not None:
+            totals, gradient = jax.lax.psum((totals, gradient), axis_name)
+        done = updated(self.optimizer, gradient, count, state.params, state.opt_state)
+        names = ("discriminator_loss", "score_real", "score_made")
+        means = {name: total / count for name, total in zip(names, totals, strict=True)}
+        return AdversaryState(done.params, done.opt_state, vectors), means
+
+    def opponent_loss(self, state: AdversaryState, made: Array) -> Array:
+        """What whoever made the images ``[B, H, W, C]`` wants to be small, ``[B]``."""
+        smooth, _ = normalized(jax.lax.stop_gradient(state.params), state.vectors)
+        scores = self._scores(smooth, made)
+        return -scores if self.config.loss == "hinge" else jax.nn.softplus(-scores)
+
+    def _scores(self, params: Any, image: Array) -> Array:
+        logits: Any = self.model.apply({"params": params}, image)
+        scores: Array = logits[:, 0]
+        return scores
+
+    def _squared_gradient(self, params: Any, image: Array) -> Array:
+        gradient = jax.grad(lambda shown: jnp.sum(self._scores(params, shown)))(image)
+        return jnp.sum(jnp.square(gradient), axis=(1, 2, 3))
+
+
+def discriminator_loss(kind: str, real: Array, made: Array) -> Array:
+    """``non_saturating``: minus the log probability of telling both rightly (Goodfellow et al.
+    2014); ``hinge``: how far both are from the right side of their margin (Lim and Ye 2017).
+    Logits ``[B]`` of real and of made images to ``[B]``."""
+    if kind == "hinge":
+        return jax.nn.relu(1.0 - real) + jax.nn.relu(1.0 + made)
+    return jax.nn.softplus(-real) + jax.nn.softplus(made)
+
+
+def make_adversary(
+    experiment: Experiment, schedule: optax.Schedule, *, lowering: str
+) -> Adversary | None:
+    """The discriminator that ``experiment`` asks for, if it does.
+
+    The gradient of a gradient, which ``r1`` takes, exists for XLA's own convolutions alone.
+    """
+    if not experiment.adversarial:
+        return None
+    if experiment.adversary.regularizer == "r1":
+        lowering = "plain"
+    return Adversary(
+        build_discriminator(experiment.model, lowering=lowering),
+        experiment.adversary,
+        make_optimizer(experiment.optimizer, schedule),
+    )
