@@ -6,7 +6,7 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import numpy as np
@@ -71,6 +71,9 @@ class System(Ground, ABC):
     def starts(self) -> tuple[int, ...]:
         """Steps before which another loss begins."""
         return ()
+
+    # Whether a loss far above those before it is news.
+    spikes: ClassVar[bool] = True
 
 
 def lay_ground(

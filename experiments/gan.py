@@ -12,5 +12,5 @@ EXPERIMENT = Experiment(
     name="gan",
     model=ModelConfig(network="gan"),
     data=DataConfig(dataset="mnist"),
-    epochs=10,
+    epochs=8,
 )

@@ -376,3 +376,30 @@ def test_levels_are_guessed_for_each_image_by_itself() -> None:
     shifted = replace(experiment, {"noise.mean": 0.2})  # the estimate knows of no mean
     denoise = Denoiser(model, params, experiment=shifted, channels=1, step=0)
     np.testing.assert_allclose(denoise._guessed(images)[1], 0.51, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("images", "words"),
+    [
+        (np.full((1, 8, 8), 128.0), "divide by 255"),
+        (np.full((1, 8, 8), np.nan), "without NaN"),
+        (np.full((1, 8, 8), 128), "float, uint8 or uint16"),
+        ([[1.0, 2.0]], "must have shape"),
+    ],
+)
+def test_arrays_that_are_no_images(denoiser: Denoiser, images: object, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        denoiser(images)
+
+
+def test_a_list_is_an_array_too(denoiser: Denoiser) -> None:
+    image = noisy(page(12, 16))
+    np.testing.assert_array_equal(denoiser([image.tolist()]), denoiser(image[None]))
+
+
+def test_one_picture_into_a_folder(tmp_path: Path, denoiser: Denoiser) -> None:
+    source = save(tmp_path / "scan.png", noisy(page(40, 30)))
+    folder = tmp_path / "done"
+    folder.mkdir()
+    assert denoise_files(denoiser, DenoiseOptions(source=str(source), target=str(folder))) == 1
+    assert [path.name for path in folder.iterdir()] == ["scan-denoised.png"]

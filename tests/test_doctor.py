@@ -89,3 +89,20 @@ def test_an_accelerator_that_jax_does_not_find(data_dir: str) -> None:
     assert done.returncode == 2
     assert "JAX_PLATFORMS=cuda: install JAX for it" in done.stdout
     assert done.stderr == "aedenoise: 1 of 7 are wrong: devices\n"
+
+
+@pytest.mark.end_to_end
+@pytest.mark.parametrize("platform", ["cuda", "nonsense"])
+def test_a_platform_that_is_not_here_is_one_line(
+    command: Command, tmp_path: Path, platform: str
+) -> None:
+    if platform == "cuda" and Path("/dev/nvidia0").exists():
+        pytest.skip("there is one here")
+    flag = f"--jax_platforms={platform}"
+    done = command("--experiment=debug", flag, f"--workdir={tmp_path / 'run'}")
+    assert done.returncode == 2
+    assert f"JAX finds no device of {platform}" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    done = command("--mode=doctor", flag, f"--workdir={tmp_path / 'run'}")
+    assert done.returncode == 2
+    assert f"JAX_PLATFORMS={platform}" in done.stdout

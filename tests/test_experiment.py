@@ -130,3 +130,11 @@ def test_flags_are_read_without_anything_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_what_belongs_to_the_training_noise_is_left_out_of_tests_on_another() -> None:
+    blind = Experiment(noise=NoiseConfig(level=0.2, level_max=0.6), level_power=2.5, loss="mse")
+    tested = blind.tested_on(NoiseConfig(kind="salt_pepper", level=0.1))
+    assert (tested.level_power, tested.loss) == (0.0, "mse")
+    free = Experiment(noise=NoiseConfig(level=0.2, clip=False), loss="sure")
+    assert free.tested_on(NoiseConfig()).loss == "bce"

@@ -152,3 +152,32 @@ def test_faint_noise_can_count_as_much_as_strong() -> None:
 def test_level_power_needs_levels(noise: NoiseConfig, more: dict[str, float]) -> None:
     with pytest.raises(UsageError, match="level_power"):
         Experiment(noise=noise, **{"level_power": 2.0, **more})
+
+
+@pytest.mark.parametrize("loss", [name for name in LOSSES if name not in ("bce", "emphasis")])
+def test_while_the_rate_rises_it_is_cross_entropy(loss: str) -> None:
+    noise = NoiseConfig(level=0.25, clip=False)
+    experiment = Experiment(loss=loss, noise=noise)
+    assert make_task(experiment, channels=1, total_steps=200).warm_steps == 10
+    seen = examples()
+    own = objective_of(loss)(smooth, seen)
+    later = objective_of(loss)(smooth, seen._replace(warming=jnp.bool_(False)))
+    np.testing.assert_array_equal(own, later)
+    # White images, and a network that answers black: nothing else pulls it back.
+    white = seen._replace(clean=jnp.ones_like(seen.clean))
+
+    def pull(warming: bool) -> float:
+        def total(shift: jax.Array) -> jax.Array:
+            shown = white._replace(warming=jnp.bool_(warming))
+            return jnp.sum(objective_of(loss)(lambda x, level: smooth(x, level) + shift, shown))
+
+        return float(jnp.abs(jax.grad(total)(jnp.float32(-200.0))))
+
+    assert pull(False) < 1e-6
+    assert pull(True) > 1.0
+
+
+def test_losses_that_do_not_saturate_need_no_start() -> None:
+    for loss in ("bce", "emphasis"):
+        task = make_task(Experiment(loss=loss), channels=1, total_steps=200)
+        assert task.warm_steps == 0

@@ -105,3 +105,28 @@ def test_a_browser_shows_it_on_a_phone(runs: list[Path], tmp_path: Path, several
     assert len(pictures.split(",")) == (10 if several else 5)
     assert all(int(each) > 300 for each in pictures.split(","))
     assert title == ("2 runs" if several else "debug")
+
+
+@pytest.mark.end_to_end
+def test_only_a_report_is_replaced(runs: list[Path], command: Command, tmp_path: Path) -> None:
+    config = runs[0] / "config.json"
+    before = config.read_bytes()
+    other = tmp_path / "thesis.html"
+    other.write_text("<p>mine</p>")
+    for target, code, words in (
+        (config, 2, "ends with .html"),
+        (other, 5, "is no report"),
+        (tmp_path, 2, "ends with .html"),
+    ):
+        done = command("--mode=report", f"--runs={runs[0]}", f"--output={target}")
+        assert (done.returncode, len(done.stderr.splitlines())) == (code, 1)
+        assert words in done.stderr
+    assert config.read_bytes() == before
+    assert other.read_text() == "<p>mine</p>"
+    target = tmp_path / "own.html"
+    for _ in range(2):  # its own is
+        done = command("--mode=report", f"--runs={runs[0]}", f"--output={target}")
+        assert (done.returncode, done.stderr) == (0, "")
+    done = command("--mode=report", f"--runs={runs[0]},{runs[0]}", f"--output={target}")
+    assert done.returncode == 2
+    assert "twice" in done.stderr

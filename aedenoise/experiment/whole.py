@@ -106,7 +106,9 @@ class Experiment:
 
     def _take_defaults_of_gan(self) -> None:
         """Where noise and optimizer are the denoisers' defaults, those of a GAN take their place:
-        no noise, and what is left at its default of Adam becomes ``_GAN_ADAM``."""
+        no noise, and what is left at its default of Adam becomes ``_GAN_ADAM``. Kernels begin with
+        ``glorot``: of larger ones the first images are black and white, where no gradient is."""
+        object.__setattr__(self, "model", dataclasses.replace(self.model, initializer="glorot"))
         if self.noise == NoiseConfig():
             object.__setattr__(self, "noise", NoiseConfig(kind=NO_NOISE))
         plain = OptimizerConfig()

@@ -16,6 +16,7 @@ from aedenoise.run_report import say_beside, start_line
 from aedenoise.runtime import prepare_process
 from aedenoise.training.checkpoints import Checkpoints, Restored
 from aedenoise.training.hosts import all_agree, first_process_first, is_first_process
+from aedenoise.training.parallel import devices_here
 from aedenoise.training.places import has_checkpoints
 from aedenoise.workdir import Workdir, checkpoint_place, write_json
 from aedenoise.yardsticks import stand_beside
@@ -35,6 +36,7 @@ def evaluate_run(
     Returns:
       What is also written to ``eval.json``: step, data, noise, and the table's numbers.
     """
+    devices_here()
     workdir = Workdir(options.workdir)
     prepare_process(say)
     gan = experiment.model.network == "gan"

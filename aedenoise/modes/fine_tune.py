@@ -63,6 +63,8 @@ def fine_tune(
         log_every=options.log_every,
         save_every=bench.total_steps,
         eval_every=choice.epochs,
+        # Near zero the losses of batches differ by more than any spike.
+        spikes=False,
     )
     _remove_others(folder, record)
     state = first_state(tuning, params, head)

@@ -60,6 +60,7 @@ def train(
     if signals is None:
         with StopSignals() as own:
             return train(experiment, options, own)
+    devices_here()
     workdir = Workdir(options.workdir)
     if not options.overwrite:
         first_process_first(lambda: workdir.claim(experiment, overwrite=False))
@@ -99,6 +100,7 @@ def _train(
         save_every=options.save_every,
         eval_every=options.eval_every,
         starts=bench.starts,
+        spikes=bench.spikes,
     )
     say(start_line(bench, options))
     saved = checkpoints.newest_record()  # by all together: Orbax has barriers of its own
@@ -204,7 +206,6 @@ def _record_config(
 def _say_what_is_left_unused() -> None:
     # A flag's or a program's choice, or else the variable's.
     asked = getattr(jax.config, "jax_platforms", None) or ""
-    devices_here()
     expected = accelerators.expected({**os.environ, "JAX_PLATFORMS": asked})
     if expected and jax.default_backend() != expected[0]:
         say(

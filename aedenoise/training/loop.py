@@ -30,6 +30,7 @@ class Plan:
       log_every, save_every: steps between two logs and two checkpoints.
       eval_every: epochs between two evaluations.
       starts: steps before which another loss begins.
+      spikes: whether a loss far above those before it is news.
     """
 
     steps_per_epoch: int
@@ -39,6 +40,7 @@ class Plan:
     save_every: int
     eval_every: int
     starts: tuple[int, ...] = ()
+    spikes: bool = True
 
     @property
     def total_steps(self) -> int:
@@ -131,9 +133,9 @@ class _Interval:
 class _Settling:
     """Waits for intervals, tells the observer, and keeps the clock."""
 
-    def __init__(self, observer: Observer, clock: Clock, starts: tuple[int, ...]) -> None:
+    def __init__(self, observer: Observer, clock: Clock, plan: Plan) -> None:
         self._observer, self._clock = observer, clock
-        self._spikes = SpikeDetector(starts)
+        self._spikes = SpikeDetector(plan.starts) if plan.spikes else None
         self._settled = time.perf_counter()
         self._session_start = self._settled - clock.seconds
 
@@ -147,6 +149,8 @@ class _Settling:
         self._clock.seconds = now - self._session_start
         self._settled = now
         self._observer.logged(interval.last, _means(columns))
+        if self._spikes is None:
+            return
         losses = columns["loss_sum"] / columns["count"]
         spike = self._spikes.look(interval.last - len(losses) + 1, losses.tolist())
         if spike is not None:
@@ -197,7 +201,7 @@ def train(
     }
     called: set[int] = set()
     step = int(state.step)
-    settling = _Settling(observer, clock, plan.starts)
+    settling = _Settling(observer, clock, plan)
     interval, unsettled = _Interval(), None
 
     while step < plan.total_steps:
