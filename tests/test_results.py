@@ -10,7 +10,7 @@ from conftest import ROOT
 from aedenoise.study import report
 from aedenoise.study.folder import StudyFolder
 from aedenoise.study.rows import from_csv, to_csv
-from experiments import blind, blind_levels
+from experiments import blind, blind_levels, sdae
 from experiments.report import RESULTS, STUDIES, documents, with_block
 
 
@@ -40,3 +40,16 @@ def test_the_blind_network_says_what_its_file_says() -> None:
     said = " ".join((blind.__doc__ or "").split())
     assert found["sentence"] in said
     assert blind_levels.sentence(blind.EXPERIMENT.epochs, found["psnr"]) == found["sentence"]
+
+
+def test_what_is_said_of_codes_is_in_their_files() -> None:
+    header = " ".join((sdae.__doc__ or "").split())
+    page = (ROOT / "docs" / "representations.md").read_text(encoding="utf-8")
+    for name in ("mnist", "open", "small"):
+        found = json.loads((RESULTS / "probe" / f"{name}.json").read_text(encoding="utf-8"))
+        for kind in ("pixels", "code", "tuned"):
+            share, low, high = (
+                f"{100 * found[kind][key]:.2f}" for key in ("accuracy", "low", "high")
+            )
+            assert f"{share} %" in header, (name, kind)
+            assert f"{share} [{low}, {high}]" in page, (name, kind)
