@@ -26,6 +26,7 @@ from aedenoise.training.updates import norms, updated
 
 # The mean over steps forgets faster at first: after n steps it keeps at most (1 + n) / (10 + n).
 _FIRST = 10.0
+_PULL = 1e-4
 
 
 @flax.struct.dataclass
@@ -107,7 +108,9 @@ def gan_step(
         return jnp.asarray(logits)
 
     real = scale(batch.image)
-    following, metrics = _play(task, state, produce, _nothing, real, batch.mask, 1.0, axis_name)
+    following, metrics = _play(
+        task, state, produce, _away_from_saturation, real, batch.mask, 1.0, axis_name
+    )
     done = state.step.astype(jnp.float32) + 1.0
     kept = jnp.minimum(task.adversary.config.average, (1.0 + done) / (_FIRST + done))
     average = jax.tree.map(
@@ -120,9 +123,10 @@ def gan_step(
     ), metrics
 
 
-def _nothing(logits: Array) -> Array:
-    """A GAN's generator has no image of its own to come near to."""
-    return jnp.zeros(len(logits))
+def _away_from_saturation(logits: Array) -> Array:
+    """A faint pull of all logits towards zero, ``[B]``. Where the sigmoid saturates the opponent's
+    gradient vanishes; images that were once black all over would stay so."""
+    return _PULL * jnp.mean(jnp.square(logits), axis=(1, 2, 3))
 
 
 def adversarial_step(
