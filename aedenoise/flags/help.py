@@ -35,11 +35,14 @@ def help_text(mode: str = "train") -> str:
         shown = [flag for flag in DEFINED if flag.name in _INVENT]
         return "\n".join([*lines, *(line for flag in shown for line in _help_lines(flag))])
     lines += ["The experiment:", *_explained(EXPERIMENT), "The run:", *_explained(RUN)]
-    lines += ["For finer control (the README's table says what they mean):", *_named(FINE, "")]
-    lines += ["Several processes (docs/running.md says more):", *_named(HOSTS, "")]
+    lines += [
+        "For finer control (the README's table says what they mean):",
+        *_wrapped(_names(FINE)),
+    ]
+    lines += ["Several processes (docs/running.md says more):", *_wrapped(_names(HOSTS))]
     lines.append("Of single modes (--mode=MODE --help says more):")
-    for name, group in _OWN.items():
-        lines += _named(group, f"{name}: ")
+    each = [f"{name}: {_names(group)}" for name, group in _OWN.items()]
+    lines += _wrapped("; ".join(each))
     return "\n".join(lines)
 
 
@@ -59,9 +62,12 @@ def _explained(group: str) -> list[str]:
     return [line for flag in DEFINED if flag.group == group for line in _help_lines(flag)]
 
 
-def _named(group: str, before: str) -> list[str]:
-    names = " ".join(f"--{flag.name}" for flag in DEFINED if flag.group == group)
-    return textwrap.wrap(before + names, 98, initial_indent="  ", subsequent_indent="  ")
+def _names(group: str) -> str:
+    return " ".join(f"--{flag.name}" for flag in DEFINED if flag.group == group)
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, 98, initial_indent="  ", subsequent_indent="  ")
 
 
 def _help_lines(flag: Flag) -> list[str]:
