@@ -154,7 +154,10 @@ def excess_power(residual: Array, period: int) -> Array:
             # Not the bin itself, nor the row and column of the image's own mean.
             if (dy, dx) != (0, 0) and (y + dy) % height and (x + dx) % width
         ]
-        ratios.append(power[y % height, x % width] / jnp.mean(jnp.stack(around)))
+        mean = jnp.mean(jnp.stack(around))
+        # Of a constant image there is no power, and none in excess.
+        ratio = power[y % height, x % width] / jnp.where(mean > 0.0, mean, 1.0)
+        ratios.append(jnp.where(mean > 0.0, ratio, 1.0))
     return jnp.mean(jnp.stack(ratios)) - 1.0
 
 

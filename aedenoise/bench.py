@@ -13,7 +13,6 @@ import numpy as np
 from aedenoise.data.batches import eval_batches
 from aedenoise.data.reading import Dataset
 from aedenoise.data.streaming import mean_of
-from aedenoise.errors import UsageError
 from aedenoise.evaluation.evaluate import (
     Results,
     evaluate,
@@ -24,7 +23,7 @@ from aedenoise.evaluation.evaluate import (
 )
 from aedenoise.evaluation.grid import make_grid_step
 from aedenoise.experiment import Experiment
-from aedenoise.ground import System, lay_ground
+from aedenoise.ground import GRID_IMAGES, GRID_PIXELS, System, lay_ground
 from aedenoise.noise import Noisy
 from aedenoise.options import RunOptions
 from aedenoise.training.adversarial import adversarial_step
@@ -40,9 +39,6 @@ from aedenoise.training.task import (
 
 EVAL_BATCH = 256
 SHOWN_IMAGES = 12
-# Artifacts are measured on so many images, and no more pixels.
-GRID_IMAGES = 1024
-GRID_PIXELS = 2**20
 
 
 @dataclass(frozen=True)
@@ -71,8 +67,7 @@ class Bench(System):
 
     @property
     def starts(self) -> tuple[int, ...]:
-        warm = (self.task.warm_steps,) if self.task.warm_steps else ()
-        return (*warm, *self.task.stages.starts)
+        return (*(after for _, after in self.task.warm), *self.task.stages.starts)
 
     def evaluate(
         self, params: Params, stop_requested: Callable[[], bool] = lambda: False
@@ -129,8 +124,7 @@ def set_up(
     Raises:
       UsageError, DataError, StorageError: see there; or if the experiment is no denoiser's.
     """
-    if experiment.model.network == "gan":
-        raise UsageError("a GAN denoises nothing: this wants another --model")
+    experiment.check_denoises()
     ground = lay_ground(
         experiment,
         options,

@@ -113,8 +113,8 @@ def as_expected(error: BaseException) -> AedenoiseError | None:
 
 def _unreadable(what: str) -> StorageError:
     return StorageError(
-        f"cannot read {what}; nothing was changed: see that the disk, network or bucket answers "
-        "and run the same command again"
+        f"cannot read or write {what}: see that the disk, network or bucket answers, and run the "
+        "same command again"
     )
 
 

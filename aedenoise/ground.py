@@ -22,6 +22,10 @@ from aedenoise.options import RunOptions
 from aedenoise.training.hosts import first_process_first
 from aedenoise.training.parallel import Executor, make_executor
 
+# Artifacts are measured on so many images, and no more pixels.
+GRID_IMAGES = 1024
+GRID_PIXELS = 2**20
+
 
 @dataclass(frozen=True)
 class Ground:

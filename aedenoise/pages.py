@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aedenoise.errors import CheckpointError, StorageError
 from aedenoise.files import write_atomically
-from aedenoise.reporting.page import MARK, RunRecord, page
+from aedenoise.reporting.page import RunRecord, is_page, page
 from aedenoise.workdir import Workdir, read_json
 
 
@@ -18,7 +18,7 @@ def write_page(runs: Sequence[Path], target: Path) -> None:
       CheckpointError: if one of them is no finished run.
       StorageError: if ``target`` is a file that is no such page.
     """
-    if target.is_dir() or (target.is_file() and MARK not in target.read_bytes()[:1000]):
+    if target.is_dir() or (target.is_file() and not is_page(target.read_bytes())):
         raise StorageError(f"{target} is there already, and is no report: choose another --output")
     names = [run.resolve().name for run in runs]
     if len(set(names)) < len(names):

@@ -6,11 +6,6 @@ python -m aedenoise.main --experiment=gan --decoder=subpixel --workdir=runs/gan-
 python -m experiments.generators --runs=runs/gan,runs/gan-transpose,runs/gan-subpixel
 """
 
-from aedenoise.experiment import DataConfig, Experiment, ModelConfig
+from aedenoise.experiment import GAN_DEFAULTS, Experiment, replace
 
-EXPERIMENT = Experiment(
-    name="gan",
-    model=ModelConfig(network="gan"),
-    data=DataConfig(dataset="mnist"),
-    epochs=8,
-)
+EXPERIMENT = replace(Experiment(name="gan", epochs=8), {**GAN_DEFAULTS, "data.dataset": "mnist"})

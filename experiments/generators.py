@@ -90,8 +90,9 @@ def denoiser_row(folder: Path) -> dict[str, Any]:
     experiment = denoiser.experiment
     dataset = load(experiment.data, None, print)
     classifier = classifier_of(dataset, lowering="auto", notify=print)
-    chosen = np.linspace(0, len(dataset.test.images) - 1, _IMAGES).astype(np.int32)
-    batch = next(eval_batches(dataset.test.images[chosen], _IMAGES))._replace(index=chosen)
+    count = min(_IMAGES, len(dataset.test.images))
+    chosen = np.linspace(0, len(dataset.test.images) - 1, count).astype(np.int32)
+    batch = next(eval_batches(dataset.test.images[chosen], count))._replace(index=chosen)
     noisy = jax.jit(noisy_images, static_argnums=0)(
         corruption(experiment.noise), evaluation_key(), batch
     )

@@ -116,7 +116,7 @@ def test_a_disk_that_does_not_answer_is_no_damage(tmp_path: Path, file: str) -> 
     (folder / "2" / file).symlink_to("/proc/self/mem")
     with Checkpoints(folder) as checkpoints, pytest.raises(OSError, match="output error") as caught:
         checkpoints.restore(like)
-    assert "cannot read" in str(as_expected(caught.value))
+    assert "cannot read or write" in str(as_expected(caught.value))
     kept.replace(folder / "2" / file)
     with Checkpoints(folder) as checkpoints:
         assert checkpoints.restore(like).step == 2

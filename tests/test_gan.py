@@ -28,15 +28,20 @@ from aedenoise.evaluation.likeness import (
 )
 from aedenoise.experiment import (
     DECODERS,
+    GAN_DEFAULTS,
     AdversaryConfig,
     Experiment,
     ModelConfig,
     NoiseConfig,
     from_dict,
+    replace,
     to_dict,
 )
 from aedenoise.gan.run import between_latents, collapsed
 from aedenoise.models import build_discriminator, build_generator
+from aedenoise.modes.invent import networks_of_decoders
+from aedenoise.modes.robustness import RobustnessPlan
+from aedenoise.study.design import Study
 from aedenoise.training.adversary import discriminator_loss
 from aedenoise.training.checkpoints import Checkpoints
 from aedenoise.training.spectral import first_vectors, normalized
@@ -278,17 +283,18 @@ def test_records_of_before_are_read() -> None:
     record = to_dict(Experiment())
     del record["adversary"], record["model"]["latent_size"]
     assert from_dict(record) == Experiment()
-    gan = Experiment(model=ModelConfig(network="gan"))
+    gan = replace(Experiment(), {**GAN_DEFAULTS, "optimizer.schedule": "cosine"})
     assert from_dict(to_dict(gan)) == gan
-    assert (gan.noise.kind, gan.optimizer.learning_rate, gan.optimizer.b1) == ("none", 2e-4, 0.0)
+    assert (gan.noise.kind, gan.optimizer.b1, gan.optimizer.schedule) == ("none", 0.0, "cosine")
     assert gan.label == "gan-upsample-notmnist"
 
 
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
-        ({"model": ModelConfig(network="gan"), "loss": "mse"}, "loss mse is for denoisers"),
-        ({"model": ModelConfig(network="gan"), "epochs": 3, "clean_epochs": 1}, "clean_epochs"),
+        ({"model": ModelConfig(network="gan")}, "noise gaussian is for denoisers"),
+        ({**GAN, "loss": "mse"}, "loss mse is for denoisers"),
+        ({**GAN, "epochs": 3, "clean_epochs": 1}, "clean_epochs is for denoisers"),
         ({"adversary": AdversaryConfig(loss="non_saturating")}, "gan_loss needs"),
         ({"adversary": AdversaryConfig(average=0.5)}, "average is for model gan"),
         ({"adversary": AdversaryConfig(weight=1.0), "model": ModelConfig(network="mlp")}, "conv"),
@@ -348,3 +354,14 @@ def test_an_adversarial_denoiser_from_the_command_line(command: Command, tmp_pat
     done = command("--mode=sample", f"--workdir={folder}")
     assert done.returncode == 2
     assert "makes no images by itself" in done.stderr
+
+
+def test_a_gan_denoises_nothing() -> None:
+    gan = small(**GAN)
+    for refused in (
+        lambda: RobustnessPlan(gan, (NoiseConfig(),), (NoiseConfig(),)),
+        lambda: Study(base=gan),
+        lambda: networks_of_decoders(gan, ("upsample",), (0.2,), Path("unused")),
+    ):
+        with pytest.raises(UsageError, match="a GAN denoises nothing"):
+            refused()

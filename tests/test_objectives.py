@@ -12,7 +12,7 @@ from helpers import letters, small
 
 from aedenoise.data.batches import TrainBatches
 from aedenoise.errors import UsageError
-from aedenoise.experiment import LOSSES, Experiment, NoiseConfig
+from aedenoise.experiment import LOSSES, Experiment, ModelConfig, NoiseConfig
 from aedenoise.noise import corrupt_batch, corruption, example_keys
 from aedenoise.training.objectives import Examples, by_level, objective_of
 from aedenoise.training.parallel import make_executor
@@ -158,7 +158,7 @@ def test_level_power_needs_levels(noise: NoiseConfig, more: dict[str, float]) ->
 def test_while_the_rate_rises_it_is_cross_entropy(loss: str) -> None:
     noise = NoiseConfig(level=0.25, clip=False)
     experiment = Experiment(loss=loss, noise=noise)
-    assert make_task(experiment, channels=1, total_steps=200).warm_steps == 10
+    assert make_task(experiment, channels=1, total_steps=200).warm == ((0, 10),)
     seen = examples()
     own = objective_of(loss)(smooth, seen)
     later = objective_of(loss)(smooth, seen._replace(warming=jnp.bool_(False)))
@@ -180,4 +180,26 @@ def test_while_the_rate_rises_it_is_cross_entropy(loss: str) -> None:
 def test_losses_that_do_not_saturate_need_no_start() -> None:
     for loss in ("bce", "emphasis"):
         task = make_task(Experiment(loss=loss), channels=1, total_steps=200)
-        assert task.warm_steps == 0
+        assert task.warm == ()
+
+
+@pytest.mark.parametrize("loss", SELF_SUPERVISED)
+def test_the_start_of_blind_losses_is_the_mean_and_not_the_input(loss: str) -> None:
+    seen = examples(noise=NoiseConfig(level=0.15, clip=False), value=0.3)
+    warm = seen._replace(warming=jnp.bool_(True))
+    objective = objective_of(loss)
+
+    def mean(image: jax.Array, level: jax.Array) -> jax.Array:
+        return jnp.full_like(image, jax.scipy.special.logit(0.3))
+
+    def identity(image: jax.Array, level: jax.Array) -> jax.Array:
+        return 6.0 * (image - 0.3) + jax.scipy.special.logit(0.3)
+
+    assert float(objective(mean, warm).mean()) < float(objective(identity, warm).mean())
+
+
+def test_each_stage_has_its_start() -> None:
+    model = ModelConfig(network="mlp", hidden=(8,), code_size=6)
+    experiment = Experiment(model=model, loss="mse", epochs=4, greedy_epochs=1)
+    task = make_task(experiment, channels=1, total_steps=400)
+    assert task.warm == ((0, 5), (100, 105), (200, 210))

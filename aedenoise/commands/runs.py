@@ -116,6 +116,8 @@ def sample_run() -> int:
     if folder is None:
         raise UsageError("--mode=sample needs --workdir, the folder of a trained GAN")
     flags.refuse_training("--mode=sample takes a trained GAN", "seed")
+    if FLAGS.experiment is not None:
+        raise UsageError("--mode=sample takes the GAN in --workdir, not --experiment")
     count, seed, target = flags.sample_choice(folder)
     from aedenoise.workdir import Workdir
 

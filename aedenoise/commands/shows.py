@@ -26,6 +26,7 @@ def describe_data() -> int:
 def show_artifacts() -> int:
     """Writes the gallery of the decoders' artifacts."""
     experiment = replace(named_experiment(), flags.overrides())
+    experiment.check_denoises()
     quiet_libraries()
     from aedenoise.modes.gallery import decoder_gallery
 

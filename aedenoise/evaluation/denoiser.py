@@ -65,8 +65,9 @@ class Denoiser:
           noisy: ``[N, H, W, C]``, or ``[N, H, W]`` for one channel; float in units of the
             [0, 1] range, or uint8 or uint16. A network for grey images takes each channel by
             itself; one for colour images takes grey ones as colours.
-          level: of the noise, for networks that are told it; None: it is estimated, for each
-            image (and channel) by itself.
+          level: of the noise, for networks that are told it; None: Gaussian noise
+            without a mean is estimated, for each image (and channel) by itself; of other noise
+            the middle of the range is taken.
 
         Returns:
           float32 in [0, 1], of the shape of ``noisy``.

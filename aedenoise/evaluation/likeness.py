@@ -11,10 +11,12 @@ import numpy as np
 
 # Above this a classifier is called sure of an image.
 SURE = 0.9
-# A class with a smaller share of the images counts as given up.
-LEAST_SHARE = 0.05
+# A class with a smaller part of its share among real images counts as given up.
+LEAST = 0.5
 # Of the distance to its third neighbour is the radius around each point (Kynkaanniemi 2019).
 _NEIGHBOURS = 3
+# Images that have so many neighbours beside themselves.
+FEWEST = _NEIGHBOURS + 1
 _ROWS = 512
 
 
@@ -64,12 +66,15 @@ def sure_share(probabilities: np.ndarray) -> float:
 
 
 def nearest(images: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For each row of ``images[N, D]`` the nearest of ``others[M, D]``: its place and its Euclidean
-    distance, both ``[N]``."""
+    """For each row of ``images[N, D]`` in [0, 1] the nearest of ``others[M, D]``, which may be
+    uint8: its place and its Euclidean distance, both ``[N]``."""
     best = np.full(len(images), np.inf, np.float32)
     place = np.zeros(len(images), np.int64)
     for start in range(0, len(others), _ROWS):
-        squares = _squared_distances(images, others[start : start + _ROWS])
+        block = others[start : start + _ROWS]
+        if block.dtype == np.uint8:
+            block = block.astype(np.float32) / np.float32(255.0)
+        squares = _squared_distances(images, block)
         found = squares.argmin(axis=1)
         least = squares[np.arange(len(images)), found]
         nearer = least < best

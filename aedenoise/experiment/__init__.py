@@ -29,6 +29,7 @@ from aedenoise.experiment.model import (
 from aedenoise.experiment.noise import NO_NOISE, NOISES, NoiseConfig, noise_from_text, noise_parts
 from aedenoise.experiment.optimizer import SCHEDULES, OptimizerConfig
 from aedenoise.experiment.whole import (
+    GAN_DEFAULTS,
     LOSSES,
     Experiment,
     first_difference,
@@ -43,6 +44,7 @@ __all__ = [
     "DATASETS",
     "DECODERS",
     "FITS",
+    "GAN_DEFAULTS",
     "GAN_LOSSES",
     "INITIALIZERS",
     "LOSSES",

@@ -31,13 +31,18 @@ LOSSES = (
 _SELF_SUPERVISED = ("noise2noise", "noise2self", "sure")
 
 
-# Momentum lets the two networks of a GAN run around each other (Mescheder et al. 2018).
-_GAN_ADAM: dict[str, Any] = {
-    "learning_rate": 2e-4,
-    "schedule": "constant",
-    "warmup": 0.0,
-    "b1": 0.0,
-    "b2": 0.99,
+# What the command line makes of ``--model=gan`` where no other flag says otherwise. Momentum lets
+# the two networks run around each other (Mescheder et al. 2018); of larger kernels the first images
+# are black and white, where the sigmoid has no gradient.
+GAN_DEFAULTS: dict[str, Any] = {
+    "model.network": "gan",
+    "model.initializer": "glorot",
+    "noise.kind": NO_NOISE,
+    "optimizer.learning_rate": 2e-4,
+    "optimizer.schedule": "constant",
+    "optimizer.warmup": 0.0,
+    "optimizer.b1": 0.0,
+    "optimizer.b2": 0.99,
 }
 
 
@@ -75,8 +80,6 @@ class Experiment:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.model.network == "gan":
-            self._take_defaults_of_gan()
         check_known("loss", self.loss, LOSSES)
         check_positive(epochs=self.epochs, batch_size=self.batch_size)
         if not 0 <= self.clean_epochs < self.epochs:
@@ -103,21 +106,6 @@ class Experiment:
         self._check_greedy()
         self._check_code()
         self._check_adversary()
-
-    def _take_defaults_of_gan(self) -> None:
-        """Where noise and optimizer are the denoisers' defaults, those of a GAN take their place:
-        no noise, and what is left at its default of Adam becomes ``_GAN_ADAM``. Kernels begin with
-        ``glorot``: of larger ones the first images are black and white, where no gradient is."""
-        object.__setattr__(self, "model", dataclasses.replace(self.model, initializer="glorot"))
-        if self.noise == NoiseConfig():
-            object.__setattr__(self, "noise", NoiseConfig(kind=NO_NOISE))
-        plain = OptimizerConfig()
-        values = {
-            name: value
-            for name, value in _GAN_ADAM.items()
-            if getattr(self.optimizer, name) == getattr(plain, name)
-        }
-        object.__setattr__(self, "optimizer", dataclasses.replace(self.optimizer, **values))
 
     def _check_level_power(self) -> None:
         if not 0.0 <= self.level_power <= 10.0:
@@ -162,7 +150,7 @@ class Experiment:
     def _check_adversary(self) -> None:
         if self.model.network == "gan":
             for what, contradicts in (
-                (f"noise {self.noise.kind}", self.noise.kind != NO_NOISE),
+                (f"noise {self.noise.kind}", self.noise != NoiseConfig(kind=NO_NOISE)),
                 (f"loss {self.loss}", self.loss != "bce"),
                 ("clean_epochs", self.clean_epochs > 0),
                 ("a penalty on the code", self.code.penalised),
@@ -197,6 +185,15 @@ class Experiment:
         """Whether there is a discriminator."""
         return self.model.network == "gan" or self.adversary.weight > 0.0
 
+    def check_denoises(self) -> None:
+        """Refuses a GAN where only denoisers have a meaning.
+
+        Raises:
+          UsageError: if this is one.
+        """
+        if self.model.network == "gan":
+            raise UsageError("a GAN denoises nothing: this wants another --model")
+
     def check_pixels(self, pixels: int) -> None:
         """Refuses a dense network that can copy the image.
 
@@ -212,6 +209,11 @@ class Experiment:
                 f"a code of {self.model.code_size} numbers can copy an image of {pixels} values: "
                 "make it smaller, or add noise, --sparsity or --contractive_weight"
             )
+
+    def trained_on(self, noise: NoiseConfig) -> Experiment:
+        """The experiment with another noise; without a range of levels none is weighed."""
+        power = self.level_power if noise.level_max is not None else 0.0
+        return dataclasses.replace(self, noise=noise, level_power=power)
 
     def tested_on(self, noise: NoiseConfig) -> Experiment:
         """The experiment as it is tested on ``noise``: without what its training asks of its own

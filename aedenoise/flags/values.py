@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aedenoise.errors import UsageError
-from aedenoise.experiment import NoiseConfig, noise_from_text
+from aedenoise.experiment import GAN_DEFAULTS, NoiseConfig, noise_from_text
 from aedenoise.flags.definitions import DEFINED, FLAGS
 from aedenoise.options import WRITTEN, DenoiseOptions, HostOptions, ProbeOptions, RunOptions
 
@@ -18,6 +18,8 @@ def overrides() -> dict[str, Any]:
     """The fields whose flags were given."""
     given = {f.field: FLAGS[f.name].value for f in DEFINED if f.field}
     values = {field: value for field, value in given.items() if value is not None}
+    if values.get("model.network") == "gan":
+        values = {**GAN_DEFAULTS, **values}
     for field in ("model.encoder_features", "model.decoder_features", "model.hidden"):
         if field in values:
             try:
@@ -109,7 +111,10 @@ def sample_choice(folder: Path) -> tuple[int, int, Path]:
     target = Path(_place(FLAGS.output) or folder / "samples.png")
     if target.suffix.lower() not in (*WRITTEN, ".npz"):
         raise UsageError(f"--output ends with .npz, {', '.join(WRITTEN)}, not {target}")
-    return FLAGS.count, FLAGS.seed or 0, target
+    seed = FLAGS.seed or 0
+    if not 0 <= seed < 2**32:
+        raise UsageError(f"seed must be from 0 to 2**32 - 1, not {seed}")
+    return FLAGS.count, seed, target
 
 
 def refuse_training(why: str, *but: str) -> None:

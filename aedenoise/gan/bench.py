@@ -17,7 +17,8 @@ from aedenoise.errors import DataError
 from aedenoise.evaluation.evaluate import EVALUATION_SEED, AbandonedError
 from aedenoise.evaluation.grid import spreads
 from aedenoise.evaluation.likeness import (
-    LEAST_SHARE,
+    FEWEST,
+    LEAST,
     Gaussian,
     class_shares,
     frechet,
@@ -27,7 +28,7 @@ from aedenoise.evaluation.likeness import (
     sure_share,
 )
 from aedenoise.experiment import Experiment
-from aedenoise.ground import System, lay_ground
+from aedenoise.ground import GRID_IMAGES, GRID_PIXELS, System, lay_ground
 from aedenoise.models import constant_code, to_image
 from aedenoise.options import RunOptions
 from aedenoise.training.adversarial import GanState, GanTask, create_gan, gan_step, make_gan_task
@@ -39,6 +40,8 @@ EVALUATED = 5000
 _PAIRS = 2000
 # Whose nearest training images are looked for.
 _LOOKED_UP = 200
+# Among so many training images, of so many bytes.
+_KNOWN, _KNOWN_BYTES = 60_000, 2**28
 _BATCH = 500
 SHOWN_ROWS, SHOWN_COLUMNS = 6, 12
 
@@ -51,7 +54,7 @@ class Made:
       images: float32 ``[N, H, W, C]`` in [0, 1].
       scores: ``frechet``, ``precision``, ``recall``, ``sure`` (the share of which the classifier
         is), ``classes`` (the share of each), ``least_class`` and ``lost_classes`` (whose share is
-        below a twentieth); empty where the data have no labels.
+        below half of that among the test images); empty where the data have no labels.
     """
 
     images: np.ndarray
@@ -99,16 +102,19 @@ class GanBench(System):
     def evaluate(self, params: Params, stop_requested: Callable[[], bool] = lambda: False) -> Made:
         """Images of the parameters' mean over steps, scored; always of the same latent vectors."""
         images = self.generate(params, self.latents(self._count))
-        if self.classifier is None:
-            return Made(images, {})
         if stop_requested():
             raise AbandonedError
+        if self.classifier is None:
+            return Made(images, {})
         features = in_batches(self.classifier.features, images)
         probabilities = in_batches(self.classifier.probabilities, images)
         shares = class_shares(probabilities)
-        precision, recall = precision_recall(self._real[0][:_PAIRS], features[:_PAIRS])
+        real = self._real[0][evenly_spaced(len(self._real[0]), _PAIRS)]
+        precision, recall = precision_recall(real, features[:_PAIRS])
         names = self.classifier.names
-        lost = [names[k] for k in np.flatnonzero(shares < LEAST_SHARE * 10.0 / len(shares))]
+        labels = np.bincount(self.dataset.test.labels, minlength=len(names))
+        own = labels / labels.sum()
+        lost = [names[k] for k in np.flatnonzero(shares < LEAST * own)]
         scores = {
             "count": len(images),
             "frechet": frechet(self._real[1], gaussian_of(features)),
@@ -141,7 +147,9 @@ class GanBench(System):
     def grid(self, params: Params, images: np.ndarray) -> dict[str, dict[str, float]]:
         """The grid that the decoder leaves, see ``aedenoise.artifacts``: in made ``images``, in the
         test images, and of one code at every place."""
-        real = _evenly(self.dataset.test.images, min(len(images), self._count))
+        height, width, _ = self.image_shape
+        images = images[: min(GRID_IMAGES, max(16, GRID_PIXELS // (height * width)))]
+        real = _evenly(self.dataset.test.images, len(images))
         code: Any = self.task.model.apply({"params": params}, self.latents(_BATCH), method="code")
         flat = constant_code(code, self.experiment.model.stride)
         logits: Any = self.task.model.apply({"params": params}, flat, method="decode")
@@ -158,11 +166,12 @@ class GanBench(System):
         median distance of made images to theirs, beside that of test images: far below it, the
         generator repeats what it was shown."""
         train = self.dataset.train.images
-        known = _rows(_evenly(train, min(len(train), 60_000)))
+        bound = min(_KNOWN, max(1, _KNOWN_BYTES // int(np.prod(self.image_shape))))
+        known = _rows(np.asarray(train[evenly_spaced(len(train), bound)]))
         made, real = images[:_LOOKED_UP], _evenly(self.dataset.test.images, _LOOKED_UP)
         places, apart = nearest(_rows(made), known)
         _, apart_real = nearest(_rows(real), known)
-        shown = known[places[:SHOWN_COLUMNS]].reshape(-1, *images.shape[1:])
+        shown = known[places[:SHOWN_COLUMNS]].reshape(-1, *images.shape[1:]) / np.float32(255.0)
         distances = {"made": float(np.median(apart)), "test": float(np.median(apart_real))}
         return shown, distances
 
@@ -170,6 +179,8 @@ class GanBench(System):
     def classifier(self) -> TrainedClassifier | None:
         """Of the same data, in whose features images are compared; None without labels."""
         try:
+            if len(self.dataset.test.images) < FEWEST:
+                raise DataError(f"{self.dataset.name} has fewer than {FEWEST} test images")
             return classifier_of(self.dataset, lowering=self.lowering, notify=self.notify)
         except DataError as error:
             self.notify(f"images are not compared by a classifier: {error}")
@@ -218,8 +229,12 @@ def generate_fn(task: GanTask) -> Callable[[Params, Any], Any]:
 
 def _evenly(images: Any, count: int) -> np.ndarray:
     """``count`` evenly spaced images, float32 in [0, 1]."""
-    chosen = np.linspace(0, len(images) - 1, min(count, len(images))).astype(np.int64)
-    return np.asarray(images[chosen], np.float32) / np.float32(255.0)
+    return np.asarray(images[evenly_spaced(len(images), count)], np.float32) / np.float32(255.0)
+
+
+def evenly_spaced(total: int, count: int) -> np.ndarray:
+    """``count`` of ``total`` rows, or all there are, from the first to the last."""
+    return np.linspace(0, total - 1, min(count, total)).astype(np.int64)
 
 
 def _rows(images: np.ndarray) -> np.ndarray:

@@ -39,7 +39,13 @@ class ImageMaker:
         self._generate = generate_fn(task)
 
     def __call__(self, count: int, seed: int = 0) -> np.ndarray:
-        """``count`` images, float32 ``[count, H, W, C]`` in [0, 1]; the same for the same seed."""
+        """``count`` images, float32 ``[count, H, W, C]`` in [0, 1]; the same for the same seed.
+
+        Raises:
+          ValueError: if ``count`` is not at least 1.
+        """
+        if count < 1:
+            raise ValueError(f"count must be at least 1, not {count}")
         numbers = jax.random.normal(jax.random.key(seed), (count, self.latent_size))
         return self.of(np.asarray(numbers))
 

@@ -14,10 +14,10 @@ from aedenoise.records import dataset_record, environment, training_record
 from aedenoise.reporting.figures import contact_sheet, strip
 from aedenoise.reporting.flat import flat
 from aedenoise.training.adversarial import GanState
-from aedenoise.training.hosts import is_first_process
+from aedenoise.training.hosts import first_process_first, is_first_process
 from aedenoise.training.task import parameter_count
 
-# A share of the training images' recall below which images are all alike.
+# A recall below which the made images are all alike.
 _COLLAPSED = 0.1
 _NUMBERS = ("frechet", "precision", "recall", "sure", "least_class")
 
@@ -36,6 +36,8 @@ class GanRun(RunObserver):
     def __init__(self, bench: GanBench, *outside: Any) -> None:
         super().__init__(*outside)
         self._bench = bench
+        # Before the first step: a signal while it is trained then has nothing to save.
+        first_process_first(lambda: bench.classifier)
         self.made: Made | None = None
 
     def _is_better(self, score: float, best: float | None) -> bool:
@@ -126,7 +128,7 @@ def gan_record(
 
 def say_gan(results: Mapping[str, Any]) -> None:
     """Says what was found of a GAN."""
-    say(f"{results['made'].get('count', 0):,} images: {scores_line(results['made'])}")
+    say(scores_line(results["made"]))
     for name, scores in results["yardsticks"].items():
         say(f"{name.replace('_', ' ')}: {scores_line(scores)}")
     if results["collapse"]:
@@ -149,7 +151,8 @@ def scores_line(scores: Mapping[str, Any]) -> str:
     """The scores of some images in one line."""
     if not scores:
         return "images are made; without labels they are not scored"
-    words = [f"Frechet distance {scores['frechet']:.2f}"]
+    words = [f"{scores['count']:,} images: "] if "count" in scores else [""]
+    words[0] += f"Frechet distance {scores['frechet']:.2f}"
     if "precision" in scores:
         words.append(f"precision {scores['precision']:.3f}, recall {scores['recall']:.3f}")
     words.append(f"{scores['sure']:.1%} classified for sure")

@@ -31,7 +31,7 @@ def evaluate_run(
       experiment: the run's own (``Workdir.read_experiment``), or a variant of it that differs
         in data or noise alone.
       options: workdir, checkpoint_dir, data_dir and parallel are used.
-      checkpoint: ``newest``, ``best`` (by test PSNR) or a step.
+      checkpoint: ``newest``, ``best`` (by test PSNR; of a GAN by Frechet distance) or a step.
 
     Returns:
       What is also written to ``eval.json``: step, data, noise, and the table's numbers.

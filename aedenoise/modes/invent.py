@@ -61,12 +61,12 @@ def networks_of_decoders(
     """
     if not decoders or len(set(decoders)) < len(decoders):
         raise UsageError(f"--decoders must name each decoder once: {','.join(decoders)}")
+    base.check_denoises()
     found = []
     for noise in _noises(base.noise, levels):
         for decoder in decoders:
-            experiment = dataclasses.replace(
-                base, model=model_of(decoder, base.model), noise=noise, name=""
-            )
+            model = model_of(decoder, base.model)
+            experiment = dataclasses.replace(base.trained_on(noise), model=model, name="")
             folder = workdir / f"{slug(decoder)}-{slug(noise.label)}"
             found.append(Network(display_name(decoder), folder, experiment, (noise,)))
     return found

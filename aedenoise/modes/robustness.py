@@ -38,8 +38,9 @@ class RobustnessPlan:
         for name, noises in (("train_noises", self.train), ("test_noises", self.test)):
             if not noises or len({noise.label for noise in noises}) < len(noises):
                 raise UsageError(f"--{name} must name each noise once")
+        self.base.check_denoises()
         for noise in self.train:
-            dataclasses.replace(self.base, noise=noise)
+            self.base.trained_on(noise)
 
 
 def robustness(
@@ -57,9 +58,7 @@ def robustness(
         own = dataclasses.replace(
             options, workdir=options.workdir / folder_name(noise), baselines=False
         )
-        power = plan.base.level_power if noise.level_max is not None else 0.0
-        experiment = dataclasses.replace(plan.base, noise=noise, level_power=power)
-        if train(experiment, own, signals) is None:
+        if train(plan.base.trained_on(noise), own, signals) is None:
             return None
     found = _tested(plan, options)
     write_json(options.workdir / "robustness.json", found)

@@ -68,7 +68,7 @@ def curve_figure(
     """Writes a PNG of training loss, test loss and test PSNR (dB) over epochs.
 
     A series is its steps and its values. The axis of losses shows what comes after the first
-    twentieth of the run, when the fall from the start no longer hides everything else.
+    tenth of the run, when the fall from the start no longer hides everything else.
     """
     figure = Figure(figsize=(6.4, 3.4), dpi=120)
     losses = figure.subplots()
@@ -80,7 +80,7 @@ def curve_figure(
     ):
         axis.plot(np.asarray(steps) / steps_per_epoch, values, label=label, **style)
     last = max(loss[0], default=0)
-    shown = [value for step, value in zip(*loss, strict=True) if step >= last / 20]
+    shown = [value for step, value in zip(*loss, strict=True) if step > last / 10]
     if shown:
         low, high = min([*shown, *test_loss[1]]), max(shown)
         losses.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low) or None)

@@ -89,6 +89,11 @@ def page(runs: Sequence[RunRecord]) -> str:
     return _PAGE.format(title=escape(title), style=_STYLE, body="\n".join(parts))
 
 
+def is_page(content: bytes) -> bool:
+    """Whether this is a page that was written here."""
+    return any(mark in content[:1000] for mark in _MARKS)
+
+
 def _sections(runs: Sequence[RunRecord]) -> Iterator[str]:
     names = [run.name for run in runs]
     gans = ["made" in run.results for run in runs]
@@ -286,8 +291,8 @@ img { max-width: 100%; height: auto; background: #fff; }
 figcaption { font-size: .85rem; opacity: .8; overflow-wrap: anywhere; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 """
-# By this a page is known as one that may be replaced.
-MARK = b'<meta name="generator" content="aedenoise">'
+# By these a page is known as one that may be replaced; earlier ones have the second alone.
+_MARKS = (b'<meta name="generator" content="aedenoise">', b"default-src 'none'; img-src data:")
 _PAGE = """<!doctype html>
 <html lang="en">
 <head>

@@ -99,6 +99,7 @@ class Study:
     seeds: int = 8
 
     def __post_init__(self) -> None:
+        self.base.check_denoises()
         names = self.datasets or (self.base.data.dataset,)
         datasets = tuple(DataConfig(dataset=name).dataset for name in names)
         object.__setattr__(self, "datasets", datasets)

@@ -44,14 +44,15 @@ def supervised(loss: losses.Loss) -> Objective:
 
     def objective(denoise: Denoise, examples: Examples) -> Array:
         logits = denoise(*examples.noisy)
-        return warmed(loss(logits, examples.clean), logits, examples.clean, examples)
+        own = loss(logits, examples.clean)
+        return warmed(examples, own, losses.bce(logits, examples.clean))
 
     return objective
 
 
-def warmed(own: Array, logits: Array, target: Array, examples: Examples) -> Array:
-    """The objective's ``own`` value, or while the learning rate rises the cross-entropy to
-    ``target``, whose minimum is the same mean.
+def warmed(examples: Examples, own: Array, start: Array) -> Array:
+    """The objective's ``own`` value, or ``start`` while the learning rate rises: a cross-entropy
+    whose minimum is the same mean.
 
     Of other losses the gradient by a logit vanishes where the sigmoid saturates. An image that is
     mostly black drives it there in the first steps, and it never comes back: the network answers
@@ -59,7 +60,7 @@ def warmed(own: Array, logits: Array, target: Array, examples: Examples) -> Arra
     """
     if examples.warming is False:
         return own
-    return jnp.where(examples.warming, losses.bce(logits, target), own)
+    return jnp.where(examples.warming, start, own)
 
 
 def emphasis(denoise: Denoise, examples: Examples) -> Array:
@@ -72,7 +73,7 @@ def noise2noise(denoise: Denoise, examples: Examples) -> Array:
     """Squared error to the same image with other noise (Lehtinen et al. 2018)."""
     target = jax.vmap(examples.corrupt.apply)(examples.keys, examples.clean).image
     logits = denoise(*examples.noisy)
-    return warmed(losses.mse(logits, target), logits, target, examples)
+    return warmed(examples, losses.mse(logits, target), losses.bce(logits, target))
 
 
 def noise2self(denoise: Denoise, examples: Examples) -> Array:
@@ -86,9 +87,13 @@ def noise2self(denoise: Denoise, examples: Examples) -> Array:
     hidden = hidden[..., None]
     logits = denoise(jnp.where(hidden, _mean_of_neighbours(image), image), level)
     restored = to_image(logits)
-    errors = jnp.where(hidden, jnp.square(restored - image), 0.0)
     count = jnp.sum(hidden, axis=(1, 2, 3)) * image.shape[-1]
-    return warmed(jnp.sum(errors, axis=(1, 2, 3)) / count, logits, image, examples)
+
+    def hidden_mean(values: Array) -> Array:
+        return jnp.sum(jnp.where(hidden, values, 0.0), axis=(1, 2, 3)) / count
+
+    entropy = hidden_mean(jax.nn.softplus(logits) - image * logits)
+    return warmed(examples, hidden_mean(jnp.square(restored - image)), entropy)
 
 
 def sure(denoise: Denoise, examples: Examples) -> Array:
@@ -102,12 +107,13 @@ def sure(denoise: Denoise, examples: Examples) -> Array:
     probe = jax.vmap(lambda key: jax.random.normal(key, image.shape[1:], jnp.float32))(
         examples.keys
     )
-    logits = denoise(image, level)
+    logits, beside = denoise(image, level), denoise(image + _PROBE_STEP * probe, level)
     restored = to_image(logits)
-    shifted = to_image(denoise(image + _PROBE_STEP * probe, level))
-    divergence = _pixel_mean(probe * (shifted - restored)) / _PROBE_STEP
+    divergence = _pixel_mean(probe * (to_image(beside) - restored)) / _PROBE_STEP
     own = _pixel_mean(jnp.square(restored - image)) - variance + 2.0 * variance * divergence
-    return warmed(own, logits, image, examples)
+    # By Stein's identity, too: E[x l(y)] = E[y l(y)] - level**2 E[div l(y)].
+    slope = _pixel_mean(probe * (beside - logits)) / _PROBE_STEP
+    return warmed(examples, own, losses.bce(logits, image) + variance * slope)
 
 
 def objective_of(name: str) -> Objective:

@@ -37,7 +37,9 @@ def examples_of(task: Task, step: Array, key: Array, batch: Batch) -> Examples:
         shown = jnp.where(step < task.clean_steps, clean, noisy.image)
         noisy = Noisy(shown, jnp.where(step < task.clean_steps, 0.0, noisy.level))
     other_keys = example_keys(jax.random.fold_in(key, _OTHER), step, batch.index)
-    warming = step < task.warm_steps if task.warm_steps else False
+    warming: Array | bool = False
+    for first, after in task.warm:
+        warming |= (step >= first) & (step < after)
     return Examples(clean, noisy, other_keys, task.corrupt, warming)
 
 

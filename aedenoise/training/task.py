@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -49,8 +50,9 @@ class Task:
     """What is trained, as functions: fixed for a run, closed over by the transforms.
 
     ``objective`` is what training makes small; ``loss`` the nearest that compares with a clean
-    image. Before step ``clean_steps`` the network is shown images without noise; before
-    ``warm_steps`` the objective is cross-entropy, see ``objectives.warmed``. ``penalty`` is
+    image. Before step ``clean_steps`` the network is shown images without noise; from the
+    first to before the second of each pair in ``warm`` the objective is cross-entropy, see
+    ``objectives.warmed``. ``penalty`` is
     added to the objective. In the first ``stages`` one of ``layer_losses`` takes its place. Where
     there is an ``adversary``, the state is an ``AdversarialState``.
     """
@@ -62,7 +64,7 @@ class Task:
     optimizer: optax.GradientTransformation
     schedule: optax.Schedule
     clean_steps: int = 0
-    warm_steps: int = 0
+    warm: tuple[tuple[int, int], ...] = ()
     penalty: Penalty | None = None
     stages: Stages = field(default_factory=Stages)
     layer_losses: Sequence[LossOfStage] = ()
@@ -119,17 +121,22 @@ def make_task(
         loss=loss_of(experiment.loss),
         optimizer=make_optimizer(experiment.optimizer, schedule, lengths[:-1]),
         schedule=schedule,
-        warm_steps=(
-            0
-            if experiment.loss in _NEVER_SATURATED
-            else warmup_steps(experiment.optimizer, total_steps)
-        ),
+        warm=_warm(experiment, lengths),
         clean_steps=total_steps * experiment.clean_epochs // experiment.epochs,
         penalty=penalty_of(experiment.code),
         stages=stages,
         layer_losses=losses_of_layers(experiment, model, objective),
         adversary=make_adversary(experiment, schedule, lowering=lowering),
     )
+
+
+def _warm(experiment: Experiment, lengths: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    """The steps in which the learning rate of each stage rises, where the loss wants a start."""
+    if experiment.loss in _NEVER_SATURATED:
+        return ()
+    starts = itertools.accumulate(lengths[:-1], initial=0)
+    rising = [warmup_steps(experiment.optimizer, length) for length in lengths]
+    return tuple((at, at + more) for at, more in zip(starts, rising, strict=True) if more)
 
 
 def run_keys(seed: int) -> tuple[Array, Array]:
