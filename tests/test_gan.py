@@ -33,6 +33,7 @@ from aedenoise.experiment import (
     Experiment,
     ModelConfig,
     NoiseConfig,
+    OptimizerConfig,
     from_dict,
     replace,
     to_dict,
@@ -52,6 +53,7 @@ GAN = {
         network="gan", encoder_features=(4, 4), decoder_features=(4, 4), latent_size=8
     ),
     "noise": NoiseConfig(kind="none"),
+    "optimizer": OptimizerConfig(learning_rate=2e-4, schedule="constant", warmup=0.0, b1=0.0),
 }
 SIDES = {
     "hinge": AdversaryConfig(),
