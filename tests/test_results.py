@@ -10,7 +10,7 @@ from conftest import ROOT
 from aedenoise.study import report
 from aedenoise.study.folder import StudyFolder
 from aedenoise.study.rows import from_csv, to_csv
-from experiments import blind, blind_levels, sdae
+from experiments import blind, blind_levels, gan, generators, sdae
 from experiments.report import RESULTS, STUDIES, documents, with_block
 
 
@@ -53,3 +53,15 @@ def test_what_is_said_of_codes_is_in_their_files() -> None:
             )
             assert f"{share} %" in header, (name, kind)
             assert f"{share} [{low}, {high}]" in page, (name, kind)
+
+
+def test_what_is_said_of_generators_is_in_their_file() -> None:
+    rows = json.loads((RESULTS / "gan.json").read_text(encoding="utf-8"))
+    assert (RESULTS / "gan.md").read_text(encoding="utf-8") == generators.gan_table(rows)
+    header = " ".join((gan.__doc__ or "").split())
+    assert len({row["seed"] for row in rows} | {gan.EXPERIMENT.seed}) == 1
+    for row in rows:
+        assert f"{row['made']['frechet']:.1f}" in header
+        assert f"{100 * row['made']['sure']:.1f} %" in header
+    least = min(row["made"]["least_class"] for row in rows)
+    assert f"{100 * least:.1f} %" in header
