@@ -10,7 +10,7 @@ from conftest import ROOT
 from aedenoise.study import report
 from aedenoise.study.folder import StudyFolder
 from aedenoise.study.rows import from_csv, to_csv
-from experiments import blind, blind_levels, gan, generators, sdae
+from experiments import adversarial, blind, blind_levels, gan, generators, sdae
 from experiments.report import RESULTS, STUDIES, documents, with_block
 
 
@@ -65,3 +65,14 @@ def test_what_is_said_of_generators_is_in_their_file() -> None:
         assert f"{100 * row['made']['sure']:.1f} %" in header
     least = min(row["made"]["least_class"] for row in rows)
     assert f"{100 * least:.1f} %" in header
+
+
+def test_what_is_said_of_denoisers_that_look_real_is_in_their_file() -> None:
+    rows = json.loads((RESULTS / "adversarial.json").read_text(encoding="utf-8"))
+    text = (RESULTS / "adversarial.md").read_text(encoding="utf-8")
+    assert text == generators.denoiser_table(rows)
+    header = " ".join((adversarial.__doc__ or "").split())
+    weights = {row["weight"]: row for row in rows}
+    for weight in (0.0, adversarial.EXPERIMENT.adversary.weight):
+        for key, form in (("psnr", ".2f"), ("sharpness", ".3f"), ("frechet", ".2f")):
+            assert f"{weights[weight][key]:{form}}" in header
