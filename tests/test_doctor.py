@@ -97,7 +97,7 @@ def test_a_platform_that_is_not_here_is_one_line(
     command: Command, tmp_path: Path, platform: str
 ) -> None:
     if platform == "cuda" and Path("/dev/nvidia0").exists():
-        pytest.skip("there is one here")
+        pytest.skip("this machine has an NVIDIA GPU, which JAX may find")
     flag = f"--jax_platforms={platform}"
     done = command("--experiment=debug", flag, f"--workdir={tmp_path / 'run'}")
     assert done.returncode == 2

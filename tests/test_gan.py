@@ -310,7 +310,7 @@ def test_contradictions_are_refused(overrides: dict[str, object], words: str) ->
 @pytest.mark.end_to_end
 def test_a_gan_from_the_command_line(command: Command, tmp_path: Path) -> None:
     folder = tmp_path / "gan"
-    flags = ("--train_examples=600", "--test_examples=120", "--encoder_features=4,4")
+    flags = ("--train_examples=600", "--test_examples=30", "--encoder_features=4,4")
     flags += ("--decoder_features=4,4", "--latent_size=8", "--epochs=1", "--decoder=transpose")
     done = command("--model=gan", *flags, f"--workdir={folder}")
     assert (done.returncode, done.stderr) == (0, "")

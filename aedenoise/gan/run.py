@@ -87,8 +87,8 @@ class GanRun(RunObserver):
         )
         walk = self._bench.generate(state.average, between)
         for name, rows, names, what in (
-            ("made", _rows_of(images), [""] * SHOWN_ROWS, "images made of random numbers"),
-            ("between", _rows_of(walk), [""] * SHOWN_ROWS, "from one image to another"),
+            ("made", _rows_of(images), [], "images made of random numbers"),
+            ("between", _rows_of(walk), [], "from one image to another"),
             (
                 "nearest",
                 [images[:SHOWN_COLUMNS], neighbours],
@@ -99,7 +99,7 @@ class GanRun(RunObserver):
             contact_sheet(
                 self._workdir.figures / f"{name}.png",
                 rows=[np.round(np.clip(row, 0.0, 1.0) * 255).astype(np.uint8) for row in rows],
-                names=names,
+                names=names or [""] * len(rows),
                 title=f"{title}, {what}",
             )
 
@@ -188,8 +188,7 @@ def between_latents(a: np.ndarray, b: np.ndarray, steps: int) -> np.ndarray:
 
 
 def _rows_of(images: np.ndarray) -> list[np.ndarray]:
-    count = min(len(images), SHOWN_ROWS * SHOWN_COLUMNS)
-    return [
-        images[start : min(start + SHOWN_COLUMNS, count)]
-        for start in range(0, count, SHOWN_COLUMNS)
-    ]
+    """The first images ``[N, H, W, C]`` in whole rows, of which there is at least one."""
+    columns = min(SHOWN_COLUMNS, len(images))
+    count = min(SHOWN_ROWS, len(images) // columns)
+    return list(images[: count * columns].reshape(count, columns, *images.shape[1:]))
