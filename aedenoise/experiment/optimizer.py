@@ -28,7 +28,9 @@ class OptimizerConfig:
     def __post_init__(self) -> None:
         check_known("schedule", self.schedule, SCHEDULES)
         if not 0.0 < self.learning_rate <= 1e12:
-            raise UsageError(f"learning_rate must be above 0, not {self.learning_rate:g}")
+            raise UsageError(
+                f"learning_rate must be above 0 and at most 1e12, not {self.learning_rate:g}"
+            )
         if not 0.0 <= self.warmup < 1.0:
             raise UsageError(f"warmup is a share of all steps in [0, 1), not {self.warmup:g}")
         for name in ("b1", "b2"):
