@@ -15,7 +15,7 @@ from signal import Handlers, Signals, signal
 from absl import app
 from absl import flags as absl_flags
 
-from aedenoise import commands, flags
+from aedenoise import __version__, commands, flags
 from aedenoise.commands.common import list_experiments
 from aedenoise.errors import Stopped, UsageError, report
 from aedenoise.flags import FLAGS
@@ -64,11 +64,11 @@ def _give_up(number: Signals) -> None:
 
 def _parse(argv: Sequence[str]) -> list[str]:
     """Parses flags; help and errors are answered here, in our own form and exit codes."""
-    if any(argument in ("--help", "-help", "-h", "--helpshort", "-helpshort") for argument in argv):
+    answer = _answer(argv[1:])
+    if answer is not None:
         from aedenoise.reporting.console import say
 
-        modes = [argument.partition("=")[2] for argument in argv if argument.startswith("--mode=")]
-        say(flags.help_text(*modes[-1:]))
+        say(answer)
         raise SystemExit(0)
     if any(argument.startswith(("--jax_", "--nojax_")) for argument in argv):
         import jax
@@ -78,6 +78,21 @@ def _parse(argv: Sequence[str]) -> list[str]:
         return list(FLAGS(list(argv)))
     except absl_flags.Error as error:
         raise SystemExit(report(UsageError(str(error)), debug=False)) from None
+
+
+def _answer(arguments: Sequence[str]) -> str | None:
+    """What is to be said where nothing is to be done."""
+    asked = set(arguments)
+    if asked & {"--version", "-version", "-V"}:
+        return f"aedenoise {__version__}"
+    if asked & {"--helpfull", "-helpfull"}:
+        return str(FLAGS.get_help())
+    if asked & {"--help", "-help", "-h", "--helpshort", "-helpshort"}:
+        modes = [
+            argument.partition("=")[2] for argument in arguments if argument.startswith("--mode=")
+        ]
+        return flags.help_text(*modes[-1:])
+    return None
 
 
 def _main_and_leave(argv: Sequence[str]) -> int:

@@ -14,7 +14,7 @@ from aedenoise.reporting.console import Progress
 from aedenoise.reporting.metrics_log import MetricsLog, epoch_means
 from aedenoise.training import loop
 from aedenoise.training.checkpoints import Checkpoints
-from aedenoise.training.hosts import StopVote, is_first_process, joined
+from aedenoise.training.hosts import StopVote, first_says, is_first_process, joined
 from aedenoise.training.preemption import StopSignals
 from aedenoise.training.spikes import Spike
 from aedenoise.training.task import TrainState
@@ -81,7 +81,8 @@ class RunObserver(ABC):
         except AbandonedError:
             return
         self._owes_evaluation = False
-        if self._is_better(score, self.best.get(self.measure)):
+        # Scores of a host of other hardware may differ in their last digits.
+        if first_says(self._is_better(score, self.best.get(self.measure))):
             self.best = {"step": step, self.measure: score}
             self._checkpoints.best = step
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from aedenoise.errors import CheckpointError, StorageError
 from aedenoise.files import write_atomically
-from aedenoise.reporting.page import RunRecord, is_page, page
+from aedenoise.reporting.html import is_page
+from aedenoise.reporting.page import page
+from aedenoise.reporting.run_record import RunRecord
 from aedenoise.workdir import Workdir, read_json
 
 

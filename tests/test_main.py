@@ -16,6 +16,7 @@ import pytest
 from conftest import ROOT, Command, command_environment
 from helpers import digest, saved_state
 
+import aedenoise
 from aedenoise.evaluation.denoiser import load_denoiser
 
 DEBUG = "--experiment=debug"
@@ -162,6 +163,14 @@ def test_help_fits_a_screen(command: Command, flag: str) -> None:
     assert max(map(len, lines)) <= 100
     for name in ("decoder", "dataset", "noise_level", "workdir", "mode", "overwrite"):
         assert f"  --{name} " in done.stdout
+
+
+def test_the_version_and_absls_own_flags_are_told(command: Command) -> None:
+    told = command("--version")
+    assert (told.returncode, told.stdout) == (0, f"aedenoise {aedenoise.__version__}\n")
+    full = command("--helpfull")
+    assert full.returncode == 0
+    assert all(f"--{name}:" in full.stdout for name in ("decoder", "flagfile"))
 
 
 @pytest.mark.parametrize(

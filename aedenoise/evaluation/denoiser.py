@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from functools import partial
 from os import PathLike
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from aedenoise.errors import UsageError
 from aedenoise.evaluation.evaluate import predict
 from aedenoise.evaluation.level import estimate_level
 from aedenoise.evaluation.tiling import denoise_any_size
 from aedenoise.experiment import Experiment
+from aedenoise.finished import read_run
 from aedenoise.models import Autoencoder
 from aedenoise.noise import Noisy
-from aedenoise.training.checkpoints import Checkpoints
-from aedenoise.training.parallel import make_executor
 from aedenoise.training.task import Params, abstract_state, make_task
-from aedenoise.workdir import Workdir
 
 # So many pixels go through the network in one call.
 _PIXELS = 2**20
@@ -165,24 +161,17 @@ def load_denoiser(workdir: str | PathLike[str], checkpoint: str = "newest") -> D
       CheckpointError: if there is no run or no readable checkpoint.
       UsageError: if the run is no denoiser's.
     """
-    folder = Workdir(Path(workdir))
-    config = folder.read_config()
-    experiment = folder.read_experiment()
-    if experiment.model.network == "gan":
-        raise UsageError(f"{folder.path} holds a GAN, which denoises nothing")
-    shape = tuple(config["dataset"]["image_shape"])
-    size = shape[:2]
-    task = make_task(experiment, channels=shape[-1], total_steps=config["total_steps"], size=size)
-    like = make_executor("jit").abstract(abstract_state(task, shape))
-    with Checkpoints(folder.checkpoints, read_only=True) as checkpoints:
-        restored = checkpoints.restore(like, checkpoints.choose(checkpoint))
+    run = read_run(workdir)
+    channels, size = run.image_shape[-1], run.image_shape[:2]
+    task = make_task(run.experiment, channels=channels, total_steps=run.total_steps, size=size)
+    restored = run.restore(abstract_state(task, run.image_shape), checkpoint)
     return Denoiser(
         task.model,
         restored.state.params,
-        experiment=experiment,
-        channels=shape[-1],
+        experiment=run.experiment,
+        channels=channels,
         step=restored.step,
-        size=None if experiment.model.any_size else size,
+        size=None if run.experiment.model.any_size else size,
     )
 
 

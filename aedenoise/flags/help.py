@@ -26,7 +26,7 @@ from aedenoise.flags.definitions import (
 def help_text(mode: str = "train") -> str:
     """The flags of the package on one screen, with the defaults that will be used; those that few
     need by name only. Of a mode that has flags of its own, these alone."""
-    lines = ["python -m aedenoise.main [--flag=value ...]    (--helpfull also lists absl's flags)"]
+    lines = ["python -m aedenoise.main [--flag=value ...]    (--helpfull: absl's too; --version)"]
     if mode in _OWN:
         lines.append(f"Flags of --mode={mode}:")
         return "\n".join([*lines, *_explained(_OWN[mode])])

@@ -200,14 +200,21 @@ class GanBench(System):
 
 
 def set_up_gan(
-    experiment: Experiment, options: RunOptions, *, notify: Callable[[str], None], **choice: Any
+    experiment: Experiment,
+    options: RunOptions,
+    *,
+    notify: Callable[[str], None],
+    training: bool = True,
+    total_steps: int | None = None,
 ) -> GanBench:
     """Lays the ground, see ``ground.lay_ground``, and builds the functions of a run.
 
     Raises:
       UsageError, DataError, StorageError: see there.
     """
-    ground = lay_ground(experiment, options, notify=notify, **choice)
+    ground = lay_ground(
+        experiment, options, notify=notify, training=training, total_steps=total_steps
+    )
     task = make_gan_task(
         experiment,
         image_shape=ground.image_shape,

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from os import PathLike
-from pathlib import Path
 
 import jax
 import numpy as np
 
-from aedenoise.errors import UsageError
 from aedenoise.experiment import Experiment
+from aedenoise.finished import read_run
 from aedenoise.gan.bench import generate_fn, in_batches
-from aedenoise.training.adversarial import create_gan, make_gan_task
-from aedenoise.training.checkpoints import Checkpoints
-from aedenoise.training.parallel import make_executor
+from aedenoise.training.adversarial import GanState, GanTask, create_gan, make_gan_task
 from aedenoise.training.task import Params
-from aedenoise.workdir import Workdir
 
 
 class ImageMaker:
@@ -28,14 +24,11 @@ class ImageMaker:
       latent_size: how many normal numbers an image is made of.
     """
 
-    def __init__(
-        self, experiment: Experiment, params: Params, step: int, shape: tuple[int, int, int]
-    ) -> None:
+    def __init__(self, experiment: Experiment, task: GanTask, params: Params, step: int) -> None:
         self.experiment = experiment
         self.params = params
         self.step = step
-        self.latent_size = experiment.model.latent_size
-        task = make_gan_task(experiment, image_shape=shape, total_steps=max(1, step))
+        self.latent_size = task.latent_size
         self._generate = generate_fn(task)
 
     def __call__(self, count: int, seed: int = 0) -> np.ndarray:
@@ -69,15 +62,8 @@ def load_generator(workdir: str | PathLike[str], checkpoint: str = "newest") -> 
       CheckpointError: if there is no run or no readable checkpoint.
       UsageError: if the run is no GAN's.
     """
-    folder = Workdir(Path(workdir))
-    config, experiment = folder.read_config(), folder.read_experiment()
-    if experiment.model.network != "gan":
-        raise UsageError(f"{folder.path} holds a denoiser, which makes no images by itself")
-    height, width, channels = config["dataset"]["image_shape"]
-    shape = (height, width, channels)
-    task = make_gan_task(experiment, image_shape=shape, total_steps=config["total_steps"])
-    state = jax.eval_shape(lambda: create_gan(task, jax.random.key(0)))
-    like = make_executor("jit").abstract(state)
-    with Checkpoints(folder.checkpoints, read_only=True) as checkpoints:
-        restored = checkpoints.restore(like, checkpoints.choose(checkpoint))
-    return ImageMaker(experiment, restored.state.average, restored.step, shape)
+    run = read_run(workdir, gan=True)
+    task = make_gan_task(run.experiment, image_shape=run.image_shape, total_steps=run.total_steps)
+    like: GanState = jax.eval_shape(lambda: create_gan(task, jax.random.key(0)))
+    restored = run.restore(like, checkpoint)
+    return ImageMaker(run.experiment, task, restored.state.average, restored.step)

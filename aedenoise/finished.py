@@ -1,0 +1,63 @@
+"""A run that has checkpoints, without the data that it was trained on; nothing is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import TypeVar
+
+from aedenoise.errors import UsageError
+from aedenoise.experiment import Experiment
+from aedenoise.training.checkpoints import Checkpoints, Restored
+from aedenoise.training.parallel import make_executor
+from aedenoise.workdir import Workdir
+
+State = TypeVar("State")
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """What a workdir says of its run.
+
+    Attributes:
+      folder: the workdir.
+      experiment: what it was trained on.
+      image_shape: ``[H, W, C]`` of its images.
+      total_steps: how many updates it has when it is done.
+    """
+
+    folder: Workdir
+    experiment: Experiment
+    image_shape: tuple[int, int, int]
+    total_steps: int
+
+    def restore(self, like: State, checkpoint: str) -> Restored[State]:
+        """The state, of the abstract state's structure, shapes and dtypes.
+
+        Args:
+          like: the abstract state.
+          checkpoint: ``newest``, ``best`` or a step.
+
+        Raises:
+          CheckpointError: if there is no readable checkpoint.
+        """
+        with Checkpoints(self.folder.checkpoints, read_only=True) as checkpoints:
+            placed = make_executor("jit").abstract(like)
+            return checkpoints.restore(placed, checkpoints.choose(checkpoint))
+
+
+def read_run(workdir: str | PathLike[str], *, gan: bool = False) -> FinishedRun:
+    """The run in a workdir: a denoiser's, or with ``gan`` a GAN's.
+
+    Raises:
+      CheckpointError: if there is no run.
+      UsageError: if the run is of the other kind.
+    """
+    folder = Workdir(Path(workdir))
+    config, experiment = folder.read_config(), folder.read_experiment()
+    if gan != (experiment.model.network == "gan"):
+        other = "a denoiser, which makes no images by itself"
+        raise UsageError(f"{folder.path} holds {other if gan else 'a GAN, which denoises nothing'}")
+    height, width, channels = config["dataset"]["image_shape"]
+    return FinishedRun(folder, experiment, (height, width, channels), config["total_steps"])

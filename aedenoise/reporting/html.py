@@ -1,0 +1,87 @@
+"""The parts that a page of runs is built of. Pure functions to strings.
+
+Nothing is fetched and nothing is executed: the page forbids both by its own policy.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+Cells = Sequence[Any]
+
+
+def document(title: str, parts: Sequence[str]) -> str:
+    """The whole page of its parts."""
+    return _PAGE.format(title=escape(title), style=_STYLE, body="\n".join(parts))
+
+
+def is_page(content: bytes) -> bool:
+    """Whether this is a page that was written here."""
+    return any(mark in content[:1000] for mark in _MARKS)
+
+
+def section(title: str, content: str, *, opened: bool = False) -> str:
+    """What a reader opens and closes."""
+    return f"<details{' open' * opened}><summary>{escape(title)}</summary>{content}</details>"
+
+
+def table(columns: Sequence[str], rows: Sequence[Cells]) -> str:
+    """A table; the first cell of a row is its name."""
+    head = "".join(f"<th>{escape(column)}</th>" for column in ("", *columns))
+    body = "".join(
+        f"<tr><th>{escape(str(row[0]))}</th>"
+        + "".join(f"<td>{escape(str(cell))}</td>" for cell in row[1:])
+        + "</tr>"
+        for row in rows
+    )
+    return f"<div class=wide><table><tr>{head}</tr>{body}</table></div>"
+
+
+def picture(png: bytes, caption: str) -> str:
+    """A picture that is part of the page."""
+    data = base64.b64encode(png).decode()
+    text = escape(caption)
+    return (
+        f'<figure><img alt="{text}" src="data:image/png;base64,{data}">'
+        f"<figcaption>{text}</figcaption></figure>"
+    )
+
+
+_STYLE = """
+:root { color-scheme: light dark; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 1rem; }
+h1 { font-size: 1.4rem; margin: 0 0 .5rem; overflow-wrap: anywhere; }
+.lead { margin: 0 0 1rem; overflow-wrap: anywhere; }
+details { border-top: 1px solid #8886; padding: .5rem 0; }
+summary { font-weight: 600; cursor: pointer; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; margin: .5rem 0; font-variant-numeric: tabular-nums; }
+th, td { padding: .15rem .75rem .15rem 0; text-align: left; vertical-align: top; }
+tr + tr > th { font-weight: 400; }
+figure { margin: .5rem 0 1rem; }
+img { max-width: 100%; height: auto; background: #fff; }
+figcaption { font-size: .85rem; opacity: .8; overflow-wrap: anywhere; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; }
+"""
+# By these a page is known as one that may be replaced; earlier ones have the second alone.
+_MARKS = (b'<meta name="generator" content="aedenoise">', b"default-src 'none'; img-src data:")
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="generator" content="aedenoise">
+<meta http-equiv="Content-Security-Policy" \
+content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body>
+{body}
+</body>
+</html>
+"""
