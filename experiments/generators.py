@@ -1,173 +1,150 @@
-"""Tables of GANs by decoder, and of denoisers by the weight of looking real.
+"""The decoder question for generators: GANs that differ in their decoder and their seed alone.
 
-python -m experiments.generators --runs=runs/gan,runs/gan-transpose
-python -m experiments.generators --denoisers=runs/adversarial-0,runs/adversarial
+python -m experiments.generators --folder=runs/gans
 
-Writes ``experiments/results/gan.{json,md}`` and ``adversarial.{json,md,png}``.
+Trains whatever ``--folder`` does not hold yet (a run that was stopped goes on), and writes
+``experiments/results/gan.{json,md}`` of all that are finished there. Several such commands with
+other ``--decoders`` or ``--seeds`` may share the folder.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from matplotlib.figure import Figure
 
-import aedenoise
-from aedenoise import metrics
-from aedenoise.classify import classifier_of
-from aedenoise.data.batches import eval_batches
-from aedenoise.data.reading import load
-from aedenoise.evaluation.evaluate import evaluation_key, noisy_images
-from aedenoise.evaluation.likeness import frechet, gaussian_of
+from aedenoise.experiment import replace
 from aedenoise.files import write_atomically
-from aedenoise.noise import corruption
-from aedenoise.reporting.figures import write_figure
+from aedenoise.modes.train import train
+from aedenoise.options import RunOptions
+from aedenoise.study.design import display_name, model_of
+from aedenoise.study.statistics import difference
 from aedenoise.workdir import Workdir, read_json
+from experiments.gan import EXPERIMENT
 
 RESULTS = Path(__file__).parent / "results"
-_IMAGES = 5000
+DECODERS = ("upsample", "bilinear", "transpose", "transpose:notail", "subpixel")
+_SEEDS = (0, 1, 2)
+Row = Mapping[str, Any]
 
 
-def gan_row(folder: Path) -> dict[str, Any]:
-    """What ``results.json`` of a GAN has, beside its decoder."""
-    workdir = Workdir(folder)
-    experiment, found = workdir.read_experiment(), read_json(workdir.results)
-    return {
-        "decoder": experiment.model.decoder,
-        "dataset": found["dataset"]["name"],
-        "epochs": experiment.epochs,
-        "seed": experiment.seed,
-        **{name: found[name] for name in ("made", "yardsticks", "nearest", "artifacts", "train")},
-    }
+def trained(folder: Path, decoder: str, seed: int) -> bool:
+    """Trains one generator to its end, unless a signal comes; whether it got there."""
+    changes = {"model": model_of(decoder, EXPERIMENT.model), "seed": seed}
+    place = folder / f"{decoder.replace(':', '-')}-{seed}"
+    return train(replace(EXPERIMENT, changes), RunOptions(workdir=place)) is not None
 
 
-def gan_table(rows: Sequence[Mapping[str, Any]]) -> str:
+def rows_of(folder: Path) -> list[dict[str, Any]]:
+    """What the finished runs in ``folder`` have found, by decoder and seed."""
+    rows = []
+    for decoder in DECODERS:
+        for place in sorted(folder.glob(f"{decoder.replace(':', '-')}-[0-9]*")):
+            workdir = Workdir(place)
+            if not workdir.results.exists():
+                continue
+            found = read_json(workdir.results)
+            kept = ("made", "yardsticks", "nearest", "artifacts", "train")
+            rows.append(
+                {
+                    "decoder": decoder,
+                    "dataset": found["dataset"]["name"],
+                    "epochs": workdir.read_experiment().epochs,
+                    "seed": workdir.read_experiment().seed,
+                    **{name: found[name] for name in kept},
+                }
+            )
+    return rows
+
+
+def table(rows: Sequence[Row]) -> str:
     """The rows as a page."""
     lines = [
         "# Generators by decoder\n",
-        "Written by `python -m experiments.generators --runs=…`; "
-        "[docs/gan.md](../../docs/gan.md) says what the columns are.\n",
-        "| decoder | Fréchet distance | precision | recall | sure | rarest class "
-        "| excess at 1/2, 1/4 | constant code, 2, 4 |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        "Written by `python -m experiments.generators`; [docs/gan.md](../../docs/gan.md) says what "
+        "the columns are.\n",
+        "| decoder | seeds | Fréchet distance | difference | precision | recall | sure "
+        "| rarest class | excess at 1/2, 1/4 | constant code, 2, 4 |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for row in rows:
-        made, grid, flat = row["made"], row["artifacts"]["made"], row["artifacts"]["constant"]
+    decoders = list(dict.fromkeys(row["decoder"] for row in rows))
+    for decoder in decoders:
+        own = [row for row in rows if row["decoder"] == decoder]
         lines.append(
-            f"| {row['decoder']} | {made['frechet']:.1f} | {made['precision']:.3f} "
-            f"| {made['recall']:.3f} | {made['sure']:.1%} | {made['least_class']:.1%} "
-            f"| {grid['excess_2']:+.1%}, {grid['excess_4']:+.1%} "
-            f"| {flat['spread_2']:.4f}, {flat['spread_4']:.4f} |"
+            f"| {display_name(decoder)} | {len(own)} | {_spread(own, 'frechet', '.2f')} "
+            f"| {_beside(rows, decoder, decoders)} | {_spread(own, 'precision', '.3f')} "
+            f"| {_spread(own, 'recall', '.3f')} | {_spread(own, 'sure', '.1%')} "
+            f"| {min(row['made']['least_class'] for row in own):.1%} "
+            f"| {_mean(own, 'made', 'excess_2'):+.1%}, {_mean(own, 'made', 'excess_4'):+.1%} "
+            f"| {_mean(own, 'constant', 'spread_2'):.4f}, "
+            f"{_mean(own, 'constant', 'spread_4'):.4f} |"
         )
     first = rows[0]
     for name, scores in first["yardsticks"].items():
         lines.append(
-            f"| *{name.replace('_', ' ')}* | {scores['frechet']:.1f} | | | {scores['sure']:.1%} "
-            "| | | |"
+            f"| *{name.replace('_', ' ')}* | | {scores['frechet']:.2f} | | | "
+            f"| {scores['sure']:.1%} | | | |"
         )
     test = first["artifacts"]["test"]
     lines.append(
-        f"| *test images* | | | | | | {test['excess_2']:+.1%}, {test['excess_4']:+.1%} | |"
+        f"| *test images* | | | | | | | | {test['excess_2']:+.1%}, {test['excess_4']:+.1%} | |"
     )
     lines.append(
-        f"\n{first['dataset']}, {first['epochs']} epochs, seed {first['seed']}, one run each: "
-        "differences of a few percent say nothing."
+        f"\n{first['dataset']}, {first['epochs']} epochs. Mean over seeds, standard deviation "
+        "behind ±; differences of the Fréchet distance are to the first row, of the same seeds, "
+        "with the 95 % interval (Student's, corrected for the number of rows); bold where it "
+        "leaves out zero. The rarest class is that of all seeds."
     )
     return "\n".join(lines) + "\n"
 
 
-def denoiser_row(folder: Path) -> dict[str, Any]:
-    """PSNR and SSIM of a denoiser over test images, how sharp they are (mean absolute difference
-    of neighbours, as a share of that of the clean images), and their Frechet distance to these."""
-    denoiser = aedenoise.load(folder)
-    experiment = denoiser.experiment
-    dataset = load(experiment.data, None, print)
-    classifier = classifier_of(dataset, lowering="auto", notify=print)
-    count = min(_IMAGES, len(dataset.test.images))
-    chosen = np.linspace(0, len(dataset.test.images) - 1, count).astype(np.int32)
-    batch = next(eval_batches(dataset.test.images[chosen], count))._replace(index=chosen)
-    noisy = jax.jit(noisy_images, static_argnums=0)(
-        corruption(experiment.noise), evaluation_key(), batch
-    )
-    clean = np.asarray(batch.image, np.float32) / np.float32(255.0)
-    denoised = denoiser(np.asarray(noisy.image))
-    error = metrics.mse(jnp.asarray(denoised), jnp.asarray(clean))
-    return {
-        "weight": experiment.adversary.weight,
-        "noise": str(experiment.noise),
-        "dataset": dataset.name,
-        "epochs": experiment.epochs,
-        "psnr": float(jnp.mean(metrics.psnr(error))),
-        "ssim": float(jnp.mean(metrics.ssim(jnp.asarray(denoised), jnp.asarray(clean)))),
-        "sharpness": _roughness(denoised) / _roughness(clean),
-        "frechet": frechet(
-            gaussian_of(classifier.features(clean)), gaussian_of(classifier.features(denoised))
-        ),
-    }
+def _spread(rows: Sequence[Row], name: str, form: str) -> str:
+    values = [row["made"][name] for row in rows]
+    deviation = f" ± {np.std(values, ddof=1):{form}}" if len(values) > 1 else ""
+    return f"{np.mean(values):{form}}{deviation}"
 
 
-def _roughness(images: np.ndarray) -> float:
-    return float(np.mean([np.abs(np.diff(images, axis=axis)).mean() for axis in (1, 2)]))
+def _mean(rows: Sequence[Row], place: str, name: str) -> float:
+    return float(np.mean([row["artifacts"][place][name] for row in rows]))
 
 
-def denoiser_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The rows as a page."""
-    lines = [
-        "# Denoisers that look real\n",
-        "Written by `python -m experiments.generators --denoisers=…`.\n",
-        "| `--adversarial_weight` | PSNR, dB | SSIM | sharpness | Fréchet distance |",
-        "| --- | --- | --- | --- | --- |",
-        *(
-            f"| {row['weight']:g} | {row['psnr']:.2f} | {row['ssim']:.4f} "
-            f"| {row['sharpness']:.3f} | {row['frechet']:.2f} |"
-            for row in rows
-        ),
-        f"\n{rows[0]['dataset']}, {rows[0]['noise']}, {rows[0]['epochs']} epochs, one seed. "
-        "Sharpness: mean absolute difference of neighbouring pixels, 1 as in the clean images.",
+def _beside(rows: Sequence[Row], decoder: str, decoders: Sequence[str]) -> str:
+    scores = {(row["decoder"], row["seed"]): row["made"]["frechet"] for row in rows}
+    pairs = [
+        score - scores[decoders[0], seed]
+        for (name, seed), score in scores.items()
+        if name == decoder != decoders[0] and (decoders[0], seed) in scores
     ]
-    return "\n".join(lines) + "\n"
+    if not pairs:
+        return ""
+    found = difference(pairs, comparisons=len(decoders) - 1)
+    if found.corrected_low is None:
+        return f"{found.mean:+.2f}"
+    text = f"{found.mean:+.2f} [{found.corrected_low:+.2f}, {found.corrected_high:+.2f}]"
+    return f"**{text}**" if found.is_clear else text
 
 
-def denoiser_figure(rows: Sequence[Mapping[str, Any]]) -> None:
-    """PSNR over sharpness and over Frechet distance, a point for each weight."""
-    figure = Figure(figsize=(7.0, 3.0), dpi=120)
-    for axis, name in zip(figure.subplots(1, 2), ("sharpness", "frechet"), strict=True):
-        axis.plot([row[name] for row in rows], [row["psnr"] for row in rows], "o-", lw=0.8)
-        for row in rows:
-            axis.annotate(f" {row['weight']:g}", (row[name], row["psnr"]), fontsize=7)
-        axis.set_xlabel({"sharpness": "sharpness", "frechet": "Fréchet distance"}[name])
-        axis.set_ylabel("PSNR, dB")
-    figure.tight_layout()
-    write_figure(RESULTS / "adversarial.png", figure, "")
-
-
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", default="", help="workdirs of GANs, as A,B")
-    parser.add_argument("--denoisers", default="", help="workdirs of denoisers, as A,B")
+    parser.add_argument("--folder", type=Path, required=True, help="where the runs are")
+    parser.add_argument("--decoders", default=",".join(DECODERS), help="as --mode=compare's")
+    parser.add_argument("--seeds", default=",".join(map(str, _SEEDS)), help="of these, as 0,1,2")
     given = parser.parse_args()
-    if given.runs:
-        rows = [gan_row(Path(folder)) for folder in given.runs.split(",")]
-        _write("gan", rows, gan_table(rows))
-    if given.denoisers:
-        rows = [denoiser_row(Path(folder)) for folder in given.denoisers.split(",")]
-        rows.sort(key=lambda row: row["weight"])
-        denoiser_figure(rows)
-        _write("adversarial", rows, denoiser_table(rows))
-
-
-def _write(name: str, rows: Sequence[Mapping[str, Any]], text: str) -> None:
-    write_atomically(RESULTS / f"{name}.json", (json.dumps(rows, indent=1) + "\n").encode())
-    write_atomically(RESULTS / f"{name}.md", text.encode())
-    print(text)
+    for seed in map(int, given.seeds.split(",")):
+        for decoder in given.decoders.split(","):
+            if not trained(given.folder, decoder, seed):
+                return 0
+    rows = rows_of(given.folder)
+    write_atomically(RESULTS / "gan.json", (json.dumps(rows, indent=1) + "\n").encode())
+    write_atomically(RESULTS / "gan.md", table(rows).encode())
+    print(table(rows))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -253,6 +253,22 @@ def test_dark_on_light_is_turned_and_turned_back(
     assert error(results["auto"], clean) < error(results["no"], clean)
 
 
+def test_a_picture_of_many_greys_is_noted(
+    denoiser: Denoiser, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows, columns = np.mgrid[:128, :96] / 128.0
+    photograph = np.float32(0.5 + 0.3 * np.sin(9.0 * rows) * np.cos(7.0 * columns))
+    for name, clean in (
+        ("photograph", photograph),
+        ("page", page(128, 96)),
+        ("paper", page(128, 96, light=True)),
+    ):
+        denoise_files(
+            denoiser, DenoiseOptions(source=str(save(tmp_path / f"{name}.png", noisy(clean))))
+        )
+        assert ("many greys" in capsys.readouterr().err) == (name == "photograph")
+
+
 def test_noise_far_from_the_training_is_noted(
     denoiser: Denoiser, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -21,6 +21,8 @@ from aedenoise.reporting.console import bar, say, warn
 # them much noise passes through the network, and the estimate is too low.
 _FAR = 1.25
 _GAP = 8
+# Clipped noise of level 0.6 makes 0.24 of black; a stroke is thinner than a block.
+_DARK, _BLOCK, _BLOCKS = 0.3, 8, 8
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,11 @@ def _denoised(job: _Job, picture: Picture, denoiser: Denoiser, options: DenoiseO
     if options.invert == "auto" and _trained_on_light_glyphs(denoiser) and np.median(pixels) > 0.5:
         invert = True
         warn(f"{job.name} is dark on light: inverted, denoised, inverted back (or --invert=no)")
+    if _trained_on_light_glyphs(denoiser) and _mostly_grey(pixels):
+        warn(
+            f"{job.name} has many greys, the network knows light strokes on dark alone: the result "
+            "may be poor (--dataset=folder:DIR trains one on your pictures)"
+        )
     seen = 1.0 - pixels if invert else pixels
     clean = denoiser(seen[None], options.level)[0]
     level = denoiser.estimate(seen, clean)
@@ -157,6 +164,17 @@ def _denoised(job: _Job, picture: Picture, denoiser: Denoiser, options: DenoiseO
 def _trained_on_light_glyphs(denoiser: Denoiser) -> bool:
     names = denoiser.experiment.data.dataset.split("+")
     return all(name.split("/")[0] in ("mnist", "notmnist") for name in names)
+
+
+def _mostly_grey(pixels: np.ndarray) -> bool:
+    """Whether most blocks of a picture ``[H, W, C]`` are neither dark nor light in the mean, which
+    even strong noise leaves them; of small pictures a block is no more than a stroke."""
+    height, width = (side // _BLOCK for side in pixels.shape[:2])
+    if min(height, width) < _BLOCKS:
+        return False
+    whole = pixels[: height * _BLOCK, : width * _BLOCK]
+    means = whole.reshape(height, _BLOCK, width, _BLOCK, -1).mean(axis=(1, 3, 4))
+    return bool(np.mean((means > _DARK) & (means < 1.0 - _DARK)) > 0.5)
 
 
 def _write(job: _Job, before: Picture, after: Picture, before_after: bool) -> None:

@@ -1,0 +1,128 @@
+"""What looking real costs a denoiser: runs that differ in ``--adversarial_weight`` alone.
+
+python -m experiments.adversarial_weights --folder=runs/adversarial
+
+Trains whatever ``--folder`` does not hold yet (a run that was stopped goes on), and writes
+``experiments/results/adversarial.{json,md,png}`` of all that are finished there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from matplotlib.figure import Figure
+
+import aedenoise
+from aedenoise import metrics
+from aedenoise.classify import classifier_of
+from aedenoise.data.batches import eval_batches
+from aedenoise.data.reading import load
+from aedenoise.evaluation.evaluate import evaluation_key, noisy_images
+from aedenoise.evaluation.likeness import frechet, gaussian_of
+from aedenoise.experiment import replace
+from aedenoise.files import write_atomically
+from aedenoise.modes.train import train
+from aedenoise.noise import corruption
+from aedenoise.options import RunOptions
+from aedenoise.reporting.figures import write_figure
+from experiments.adversarial import EXPERIMENT
+
+RESULTS = Path(__file__).parent / "results"
+_WEIGHTS = "0,0.001,0.003,0.01,0.03,0.1"
+_IMAGES = 5000
+Row = Mapping[str, Any]
+
+
+def row_of(folder: Path) -> dict[str, Any]:
+    """PSNR and SSIM of a denoiser over test images, how sharp they are (mean absolute difference
+    of neighbours, as a share of that of the clean images), and their Frechet distance to these."""
+    denoiser = aedenoise.load(folder)
+    experiment = denoiser.experiment
+    dataset = load(experiment.data, None, print)
+    classifier = classifier_of(dataset, lowering="auto", notify=print)
+    count = min(_IMAGES, len(dataset.test.images))
+    chosen = np.linspace(0, len(dataset.test.images) - 1, count).astype(np.int32)
+    batch = next(eval_batches(dataset.test.images[chosen], count))._replace(index=chosen)
+    noisy = jax.jit(noisy_images, static_argnums=0)(
+        corruption(experiment.noise), evaluation_key(), batch
+    )
+    clean = np.asarray(batch.image, np.float32) / np.float32(255.0)
+    denoised = denoiser(np.asarray(noisy.image))
+    error = metrics.mse(jnp.asarray(denoised), jnp.asarray(clean))
+    return {
+        "weight": experiment.adversary.weight,
+        "noise": str(experiment.noise),
+        "dataset": dataset.name,
+        "epochs": experiment.epochs,
+        "psnr": float(jnp.mean(metrics.psnr(error))),
+        "ssim": float(jnp.mean(metrics.ssim(jnp.asarray(denoised), jnp.asarray(clean)))),
+        "sharpness": _roughness(denoised) / _roughness(clean),
+        "frechet": frechet(
+            gaussian_of(classifier.features(clean)), gaussian_of(classifier.features(denoised))
+        ),
+    }
+
+
+def _roughness(images: np.ndarray) -> float:
+    return float(np.mean([np.abs(np.diff(images, axis=axis)).mean() for axis in (1, 2)]))
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The rows as a page."""
+    lines = [
+        "# Denoisers that look real\n",
+        "Written by `python -m experiments.adversarial_weights`.\n",
+        "| `--adversarial_weight` | PSNR, dB | SSIM | sharpness | Fréchet distance |",
+        "| --- | --- | --- | --- | --- |",
+        *(
+            f"| {row['weight']:g} | {row['psnr']:.2f} | {row['ssim']:.4f} "
+            f"| {row['sharpness']:.3f} | {row['frechet']:.2f} |"
+            for row in rows
+        ),
+        f"\n{rows[0]['dataset']}, {rows[0]['noise']}, {rows[0]['epochs']} epochs, one seed. "
+        "Sharpness: mean absolute difference of neighbouring pixels, 1 as in the clean images.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def draw(rows: Sequence[Row]) -> None:
+    """PSNR over sharpness and over Frechet distance, a point for each weight."""
+    figure = Figure(figsize=(7.0, 3.0), dpi=120)
+    for axis, name in zip(figure.subplots(1, 2), ("sharpness", "frechet"), strict=True):
+        axis.plot([row[name] for row in rows], [row["psnr"] for row in rows], "o-", lw=0.8)
+        for row in rows:
+            axis.annotate(f" {row['weight']:g}", (row[name], row["psnr"]), fontsize=7)
+        axis.set_xlabel({"sharpness": "sharpness", "frechet": "Fréchet distance"}[name])
+        axis.set_ylabel("PSNR, dB")
+    figure.tight_layout()
+    write_figure(RESULTS / "adversarial.png", figure, "")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, required=True, help="where the runs are")
+    parser.add_argument("--weights", default=_WEIGHTS, help="of the discriminator's term")
+    given = parser.parse_args()
+    for weight in map(float, given.weights.split(",")):
+        experiment = replace(EXPERIMENT, {"adversary.weight": weight})
+        if train(experiment, RunOptions(workdir=given.folder / f"{weight:g}")) is None:
+            return 0
+    finished = (path.parent for path in given.folder.glob("*/results.json"))
+    rows = sorted(map(row_of, finished), key=lambda row: row["weight"])
+    draw(rows)
+    write_atomically(RESULTS / "adversarial.json", (json.dumps(rows, indent=1) + "\n").encode())
+    write_atomically(RESULTS / "adversarial.md", table(rows).encode())
+    print(table(rows))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
