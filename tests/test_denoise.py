@@ -278,6 +278,22 @@ def test_noise_far_from_the_training_is_noted(
         assert ("the network was trained on" in capsys.readouterr().err) == warned
 
 
+def test_results_beside_their_sources_are_no_sources(
+    denoiser: Denoiser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "scans"
+    for name in ("a", "b-denoised"):  # of the second there is no source
+        save(folder / f"{name}.png", noisy(page(40, 40)))
+    denoise_files(denoiser, DenoiseOptions(source=str(folder / "a.png"), before_after=True))
+    assert (folder / "a-denoised-before-after.png").exists()
+    monkeypatch.chdir(folder)
+    assert denoise_files(denoiser, DenoiseOptions(source=".")) == 2
+    written = {file.name for file in (tmp_path / "scans-denoised").iterdir()}
+    assert written == {"a.png", "b-denoised.png"}
+    with pytest.raises(UsageError, match="--output is needed"):
+        denoise_files(denoiser, DenoiseOptions(source="/"))
+
+
 def test_no_original_is_replaced(denoiser: Denoiser, tmp_path: Path) -> None:
     source = save(tmp_path / "scan.png", noisy(page(28, 28)))
     content = source.read_bytes()

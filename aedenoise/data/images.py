@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 # Of photographs; a larger file is refused before it is decoded.
 MAX_PIXELS = 64_000_000
@@ -33,7 +33,7 @@ def decode_png(content: bytes, size: tuple[int, int]) -> np.ndarray:
     except UnreadableImageError:
         raise
     except Exception as error:  # a damaged file fails in any way
-        raise UnreadableImageError(type(error).__name__) from error
+        raise UnreadableImageError(why_unreadable(error)) from error
 
 
 def read_image(path: Path) -> Image.Image:
@@ -55,7 +55,16 @@ def read_image(path: Path) -> Image.Image:
     except UnreadableImageError:
         raise
     except Exception as error:  # a damaged file fails in any way
-        raise UnreadableImageError(f"cannot be read ({type(error).__name__})") from error
+        raise UnreadableImageError(why_unreadable(error)) from error
+
+
+def why_unreadable(error: Exception) -> str:
+    """In words, what Pillow or the system found wrong with a file."""
+    if isinstance(error, UnidentifiedImageError):
+        return "is no image of a known format"
+    if isinstance(error, OSError) and error.strerror:
+        return f"cannot be read ({error.strerror})"
+    return "is damaged or cut short"
 
 
 def _plain(image: Image.Image) -> Image.Image:

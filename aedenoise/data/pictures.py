@@ -11,7 +11,13 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from aedenoise.data.images import FORMATS, MAX_PIXELS, SUFFIXES, UnreadableImageError
+from aedenoise.data.images import (
+    FORMATS,
+    MAX_PIXELS,
+    SUFFIXES,
+    UnreadableImageError,
+    why_unreadable,
+)
 from aedenoise.errors import DataError
 from aedenoise.options import WRITTEN
 
@@ -63,7 +69,7 @@ def read_picture(source: Path | bytes) -> Picture:
     except UnreadableImageError:
         raise
     except Exception as error:  # a damaged file fails in any way
-        raise UnreadableImageError(f"cannot be read ({type(error).__name__})") from error
+        raise UnreadableImageError(why_unreadable(error)) from error
 
 
 def encode_picture(picture: Picture, suffix: str = ".png") -> bytes:

@@ -21,6 +21,7 @@ from aedenoise.reporting.console import bar, say, warn
 # them much noise passes through the network, and the estimate is too low.
 _FAR = 1.25
 _GAP = 8
+_DENOISED, _BEFORE_AFTER = "-denoised", "-before-after"
 # Clipped noise of level 0.6 makes 0.24 of black; a stroke is thinner than a block.
 _DARK, _BLOCK, _BLOCKS = 0.3, 8, 8
 
@@ -39,7 +40,7 @@ class _Job:
     @property
     def beside(self) -> Path | None:
         """Where both are shown side by side."""
-        return self.target and self.target.with_name(f"{self.target.stem}-before-after.png")
+        return self.target and self.target.with_name(f"{self.target.stem}{_BEFORE_AFTER}.png")
 
     def check(self, options: DenoiseOptions) -> None:
         for path in (self.target, self.beside if options.before_after else None):
@@ -104,10 +105,10 @@ def _only_job(options: DenoiseOptions) -> _Job:
         return _Job(source, None)
     if options.target is None:
         assert source is not None
-        return _Job(source, source.with_name(f"{source.stem}-denoised.png"))
+        return _Job(source, source.with_name(f"{source.stem}{_DENOISED}.png"))
     target = Path(options.target)
     if target.is_dir():
-        target /= f"{source.stem}-denoised.png" if source else "denoised.png"
+        target /= f"{source.stem}{_DENOISED}.png" if source else "denoised.png"
     return _Job(source, target)
 
 
@@ -119,6 +120,8 @@ def _jobs_of_folder(options: DenoiseOptions) -> list[_Job]:
         raise StorageError("results need another folder than the images")
     results = folder.resolve()
     files = [file for file in find_pictures(source) if results not in file.resolve().parents]
+    found = {file.with_suffix("") for file in files}
+    files = [file for file in files if not _made_here(file, found)]
     stems = Counter(file.with_suffix("") for file in files)
     jobs = []
     for file in files:
@@ -128,11 +131,22 @@ def _jobs_of_folder(options: DenoiseOptions) -> list[_Job]:
     return jobs
 
 
+def _made_here(file: Path, found: set[Path]) -> bool:
+    """Whether a picture is a result beside its source, of an earlier call for that file alone."""
+    stem = file.stem.removesuffix(_BEFORE_AFTER)
+    source = stem.removesuffix(_DENOISED)
+    return source != file.stem and file.with_name(source) in found
+
+
 def _folder(options: DenoiseOptions) -> Path:
-    source = Path(options.source)
     if options.target:
         return Path(options.target)
-    return source.with_name(f"{source.resolve().name}-denoised")
+    source = Path(options.source)
+    if source.name in ("", ".."):
+        source = source.resolve()
+    if not source.name:
+        raise UsageError(f"--output is needed beside --input={options.source}")
+    return source.with_name(f"{source.name}{_DENOISED}")
 
 
 def _denoised(job: _Job, picture: Picture, denoiser: Denoiser, options: DenoiseOptions) -> Picture:
