@@ -51,9 +51,15 @@ _SIZES = {
     "udacity": _Sizes(3, rest=4),
 }
 PRECISIONS = ("float32", "tf32", "bfloat16")
-# Fields that mean something to one network alone, or to all; the rest are of ``conv`` and ``gan``.
-_OF_MLP = ("hidden", "code_size", "tied", "activation")
-_OF_GAN = ("latent_size",)
+# To which networks a field means something, or that it does to all; the rest are of ``_OF_REST``.
+_OF = {
+    "hidden": ("mlp", "gan"),
+    "code_size": ("mlp",),
+    "tied": ("mlp",),
+    "activation": ("mlp",),
+    "latent_size": ("gan",),
+}
+_OF_REST = ("conv", "gan")
 _SHARED = ("network", "precision", "initializer")
 _OF_PUBLISHED = ("network", "precision")
 
@@ -83,7 +89,7 @@ class ModelConfig:
       initializer: how kernels begin: ``he`` (normal, He et al. 2015) or ``glorot`` (uniform,
         Glorot and Bengio 2010, as Keras and TensorFlow do).
       hidden: of ``mlp``, widths of the encoder's layers before the code; the decoder's are the same
-        in reverse.
+        in reverse. Of ``gan``, those of the generator before its code.
       code_size: of ``mlp``, how many numbers the code has.
       tied: of ``mlp``, whether the decoder's kernels are the encoder's, transposed.
       activation: of ``mlp``, behind every layer but the last: ``relu`` or ``sigmoid``. The code,
@@ -150,8 +156,7 @@ class ModelConfig:
     def _check_network(self) -> None:
         """Refuses what the network would not heed."""
         for field in fields(self):
-            of = ("mlp",) if field.name in _OF_MLP else ("conv", "gan")
-            of = ("gan",) if field.name in _OF_GAN else of
+            of = _OF.get(field.name, _OF_REST)
             if self.network in of or field.name in _SHARED:
                 continue
             if getattr(self, field.name) != field.default:

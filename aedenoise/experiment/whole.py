@@ -37,9 +37,10 @@ _SELF_SUPERVISED = ("noise2noise", "noise2self", "sure")
 GAN_DEFAULTS: dict[str, Any] = {
     "model.network": "gan",
     "model.initializer": "glorot",
+    "model.hidden": (1024,),
     "noise.kind": NO_NOISE,
-    "optimizer.learning_rate": 2e-4,
-    "optimizer.schedule": "constant",
+    "optimizer.learning_rate": 2e-3,
+    "optimizer.schedule": "cosine",
     "optimizer.warmup": 0.0,
     "optimizer.b1": 0.0,
     "optimizer.b2": 0.99,

@@ -17,19 +17,26 @@ from aedenoise.models.initializers import kernel_initializer
 
 
 class Generator(nn.Module):
-    """Normal numbers ``[B, L]`` to logits ``[B, H, W, C]``: a dense layer makes the code that the
+    """Normal numbers ``[B, L]`` to logits ``[B, H, W, C]``: dense layers make the code that the
     encoder would, and any of the denoisers' decoders makes an image of it.
+
+    The code decides what is drawn, the decoder only how: of linear codes (``hidden`` empty) many
+    are no digit. What is hidden has mean zero (tanh); of units that are never negative (ReLU) all
+    codes went the same way at once, and all images became one.
 
     Attributes:
       decoder: from a code to logits.
       code_shape: height, width and channels of the code.
+      hidden: widths of the layers before the code.
     """
 
     decoder: nn.Module
     code_shape: tuple[int, int, int]
+    hidden: tuple[int, ...] = ()
     initializer: str = "he"
 
     def setup(self) -> None:
+        self.layers = [nn.Dense(width) for width in self.hidden]
         self.dense = nn.Dense(
             math.prod(self.code_shape), kernel_init=kernel_initializer(self.initializer)
         )
@@ -39,7 +46,10 @@ class Generator(nn.Module):
 
     def code(self, latent: Array) -> Array:
         """The code ``[B, h, w, F]``, none of it below zero, as of an encoder."""
-        code: Array = self.dense(latent)
+        found = latent
+        for layer in self.layers:
+            found = jnp.tanh(layer(found))
+        code: Array = self.dense(found)
         return jax.nn.relu(code).reshape(-1, *self.code_shape)
 
     def decode(self, code: Array) -> Array:
@@ -57,7 +67,7 @@ def build_generator(
     unit = config.downsampling
     code_shape = (height // unit, width // unit, config.encoder_features[-1])
     decoder = build_decoder(config, channels, lowering=lowering)
-    return Generator(decoder, code_shape, config.initializer)
+    return Generator(decoder, code_shape, config.hidden, config.initializer)
 
 
 def build_discriminator(config: ModelConfig, *, lowering: str = "auto") -> Classifier:
