@@ -50,7 +50,11 @@ from aedenoise.training.spectral import first_vectors, normalized
 KEY = jax.random.key(0)
 GAN = {
     "model": ModelConfig(
-        network="gan", encoder_features=(4, 4), decoder_features=(4, 4), latent_size=8
+        network="gan",
+        encoder_features=(4, 4),
+        decoder_features=(4, 4),
+        hidden=(16,),
+        latent_size=8,
     ),
     "noise": NoiseConfig(kind="none"),
     "optimizer": OptimizerConfig(learning_rate=2e-4, schedule="constant", warmup=0.0, b1=0.0),
@@ -74,6 +78,7 @@ def make(decoder: str, precision: str = "float32"):
         decoder=decoder,
         encoder_features=(4, 8),
         decoder_features=(8, 4),
+        hidden=(16,),
         latent_size=6,
         precision=precision,
     )
