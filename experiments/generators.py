@@ -28,7 +28,7 @@ from aedenoise.workdir import Workdir, read_json
 from experiments.gan import EXPERIMENT
 
 RESULTS = Path(__file__).parent / "results"
-DECODERS = ("upsample", "bilinear", "transpose", "transpose:notail", "subpixel")
+DECODERS = ("upsample", "transpose", "transpose:notail", "subpixel")
 _SEEDS = (0, 1, 2)
 Row = Mapping[str, Any]
 

@@ -37,10 +37,10 @@ _SELF_SUPERVISED = ("noise2noise", "noise2self", "sure")
 GAN_DEFAULTS: dict[str, Any] = {
     "model.network": "gan",
     "model.initializer": "glorot",
-    "model.hidden": (1024,),
+    "model.hidden": (512, 512),
     "noise.kind": NO_NOISE,
-    "optimizer.learning_rate": 2e-3,
-    "optimizer.schedule": "cosine",
+    "optimizer.learning_rate": 5e-4,
+    "optimizer.schedule": "constant",
     "optimizer.warmup": 0.0,
     "optimizer.b1": 0.0,
     "optimizer.b2": 0.99,
