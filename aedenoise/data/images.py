@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -13,6 +15,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 MAX_PIXELS = 64_000_000
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "PPM", "GIF")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".gif")
+
+
+Read = TypeVar("Read")
 
 
 class UnreadableImageError(ValueError):
@@ -33,7 +38,7 @@ def decode_png(content: bytes, size: tuple[int, int]) -> np.ndarray:
     except UnreadableImageError:
         raise
     except Exception as error:  # a damaged file fails in any way
-        raise UnreadableImageError(why_unreadable(error)) from error
+        raise UnreadableImageError(_why_unreadable(error)) from error
 
 
 def read_image(path: Path) -> Image.Image:
@@ -44,21 +49,32 @@ def read_image(path: Path) -> Image.Image:
     Raises:
       UnreadableImageError: if it is no image of a known format, damaged, or too large.
     """
+    return read_with(path, lambda image: _plain(ImageOps.exif_transpose(image)))
+
+
+def read_with(source: Path | bytes, use: Callable[[Image.Image], Read]) -> Read:
+    """What ``use`` makes of the image in a file, or in its content.
+
+    Raises:
+      UnreadableImageError: if it is no image of a known format, damaged, or too large.
+    """
+    file = io.BytesIO(source) if isinstance(source, bytes) else source
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path, formats=FORMATS) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise UnreadableImageError(f"{image.width} x {image.height} pixels")
+            with Image.open(file, formats=FORMATS) as image:
+                pixels = image.width * image.height
+                if pixels > MAX_PIXELS:
+                    raise UnreadableImageError(f"has {pixels:,} pixels, more than {MAX_PIXELS:,}")
                 image.load()
-                return _plain(ImageOps.exif_transpose(image))
+                return use(image)
     except UnreadableImageError:
         raise
     except Exception as error:  # a damaged file fails in any way
-        raise UnreadableImageError(why_unreadable(error)) from error
+        raise UnreadableImageError(_why_unreadable(error)) from error
 
 
-def why_unreadable(error: Exception) -> str:
+def _why_unreadable(error: Exception) -> str:
     """In words, what Pillow or the system found wrong with a file."""
     if isinstance(error, UnidentifiedImageError):
         return "is no image of a known format"

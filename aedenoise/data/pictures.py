@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,13 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from aedenoise.data.images import (
-    FORMATS,
-    MAX_PIXELS,
-    SUFFIXES,
-    UnreadableImageError,
-    why_unreadable,
-)
+from aedenoise.data.images import SUFFIXES, UnreadableImageError, read_with
 from aedenoise.errors import DataError
 from aedenoise.options import WRITTEN
 
@@ -56,20 +49,12 @@ def read_picture(source: Path | bytes) -> Picture:
     Raises:
       UnreadableImageError: if it is no image of a known format, damaged, or too large.
     """
-    file = io.BytesIO(source) if isinstance(source, bytes) else source
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(file, formats=FORMATS) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise UnreadableImageError(f"{image.width} x {image.height} pixels")
-                image.load()
-                pages = getattr(image, "n_frames", 1)
-                return replace(_picture(ImageOps.exif_transpose(image)), pages=pages)
-    except UnreadableImageError:
-        raise
-    except Exception as error:  # a damaged file fails in any way
-        raise UnreadableImageError(why_unreadable(error)) from error
+
+    def picture(image: Image.Image) -> Picture:
+        pages = getattr(image, "n_frames", 1)
+        return replace(_picture(ImageOps.exif_transpose(image)), pages=pages)
+
+    return read_with(source, picture)
 
 
 def encode_picture(picture: Picture, suffix: str = ".png") -> bytes:
