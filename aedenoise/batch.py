@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 
 class Batch(NamedTuple):
     """One batch, as NumPy or device arrays.
@@ -17,3 +19,8 @@ class Batch(NamedTuple):
     image: Any
     index: Any
     mask: Any
+
+
+def evenly_spaced(total: int, most: int) -> np.ndarray:
+    """``most`` of ``total`` rows, or all that there are, from the first to the last: int32."""
+    return np.linspace(0, total - 1, min(most, total)).astype(np.int32)

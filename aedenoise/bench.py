@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from aedenoise.batch import evenly_spaced
 from aedenoise.data.batches import eval_batches
 from aedenoise.data.reading import Dataset
 from aedenoise.data.streaming import mean_of
@@ -83,7 +84,7 @@ class Bench(System):
         images = self.dataset.test.images
         height, width, _ = self.image_shape
         count = min(len(images), GRID_IMAGES, max(16, GRID_PIXELS // (height * width)))
-        chosen = np.linspace(0, len(images) - 1, count).astype(np.int32)
+        chosen = evenly_spaced(len(images), count)
         batch = next(eval_batches(images[chosen], count))._replace(index=chosen)
         measures, pictures = jax.device_get(self.grid_fn(_own(params), batch))
         return jax.tree.map(float, measures), pictures
@@ -99,7 +100,7 @@ class Bench(System):
         noisy as the evaluation shows them to the network, and denoised."""
         images = self.dataset.test.images
         if shown is None:
-            shown = np.linspace(0, len(images) - 1, min(SHOWN_IMAGES, len(images)))
+            shown = evenly_spaced(len(images), SHOWN_IMAGES)
         shown = shown.astype(np.int32)
         chosen = next(eval_batches(np.asarray(images[shown]), len(shown)))._replace(index=shown)
         noisy = noisy_images(self.task.corrupt, evaluation_key(), chosen)

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import jax
 import numpy as np
 
+from aedenoise.batch import evenly_spaced
 from aedenoise.data.batches import TrainBatches
 from aedenoise.data.reading import Dataset, Split, load
 from aedenoise.data.streaming import ReadAhead
@@ -109,9 +110,10 @@ def lay_ground(
     model = experiment.model
     experiment.check_pixels(height * width * channels)
     if any(model.fitting(side) != side for side in (height, width)):
+        other = "" if model.network == "gan" else " (max_unpool can return to any size)"
         raise UsageError(
             f"{dataset.name} has {height} x {width} pixels, which {model.stages} stages of stride "
-            f"{model.stride} cannot return to: {model.sides} (max_unpool can return to any size)"
+            f"{model.stride} cannot return to: {model.sides}{other}"
         )
     split, batches = _training_data(experiment, executor, dataset, training)
     lowering = _lowering(options.lowering, notify) if model.network != "mlp" else "plain"
@@ -191,7 +193,7 @@ def _limited(dataset: Dataset, config: DataConfig) -> Dataset:
         if count is None or count >= total:
             return split
         # Evenly spaced, so that a set ordered by class or font keeps its mixture.
-        chosen = np.linspace(0, total - 1, count).astype(np.int64)
+        chosen = evenly_spaced(total, count)
         return Split(split.images[chosen], split.labels[chosen])
 
     return dataclasses.replace(

@@ -83,12 +83,13 @@ class RunObserver(ABC):
         self._owes_evaluation = False
         # Scores of a host of other hardware may differ in their last digits.
         if first_says(self._is_better(score, self.best.get(self.measure))):
-            self.best = {"step": step, self.measure: score}
+            self.best = {"step": step} if score is None else {"step": step, self.measure: score}
             self._checkpoints.best = step
 
     @abstractmethod
-    def _evaluated(self, step: int, state: Any) -> float:
-        """Evaluates ``state``, writes and says what was found, and returns ``measure``; raises
+    def _evaluated(self, step: int, state: Any) -> float | None:
+        """Evaluates ``state``, writes and says what was found, and returns ``measure``, or None
+        where there is nothing to measure it by: the newest is then as good as any. Raises
         ``AbandonedError`` where a stop was requested before it was done."""
 
     @abstractmethod
@@ -103,8 +104,8 @@ class RunObserver(ABC):
         means = epoch_means(self._workdir.metrics, "train/loss", self._plan.steps_per_epoch)
         return means.get(self._plan.epochs)
 
-    def _is_better(self, score: float, best: float | None) -> bool:
-        return best is None or score > best
+    def _is_better(self, score: float | None, best: float | None) -> bool:
+        return score is None or best is None or score > best
 
     def save(self, step: int, state: TrainState) -> None:
         record = {

@@ -22,6 +22,7 @@ from matplotlib.figure import Figure
 
 import aedenoise
 from aedenoise import metrics
+from aedenoise.batch import evenly_spaced
 from aedenoise.classify import classifier_of
 from aedenoise.data.batches import eval_batches
 from aedenoise.data.reading import load
@@ -48,9 +49,8 @@ def row_of(folder: Path) -> dict[str, Any]:
     experiment = denoiser.experiment
     dataset = load(experiment.data, None, print)
     classifier = classifier_of(dataset, lowering="auto", notify=print)
-    count = min(_IMAGES, len(dataset.test.images))
-    chosen = np.linspace(0, len(dataset.test.images) - 1, count).astype(np.int32)
-    batch = next(eval_batches(dataset.test.images[chosen], count))._replace(index=chosen)
+    chosen = evenly_spaced(len(dataset.test.images), _IMAGES)
+    batch = next(eval_batches(dataset.test.images[chosen], len(chosen)))._replace(index=chosen)
     noisy = jax.jit(noisy_images, static_argnums=0)(
         corruption(experiment.noise), evaluation_key(), batch
     )

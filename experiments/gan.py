@@ -13,4 +13,4 @@ the images are classified for sure (98.7 % of real ones), no class has less than
 
 from aedenoise.experiment import GAN_DEFAULTS, Experiment, replace
 
-EXPERIMENT = replace(Experiment(name="gan", epochs=8), {**GAN_DEFAULTS, "data.dataset": "mnist"})
+EXPERIMENT = replace(Experiment(name="gan", epochs=12), {**GAN_DEFAULTS, "data.dataset": "mnist"})

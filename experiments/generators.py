@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from aedenoise.experiment import replace
+from aedenoise.experiment import Experiment, replace
 from aedenoise.files import write_atomically
 from aedenoise.modes.train import train
 from aedenoise.options import RunOptions
@@ -33,11 +33,16 @@ _SEEDS = (0, 1, 2)
 Row = Mapping[str, Any]
 
 
+def experiment_of(decoder: str, seed: int) -> Experiment:
+    """The GAN with another decoder and seed."""
+    changes = {"model": model_of(decoder, EXPERIMENT.model), "seed": seed}
+    return replace(EXPERIMENT, changes)
+
+
 def trained(folder: Path, decoder: str, seed: int) -> bool:
     """Trains one generator to its end, unless a signal comes; whether it got there."""
-    changes = {"model": model_of(decoder, EXPERIMENT.model), "seed": seed}
     place = folder / f"{decoder.replace(':', '-')}-{seed}"
-    return train(replace(EXPERIMENT, changes), RunOptions(workdir=place)) is not None
+    return train(experiment_of(decoder, seed), RunOptions(workdir=place)) is not None
 
 
 def rows_of(folder: Path) -> list[dict[str, Any]]:
@@ -48,14 +53,18 @@ def rows_of(folder: Path) -> list[dict[str, Any]]:
             workdir = Workdir(place)
             if not workdir.results.exists():
                 continue
+            seed = workdir.read_experiment().seed
+            if workdir.read_experiment() != experiment_of(decoder, seed):
+                print(f"{place} is of another experiment: left out")
+                continue
             found = read_json(workdir.results)
             kept = ("made", "yardsticks", "nearest", "artifacts", "train")
             rows.append(
                 {
                     "decoder": decoder,
                     "dataset": found["dataset"]["name"],
-                    "epochs": workdir.read_experiment().epochs,
-                    "seed": workdir.read_experiment().seed,
+                    "epochs": EXPERIMENT.epochs,
+                    "seed": seed,
                     **{name: found[name] for name in kept},
                 }
             )
@@ -132,9 +141,11 @@ def _beside(rows: Sequence[Row], decoder: str, decoders: Sequence[str]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True, help="where the runs are")
-    parser.add_argument("--decoders", default=",".join(DECODERS), help="as --mode=compare's")
+    parser.add_argument("--decoders", default=",".join(DECODERS), help="some of these")
     parser.add_argument("--seeds", default=",".join(map(str, _SEEDS)), help="of these, as 0,1,2")
     given = parser.parse_args()
+    if not set(given.decoders.split(",")) <= set(DECODERS):
+        parser.error(f"--decoders are some of {','.join(DECODERS)}")
     for seed in map(int, given.seeds.split(",")):
         for decoder in given.decoders.split(","):
             if not trained(given.folder, decoder, seed):

@@ -279,17 +279,29 @@ def test_noise_far_from_the_training_is_noted(
 
 
 def test_results_beside_their_sources_are_no_sources(
-    denoiser: Denoiser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    denoiser: Denoiser,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     folder = tmp_path / "scans"
-    for name in ("a", "b-denoised"):  # of the second there is no source
-        save(folder / f"{name}.png", noisy(page(40, 40)))
+    # Of the second there is no source, and the others are of no name that is given here.
+    sources = ("a.png", "b-denoised.png", "a-denoised.jpg", "a-before-after.png")
+    for name in sources:
+        save(folder / name, noisy(page(40, 40)))
     denoise_files(denoiser, DenoiseOptions(source=str(folder / "a.png"), before_after=True))
     assert (folder / "a-denoised-before-after.png").exists()
     monkeypatch.chdir(folder)
-    assert denoise_files(denoiser, DenoiseOptions(source=".")) == 2
-    written = {file.name for file in (tmp_path / "scans-denoised").iterdir()}
-    assert written == {"a.png", "b-denoised.png"}
+    assert denoise_files(denoiser, DenoiseOptions(source=".")) == len(sources)
+    assert "2 such files are passed over" in capsys.readouterr().err
+    inner = folder / "results"
+    save(inner / "old.png", noisy(page(40, 40)))
+    for name in sources:
+        (folder / name).unlink()
+    for path in folder.glob("*.png"):
+        path.unlink()
+    with pytest.raises(DataError, match="but results"):
+        denoise_files(denoiser, DenoiseOptions(source=".", target=str(inner)))
     with pytest.raises(UsageError, match="--output is needed"):
         denoise_files(denoiser, DenoiseOptions(source="/"))
 

@@ -220,11 +220,15 @@ def test_the_mean_over_steps_follows(data_dir: str) -> None:
         np.testing.assert_allclose(a, c, rtol=1e-5, atol=1e-7)
 
 
-def test_padding_counts_for_nothing(data_dir: str) -> None:
-    b = bench(small(**GAN), data_dir)
+@BOTH
+def test_padding_counts_for_nothing(data_dir: str, overrides: dict[str, object]) -> None:
+    b = bench(small(**overrides), data_dir)
     batch = b.batches(0)._replace(image=b.dataset.train.images[b.batches(0).index])
     half = batch._replace(mask=np.arange(len(batch.mask)) < 16)
-    other = half._replace(image=np.where(half.mask[:, None, None, None], half.image, 255))
+    other = half._replace(
+        image=np.where(half.mask[:, None, None, None], half.image, 255),
+        index=np.where(half.mask, half.index, 0),  # other latent vectors, or noise
+    )
     step = jax.jit(b.step_fn)
     states = [step(b.create_state(KEY), KEY, each)[0] for each in (half, other)]
     assert digest(states[0]) == digest(states[1])
@@ -300,6 +304,7 @@ def test_records_of_before_are_read() -> None:
     ("overrides", "words"),
     [
         ({"model": ModelConfig(network="gan")}, "noise gaussian is for denoisers"),
+        ({**GAN, "noise": NoiseConfig(kind="none", level=0.2)}, "setting of the noise is for"),
         ({**GAN, "loss": "mse"}, "loss mse is for denoisers"),
         ({**GAN, "epochs": 3, "clean_epochs": 1}, "clean_epochs is for denoisers"),
         ({"adversary": AdversaryConfig(loss="non_saturating")}, "gan_loss needs"),

@@ -119,10 +119,6 @@ def sample_run() -> int:
     if FLAGS.experiment is not None:
         raise UsageError("--mode=sample takes the GAN in --workdir, not --experiment")
     count, seed, target = flags.sample_choice(folder)
-    from aedenoise.workdir import Workdir
-
-    if Workdir(folder).read_experiment().model.network != "gan":
-        raise UsageError(f"{folder} holds a denoiser, which makes no images by itself")
     quiet_libraries()
     from aedenoise.gan.generator import load_generator
     from aedenoise.modes.sample import sample

@@ -11,13 +11,15 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from aedenoise.data.images import SUFFIXES, UnreadableImageError, read_with
-from aedenoise.errors import DataError
+from aedenoise.errors import DataError, UsageError
 from aedenoise.options import WRITTEN
 
 _SAVED_WITH: dict[str, dict[str, Any]] = {
     "WEBP": {"lossless": True},
     "JPEG": {"quality": 95, "subsampling": 0},
 }
+# Pixels a side.
+_LARGEST = {"WEBP": 16_383, "JPEG": 65_500}
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,20 @@ def read_picture(source: Path | bytes) -> Picture:
         return replace(_picture(ImageOps.exif_transpose(image)), pages=pages)
 
     return read_with(source, picture)
+
+
+def check_fits(suffix: str, height: int, width: int) -> None:
+    """Refuses a picture that is larger than its format can be.
+
+    Raises:
+      UsageError: if it is.
+    """
+    most = _LARGEST.get(WRITTEN[suffix], max(height, width))
+    if max(height, width) > most:
+        raise UsageError(
+            f"{suffix} holds no more than {most:,} pixels a side, not {height:,} x {width:,}: "
+            "take .png"
+        )
 
 
 def encode_picture(picture: Picture, suffix: str = ".png") -> bytes:

@@ -13,9 +13,9 @@ from aedenoise.evaluation.evaluate import predict
 from aedenoise.evaluation.level import estimate_level
 from aedenoise.evaluation.tiling import denoise_any_size
 from aedenoise.experiment import Experiment
-from aedenoise.finished import read_run
 from aedenoise.models import Autoencoder
 from aedenoise.noise import Noisy
+from aedenoise.saved import read_run
 from aedenoise.training.task import Params, abstract_state, make_task
 
 # So many pixels go through the network in one call.

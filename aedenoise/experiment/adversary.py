@@ -24,8 +24,8 @@ class AdversaryConfig:
       regularizer: what keeps the discriminator smooth: ``spectral_norm`` (Miyato et al. 2018),
         ``r1`` (Mescheder et al. 2018) or ``none``.
       r1_weight: of ``r1``, the factor of the squared gradient, halved.
-      average: of a GAN: by how much, in each step, the mean over steps of the generator's
-        parameters keeps its value.
+      average: of a GAN: what the mean over steps of the generator's parameters keeps of its value
+        in each step, at most; after n steps it is no more than ``(1 + n) / (10 + n)``.
     """
 
     weight: float = 0.0

@@ -37,9 +37,9 @@ _SELF_SUPERVISED = ("noise2noise", "noise2self", "sure")
 GAN_DEFAULTS: dict[str, Any] = {
     "model.network": "gan",
     "model.initializer": "glorot",
-    "model.hidden": (512, 512),
+    "model.hidden": (1024,),
     "noise.kind": NO_NOISE,
-    "optimizer.learning_rate": 5e-4,
+    "optimizer.learning_rate": 1e-3,
     "optimizer.schedule": "constant",
     "optimizer.warmup": 0.0,
     "optimizer.b1": 0.0,
@@ -150,8 +150,12 @@ class Experiment:
 
     def _check_adversary(self) -> None:
         if self.model.network == "gan":
+            silent = self.noise.kind == NO_NOISE
             for what, contradicts in (
-                (f"noise {self.noise.kind}", self.noise != NoiseConfig(kind=NO_NOISE)),
+                (
+                    "a setting of the noise" if silent else f"noise {self.noise.kind}",
+                    self.noise != NoiseConfig(kind=NO_NOISE),
+                ),
                 (f"loss {self.loss}", self.loss != "bce"),
                 ("clean_epochs", self.clean_epochs > 0),
                 ("a penalty on the code", self.code.penalised),

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from aedenoise import artifacts
+from aedenoise.batch import evenly_spaced
 from aedenoise.classify import TrainedClassifier, classifier_of
 from aedenoise.errors import DataError
 from aedenoise.evaluation.evaluate import EVALUATION_SEED, AbandonedError
@@ -28,21 +29,25 @@ from aedenoise.evaluation.likeness import (
     sure_share,
 )
 from aedenoise.experiment import Experiment
+from aedenoise.gan.batches import batch_of, generate_fn, in_batches
 from aedenoise.ground import GRID_IMAGES, GRID_PIXELS, System, lay_ground
 from aedenoise.models import constant_code, to_image
 from aedenoise.options import RunOptions
 from aedenoise.training.adversarial import GanState, GanTask, create_gan, gan_step, make_gan_task
+from aedenoise.training.hosts import first_process_first
 from aedenoise.training.task import Params
 
-# So many images are made for each evaluation, and real ones beside them, if there are as many.
-EVALUATED = 5000
+# So many images are made for each evaluation, and real ones beside them, if there are as many; of
+# large ones no more than these bytes hold.
+EVALUATED, _BYTES = 5000, 2**28
 # Distances between all pairs are taken of so many.
 _PAIRS = 2000
 # Whose nearest training images are looked for.
 _LOOKED_UP = 200
 # Among so many training images, of so many bytes.
 _KNOWN, _KNOWN_BYTES = 60_000, 2**28
-_BATCH = 500
+# Whose mean code is what a constant image is made of.
+_CODES = 500
 SHOWN_ROWS, SHOWN_COLUMNS = 6, 12
 
 
@@ -88,6 +93,10 @@ class GanBench(System):
         shapes: GanState = jax.eval_shape(lambda: create_gan(self.task, jax.random.key(0)))
         return self.executor.abstract(shapes)
 
+    def prepare(self) -> None:
+        """Trains the classifier, where it is not there yet: of several processes the first."""
+        first_process_first(lambda: self.classifier)
+
     def latents(self, count: int, seed: int = EVALUATION_SEED) -> np.ndarray:
         """Normal numbers ``[count, L]``, the same for every run."""
         return np.asarray(
@@ -97,7 +106,9 @@ class GanBench(System):
     def generate(self, params: Params, latents: np.ndarray) -> np.ndarray:
         """Images, float32 ``[N, H, W, C]`` in [0, 1]; each process computes for itself."""
         own = params if jax.process_count() == 1 else jax.device_get(params)
-        return in_batches(lambda part: self.generate_fn(own, part), latents)
+        return in_batches(
+            lambda part: self.generate_fn(own, part), latents, batch_of(self.image_shape)
+        )
 
     def evaluate(self, params: Params, stop_requested: Callable[[], bool] = lambda: False) -> Made:
         """Images of the parameters' mean over steps, scored; always of the same latent vectors."""
@@ -106,8 +117,8 @@ class GanBench(System):
             raise AbandonedError
         if self.classifier is None:
             return Made(images, {})
-        features = in_batches(self.classifier.features, images)
-        probabilities = in_batches(self.classifier.probabilities, images)
+        features = self._in_batches(self.classifier.features, images)
+        probabilities = self._in_batches(self.classifier.probabilities, images)
         shares = class_shares(probabilities)
         real = self._real[0][evenly_spaced(len(self._real[0]), _PAIRS)]
         precision, recall = precision_recall(real, features[:_PAIRS])
@@ -138,10 +149,10 @@ class GanBench(System):
         return {
             name: {
                 "frechet": frechet(self._real[1], gaussian_of(features)),
-                "sure": sure_share(in_batches(self.classifier.probabilities, images)),
+                "sure": sure_share(self._in_batches(self.classifier.probabilities, images)),
             }
             for name, images in (("training_images", train), ("mean_and_noise", plain))
-            for features in [in_batches(self.classifier.features, images)]
+            for features in [self._in_batches(self.classifier.features, images)]
         }
 
     def grid(self, params: Params, images: np.ndarray) -> dict[str, dict[str, float]]:
@@ -150,7 +161,7 @@ class GanBench(System):
         height, width, _ = self.image_shape
         images = images[: min(GRID_IMAGES, max(16, GRID_PIXELS // (height * width)))]
         real = _evenly(self.dataset.test.images, len(images))
-        code: Any = self.task.model.apply({"params": params}, self.latents(_BATCH), method="code")
+        code: Any = self.task.model.apply({"params": params}, self.latents(_CODES), method="code")
         flat = constant_code(code, self.experiment.model.stride)
         logits: Any = self.task.model.apply({"params": params}, flat, method="decode")
         found = {
@@ -188,14 +199,18 @@ class GanBench(System):
 
     @property
     def _count(self) -> int:
-        return min(EVALUATED, len(self.dataset.test.images))
+        bound = max(FEWEST, _BYTES // (4 * int(np.prod(self.image_shape))))
+        return min(EVALUATED, bound, len(self.dataset.test.images))
+
+    def _in_batches(self, function: Callable[[Any], Any], images: np.ndarray) -> np.ndarray:
+        return in_batches(function, images, batch_of(self.image_shape))
 
     @cached_property
     def _real(self) -> tuple[np.ndarray, Gaussian]:
         """Features of test images, and their distribution."""
         assert self.classifier is not None
         images = _evenly(self.dataset.test.images, self._count)
-        features = in_batches(self.classifier.features, images)
+        features = self._in_batches(self.classifier.features, images)
         return features, gaussian_of(features)
 
 
@@ -224,36 +239,10 @@ def set_up_gan(
     return GanBench(**vars(ground), task=task, notify=notify, generate_fn=generate_fn(task))
 
 
-def generate_fn(task: GanTask) -> Callable[[Params, Any], Any]:
-    """The compiled function ``(params, latents [N, L]) -> images [N, H, W, C]`` in [0, 1]."""
-
-    def generate(params: Params, latents: Any) -> Any:
-        logits: Any = task.model.apply({"params": params}, latents)
-        return to_image(logits)
-
-    return jax.jit(generate)
-
-
 def _evenly(images: Any, count: int) -> np.ndarray:
     """``count`` evenly spaced images, float32 in [0, 1]."""
     return np.asarray(images[evenly_spaced(len(images), count)], np.float32) / np.float32(255.0)
 
 
-def evenly_spaced(total: int, count: int) -> np.ndarray:
-    """``count`` of ``total`` rows, or all there are, from the first to the last."""
-    return np.linspace(0, total - 1, min(count, total)).astype(np.int64)
-
-
 def _rows(images: np.ndarray) -> np.ndarray:
     return images.reshape(len(images), -1)
-
-
-def in_batches(function: Callable[[Any], Any], rows: np.ndarray) -> np.ndarray:
-    """``function`` over batches of one size; what fills the last up is left out."""
-    after = [(0, -len(rows) % _BATCH), *[(0, 0)] * (rows.ndim - 1)]
-    filled = np.pad(rows, after)
-    parts = [
-        np.asarray(function(filled[start : start + _BATCH]))
-        for start in range(0, len(filled), _BATCH)
-    ]
-    return np.concatenate(parts)[: len(rows)]

@@ -8,8 +8,8 @@ import jax
 import numpy as np
 
 from aedenoise.experiment import Experiment
-from aedenoise.finished import read_run
-from aedenoise.gan.bench import generate_fn, in_batches
+from aedenoise.gan.batches import batch_of, generate_fn, in_batches
+from aedenoise.saved import read_run
 from aedenoise.training.adversarial import GanState, GanTask, create_gan, make_gan_task
 from aedenoise.training.task import Params
 
@@ -22,6 +22,7 @@ class ImageMaker:
       params: the mean over steps of its parameters.
       step: how many updates they have had.
       latent_size: how many normal numbers an image is made of.
+      image_shape: ``[H, W, C]``.
     """
 
     def __init__(self, experiment: Experiment, task: GanTask, params: Params, step: int) -> None:
@@ -29,7 +30,9 @@ class ImageMaker:
         self.params = params
         self.step = step
         self.latent_size = task.latent_size
+        self.image_shape = task.image_shape
         self._generate = generate_fn(task)
+        self._batch = batch_of(task.image_shape)
 
     def __call__(self, count: int, seed: int = 0) -> np.ndarray:
         """``count`` images, float32 ``[count, H, W, C]`` in [0, 1]; the same for the same seed.
@@ -48,7 +51,7 @@ class ImageMaker:
             raise ValueError(
                 f"latents must have shape [N, {self.latent_size}], not {latents.shape}"
             )
-        return in_batches(lambda part: self._generate(self.params, part), latents)
+        return in_batches(lambda part: self._generate(self.params, part), latents, self._batch)
 
 
 def load_generator(workdir: str | PathLike[str], checkpoint: str = "newest") -> ImageMaker:

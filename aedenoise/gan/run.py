@@ -14,7 +14,7 @@ from aedenoise.records import dataset_record, environment, training_record
 from aedenoise.reporting.figures import contact_sheet, strip
 from aedenoise.reporting.flat import flat
 from aedenoise.training.adversarial import GanState
-from aedenoise.training.hosts import first_process_first, is_first_process
+from aedenoise.training.hosts import is_first_process
 from aedenoise.training.task import parameter_count
 
 # A recall below which the made images are all alike.
@@ -37,13 +37,13 @@ class GanRun(RunObserver):
         super().__init__(*outside)
         self._bench = bench
         # Before the first step: a signal while it is trained then has nothing to save.
-        first_process_first(lambda: bench.classifier)
+        bench.prepare()
         self.made: Made | None = None
 
-    def _is_better(self, score: float, best: float | None) -> bool:
-        return best is None or score < best
+    def _is_better(self, score: float | None, best: float | None) -> bool:
+        return score is None or best is None or score < best
 
-    def _evaluated(self, step: int, state: GanState) -> float:
+    def _evaluated(self, step: int, state: GanState) -> float | None:
         made = self._bench.evaluate(state.average, self._signalled)
         if step == self._plan.total_steps:
             self.made = made
@@ -58,8 +58,7 @@ class GanRun(RunObserver):
         collapse = collapsed(made.scores)
         if collapse:
             say(f"mode collapse: {collapse}")
-        # Without a classifier the newest is as good as any.
-        return float(made.scores.get("frechet", -step))
+        return made.scores.get("frechet")
 
     def finish(self, state: GanState, options: RunOptions) -> dict[str, Any]:
         bench = self._bench

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from aedenoise.batch import evenly_spaced
 from aedenoise.data.reading import SPLITS, Dataset, Split, load
 from aedenoise.data.statistics import SIDES, describe
 from aedenoise.errors import StorageError
@@ -104,15 +105,11 @@ def _examples(dataset: Dataset) -> tuple[list[np.ndarray], list[str]]:
     """Training images for the sheet, one row a class, or rows of all where there are none."""
     images, labels = dataset.train.images, dataset.train.labels
     if len(dataset.label_names) < 2:
-        chosen = _evenly(np.arange(len(images)), _COLUMNS * _ROWS)
+        chosen = evenly_spaced(len(images), _COLUMNS * _ROWS)
         rows = [images[chosen[i : i + _COLUMNS]] for i in range(0, len(chosen), _COLUMNS)]
         return rows, [""] * len(rows)
     present = np.unique(labels)
-    shown = present[np.linspace(0, len(present) - 1, min(len(present), 26)).astype(int)]
-    rows = [images[_evenly(np.flatnonzero(labels == label), _COLUMNS)] for label in shown]
+    shown = present[evenly_spaced(len(present), 26)]
+    own = [np.flatnonzero(labels == label) for label in shown]
+    rows = [images[each[evenly_spaced(len(each), _COLUMNS)]] for each in own]
     return rows, [dataset.label_names[label] for label in shown]
-
-
-def _evenly(rows: np.ndarray, count: int) -> np.ndarray:
-    places = np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)
-    return np.take(rows, places)

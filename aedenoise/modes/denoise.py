@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from aedenoise.data.images import UnreadableImageError
-from aedenoise.data.pictures import Picture, encode_picture, find_pictures, read_picture
+from aedenoise.data.pictures import Picture, check_fits, encode_picture, find_pictures, read_picture
 from aedenoise.errors import DataError, StorageError, UsageError
 from aedenoise.evaluation.denoiser import Denoiser
 from aedenoise.files import write_atomically
@@ -79,11 +79,13 @@ def denoise_files(denoiser: Denoiser, options: DenoiseOptions) -> int:
             continue
         try:
             picture = read_picture(job.source or sys.stdin.buffer.read())
+            if job.target is not None:
+                check_fits(job.target.suffix.lower(), *picture.pixels.shape[:2])
             result = _denoised(job, picture, denoiser, options)
         except UnreadableImageError as error:
             bad.append(f"{job.name} {error}")
             continue
-        except UsageError as error:  # the network takes one size alone
+        except UsageError as error:  # the network takes one size alone, or the format no such
             bad.append(f"{job.name}: {error}")
             continue
         _write(job, picture, result, options.before_after)
@@ -121,7 +123,12 @@ def _jobs_of_folder(options: DenoiseOptions) -> list[_Job]:
     results = folder.resolve()
     files = [file for file in find_pictures(source) if results not in file.resolve().parents]
     found = {file.with_suffix("") for file in files}
-    files = [file for file in files if not _made_here(file, found)]
+    made = [file for file in files if _made_here(file, found)]
+    files = [file for file in files if file not in made]
+    if made:
+        warn(f"{made[0]} is a result beside its source: {len(made)} such files are passed over")
+    if not files:
+        raise DataError(f"no image in {source} but results of earlier calls")
     stems = Counter(file.with_suffix("") for file in files)
     jobs = []
     for file in files:
@@ -133,9 +140,9 @@ def _jobs_of_folder(options: DenoiseOptions) -> list[_Job]:
 
 def _made_here(file: Path, found: set[Path]) -> bool:
     """Whether a picture is a result beside its source, of an earlier call for that file alone."""
-    stem = file.stem.removesuffix(_BEFORE_AFTER)
-    source = stem.removesuffix(_DENOISED)
-    return source != file.stem and file.with_name(source) in found
+    result = file.stem.removesuffix(_BEFORE_AFTER)
+    source = result.removesuffix(_DENOISED)
+    return source != result and file.suffix == ".png" and file.with_name(source) in found
 
 
 def _folder(options: DenoiseOptions) -> Path:

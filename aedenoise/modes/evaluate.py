@@ -47,6 +47,7 @@ def evaluate_run(
     say(start_line(bench, options))
     say(f"checkpoint of step {restored.step} of {workdir.read_config()['total_steps']}")
     if isinstance(bench, GanBench):
+        bench.prepare()
         results = {"step": restored.step, **gan_record(bench, restored.state, options.baselines)}
         say_gan(results)
     else:

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from aedenoise.batch import evenly_spaced
 from aedenoise.bench import Bench, set_up
 from aedenoise.errors import DataError, UsageError
 from aedenoise.evaluation.denoiser import load_denoiser
@@ -16,7 +17,7 @@ from aedenoise.modes.fine_tune import fine_tune
 from aedenoise.observer import say
 from aedenoise.options import ProbeOptions, RunOptions
 from aedenoise.pages import write_page
-from aedenoise.probing.codes import codes_of, evenly, make_encode, pixels_of
+from aedenoise.probing.codes import codes_of, make_encode, pixels_of
 from aedenoise.probing.plane import neighbours, principal
 from aedenoise.probing.regression import Logistic, fit_chosen
 from aedenoise.probing.scores import confusion, score
@@ -143,7 +144,7 @@ def _regressions(
     all_test = np.arange(len(test.images))
     test_codes = codes_of(encode, params, test.images, all_test)
     widest = max(test_codes.shape[1], int(np.prod(bench.image_shape)))
-    chosen = evenly(len(train.images), max(2, _MOST_VALUES // widest))
+    chosen = evenly_spaced(len(train.images), max(2, _MOST_VALUES // widest))
     if len(chosen) < len(train.images):
         say(f"logistic regression takes {len(chosen):,} of {len(train.images):,} training images")
     labels = train.labels[chosen]
@@ -157,12 +158,12 @@ def _regressions(
         head = fit_chosen(rows, labels, classes)
         table = confusion(test.labels, head.classes(tested), classes)
         scores[name] = {**score(table), "penalty": head.penalty}
-    return scores, head, test_codes[evenly(len(test_codes), _SHOWN)]
+    return scores, head, test_codes[evenly_spaced(len(test_codes), _SHOWN)]
 
 
 def _draw(workdir: Workdir, bench: Bench, found: dict[str, Any], shown: np.ndarray) -> None:
     test = bench.dataset.test
-    labels = test.labels[evenly(len(test.images), _SHOWN)]
+    labels = test.labels[evenly_spaced(len(test.images), _SHOWN)]
     names = [
         bench.dataset.label_names[k] if k < len(bench.dataset.label_names) else str(k)
         for k in range(len(found["code"]["confusion"]))

@@ -47,8 +47,3 @@ def pixels_of(images: Any, rows: np.ndarray) -> np.ndarray:
     """The same of the pixels themselves, in [0, 1]: float32 ``[len(rows), H W C]``."""
     chosen = np.asarray(images[rows])
     return chosen.reshape(len(chosen), -1).astype(np.float32) / np.float32(255.0)
-
-
-def evenly(count: int, most: int) -> np.ndarray:
-    """``min(count, most)`` rows of ``count``, evenly spaced."""
-    return np.linspace(0, count - 1, min(count, most)).astype(np.int64)

@@ -10,6 +10,8 @@ import numpy as np
 from jax import Array
 from scipy import optimize
 
+from aedenoise.batch import evenly_spaced
+
 # Penalties to choose from: precisions of a normal prior of the weights, of features whose mean
 # variance is 1.
 PENALTIES = (0.1, 1.0, 10.0, 100.0, 1000.0)
@@ -47,7 +49,7 @@ def fit_chosen(rows: np.ndarray, labels: np.ndarray, classes: int) -> Logistic:
       labels: int ``[N]`` in ``[0, classes)``.
       classes: how many there are.
     """
-    chosen = np.linspace(0, len(rows) - 1, min(len(rows), _CHOOSING)).astype(np.int64)
+    chosen = evenly_spaced(len(rows), _CHOOSING)
     # By a generator, for a set may be ordered by class; by its raw words, see `epoch_order`.
     order = np.argsort(np.random.Philox(key=0).random_raw(len(chosen)), kind="stable")
     held, kept = np.split(chosen[order], [max(1, len(chosen) // _HELD_OUT)])

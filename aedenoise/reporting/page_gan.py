@@ -36,6 +36,8 @@ def made_images(runs: Sequence[RunRecord]) -> Iterator[str]:
             for name, scores in {"made images": made, **beside}.items()
             if scores
         ]
+        if not rows:  # without labels they are not scored
+            continue
         title = "Made images, in the features of a classifier"
         title += f": {run.name}" if len(runs) > 1 else ""
         content = table([label for _, label in _LIKENESS], rows)

@@ -116,7 +116,7 @@ def gan_step(
     average = jax.tree.map(
         lambda mean, new: kept * mean + (1.0 - kept) * new, state.average, following.params
     )
-    metrics["generator_loss"] = metrics["loss_sum"] / metrics["count"]
+    metrics["generator_loss"] = metrics.pop("opponent_loss")
     metrics["loss_sum"] = metrics.pop("discriminator_loss") * metrics["count"]
     return GanState(
         following.step, following.params, following.opt_state, following.adversary, average
@@ -135,7 +135,8 @@ def adversarial_step(
     """One update of a denoiser and its discriminator; see ``training.step.train_step``.
 
     The denoiser makes ``objective + weight * opponent_loss`` small: the discriminator compares
-    its images with clean ones, the objective each with its own.
+    its images with clean ones, the objective each with its own. The scalars' ``loss_sum`` is the
+    objective's; ``opponent_loss`` stands beside it.
     """
     examples = examples_of(task, state.step, key, batch)
 
@@ -174,18 +175,20 @@ def _play(
         state.adversary, real, to_image(logits), weight, count, axis_name
     )
 
-    def loss_sum(logits: Array) -> Array:
-        looks = adversary.opponent_loss(critic, to_image(logits))
-        return jnp.sum((own_loss(logits) + adversarial_weight * looks) * weight)
+    def loss_sum(logits: Array) -> tuple[Array, tuple[Array, Array]]:
+        own, looks = own_loss(logits), adversary.opponent_loss(critic, to_image(logits))
+        total = jnp.sum((own + adversarial_weight * looks) * weight)
+        return total, (jnp.sum(own * weight), jnp.sum(looks * weight))
 
-    total, change = jax.value_and_grad(loss_sum)(logits)
+    (_, totals), change = jax.value_and_grad(loss_sum, has_aux=True)(logits)
     (gradient,) = pull_back(change)
     if axis_name is not None:
-        total, gradient = jax.lax.psum((total, gradient), axis_name)
+        totals, gradient = jax.lax.psum((totals, gradient), axis_name)
     done = updated(task.optimizer, gradient, count, state.params, state.opt_state)
     metrics = {
-        "loss_sum": total,
+        "loss_sum": totals[0],
         "count": count,
+        "opponent_loss": totals[1] / count,
         "learning_rate": jnp.asarray(task.schedule(state.step), jnp.float32),
         **norms(done),
         **scores,

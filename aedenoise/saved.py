@@ -17,7 +17,7 @@ State = TypeVar("State")
 
 
 @dataclass(frozen=True)
-class FinishedRun:
+class SavedRun:
     """What a workdir says of its run.
 
     Attributes:
@@ -47,7 +47,7 @@ class FinishedRun:
             return checkpoints.restore(placed, checkpoints.choose(checkpoint))
 
 
-def read_run(workdir: str | PathLike[str], *, gan: bool = False) -> FinishedRun:
+def read_run(workdir: str | PathLike[str], *, gan: bool = False) -> SavedRun:
     """The run in a workdir: a denoiser's, or with ``gan`` a GAN's.
 
     Raises:
@@ -60,4 +60,4 @@ def read_run(workdir: str | PathLike[str], *, gan: bool = False) -> FinishedRun:
         other = "a denoiser, which makes no images by itself"
         raise UsageError(f"{folder.path} holds {other if gan else 'a GAN, which denoises nothing'}")
     height, width, channels = config["dataset"]["image_shape"]
-    return FinishedRun(folder, experiment, (height, width, channels), config["total_steps"])
+    return SavedRun(folder, experiment, (height, width, channels), config["total_steps"])
