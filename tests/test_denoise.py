@@ -441,6 +441,15 @@ def test_a_list_is_an_array_too(denoiser: Denoiser) -> None:
     np.testing.assert_array_equal(denoiser([image.tolist()]), denoiser(image[None]))
 
 
+def test_a_picture_too_large_for_its_format(denoiser: Denoiser, tmp_path: Path) -> None:
+    source = save(tmp_path / "strip.png", np.zeros((4, 16_400), np.float32))
+    with pytest.raises(DataError, match="holds no more than 16,383 pixels a side"):
+        denoise_files(
+            denoiser, DenoiseOptions(source=str(source), target=str(tmp_path / "strip.webp"))
+        )
+    assert not (tmp_path / "strip.webp").exists()
+
+
 def test_one_picture_into_a_folder(tmp_path: Path, denoiser: Denoiser) -> None:
     source = save(tmp_path / "scan.png", noisy(page(40, 30)))
     folder = tmp_path / "done"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import json
 from pathlib import Path
 
 import jax
@@ -352,6 +353,25 @@ def test_a_gan_from_the_command_line(command: Command, tmp_path: Path) -> None:
         assert done.returncode == code
         assert words in done.stderr
         assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.end_to_end
+def test_a_gan_of_images_without_labels(command: Command, tmp_path: Path) -> None:
+    images = np.random.default_rng(1).integers(0, 256, (160, 16, 16), np.uint8)
+    np.savez(tmp_path / "own.npz", x_train=images[:128], x_test=images[128:])
+    folder = tmp_path / "gan"
+    flags = (f"--dataset=npz:{tmp_path}/own.npz", "--encoder_features=4,4", "--latent_size=8")
+    flags += ("--decoder_features=4,4", "--hidden=16", "--epochs=2")
+    done = command("--model=gan", *flags, f"--workdir={folder}")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "not compared by a classifier" in done.stdout
+    results = json.loads((folder / "results.json").read_text())
+    assert (results["made"], results["best"]) == ({}, {"step": results["train"]["steps"]})
+    assert "in the features of a classifier" not in (folder / "report.html").read_text()
+    target = tmp_path / "many.webp"
+    done = command("--mode=sample", f"--workdir={folder}", "--count=850000", f"--output={target}")
+    assert done.returncode == 2
+    assert ".webp holds no more than 16,383 pixels a side" in done.stderr
 
 
 @pytest.mark.end_to_end
