@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aedenoise.files import write_atomically
 from aedenoise.modes.compare import write_report
-from aedenoise.study import report
+from aedenoise.study import comparisons, report
 from aedenoise.study.design import ALL
 from aedenoise.study.folder import StudyFolder
 from aedenoise.study.rows import Row, from_csv
@@ -28,7 +28,7 @@ def block() -> str:
     budget = report.budgets(rows)[0]
     pooled = [
         comparison
-        for comparison in report.compare(rows, reference, ["psnr"])
+        for comparison in comparisons.compare(rows, reference, ["psnr"])
         if comparison.condition.dataset == ALL
     ]
     spoken = "\n".join(f"- {report.sentence(comparison)}." for comparison in pooled)

@@ -9,6 +9,7 @@ import pytest
 from conftest import ROOT
 
 from aedenoise.study import report
+from aedenoise.study.comparisons import differences_table
 from aedenoise.study.folder import StudyFolder
 from aedenoise.study.rows import from_csv, to_csv
 from experiments import adversarial, adversarial_weights, blind, blind_levels, gan, generators, sdae
@@ -26,7 +27,7 @@ def test_tables_come_from_the_cells_to_the_byte(name: str) -> None:
     assert len(rows) == len(list(study.cells()))
     reference = study.decoders[0]
     assert (folder.path / "tables.md").read_text("utf-8") == report.tables(rows, reference)
-    differences = to_csv(report.differences_table(rows, reference))
+    differences = to_csv(differences_table(rows, reference))
     assert (folder.path / "differences.csv").read_text("utf-8") == differences
 
 

@@ -16,6 +16,7 @@ from aedenoise.reporting.console import say
 from aedenoise.runtime import prepare_process
 from aedenoise.study import report
 from aedenoise.study.cells import Finished, Runner
+from aedenoise.study.comparisons import differences_table
 from aedenoise.study.design import Cell, Study, display_name
 from aedenoise.study.drawing import draw
 from aedenoise.study.folder import Networks, StudyFolder
@@ -117,7 +118,7 @@ def write_report(folder: StudyFolder, *, quiet: bool = False) -> None:
     reference = study.decoders[0]
     text = report.tables(rows, reference)
     write_atomically(folder.path / "tables.md", text.encode())
-    differences = to_csv(report.differences_table(rows, reference))
+    differences = to_csv(differences_table(rows, reference))
     write_atomically(folder.path / "differences.csv", differences.encode())
     draw(folder.figures, rows, curves, study.decoders, folder.load_pictures)
     if not quiet:

@@ -16,8 +16,8 @@ from aedenoise.reporting.study_figures import (
     lines_figure,
     side_by_side_figure,
 )
+from aedenoise.study.comparisons import by_condition, compare, decoders_of, paired
 from aedenoise.study.design import Condition, display_name, slug
-from aedenoise.study.report import by_condition, compare, decoders_of, paired
 from aedenoise.study.rows import Row
 from aedenoise.study.statistics import Difference, difference
 

@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 
+from aedenoise.study.comparisons import METRICS, Comparison, by_condition, compare, decoders_of
 from aedenoise.study.design import ALL, Condition, display_name
 from aedenoise.study.rows import Row
-from aedenoise.study.statistics import Difference, difference
+from aedenoise.study.statistics import Difference
 
-# Columns that differences are formed of, with their names and units in tables.
-METRICS = {
-    "psnr": "PSNR, dB",
-    "ssim": "SSIM",
-    "bce": "BCE, nats",
-    "residual_excess_2": "excess at Nyquist, residual",
-    "residual_excess_4": "excess at half of it, residual",
-    "residual_polyphase_2": "polyphase 2, residual",
-    "residual_polyphase_4": "polyphase 4, residual",
-    "gradient_excess_2": "excess at Nyquist, gradient",
-    "gradient_excess_4": "excess at half of it, gradient",
-    "constant_spread_2": "spread 2, constant code",
-    "constant_spread_4": "spread 4, constant code",
-    "untrained_spread_2": "spread 2, untrained",
-    "untrained_spread_4": "spread 4, untrained",
-}
 _GRIDS = {
     "untrained_spread_2": "response to a constant code, untrained",
     "constant_spread_2": "trained",
@@ -34,87 +18,6 @@ _GRIDS = {
 }
 # Those of the tables, with their decimals.
 _DIGITS = {"psnr": 2, "residual_excess_2": 3, "constant_spread_2": 4}
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """One decoder against the reference, in one condition, by one metric: decoder - reference."""
-
-    condition: Condition
-    decoder: str
-    reference: str
-    metric: str
-    difference: Difference
-
-
-def compare(
-    rows: Sequence[Row], reference: str, metrics: Iterable[str] = METRICS
-) -> list[Comparison]:
-    """Every decoder against the reference, seed by seed, where both have the seed and neither
-    diverged; at the end the mean over all conditions of equal match and steps, of the seeds that
-    all of them have. The correction counts the comparisons of one metric."""
-    groups = by_condition(rows)
-    found = []
-    for metric in metrics:
-        samples: dict[tuple[Condition, str], dict[int, float]] = {
-            (condition, decoder): paired(group, decoder, reference, metric)
-            for condition, group in groups.items()
-            for decoder in decoders_of(group)
-            if decoder != reference
-        }
-        samples |= _over_conditions(samples)
-        some = {key: values for key, values in samples.items() if values}
-        found += [
-            Comparison(
-                condition, decoder, reference, metric, difference(list(values.values()), len(some))
-            )
-            for (condition, decoder), values in some.items()
-        ]
-    return found
-
-
-def paired(rows: Sequence[Row], decoder: str, reference: str, metric: str) -> dict[int, float]:
-    """``decoder - reference`` of each seed that both have."""
-    values = {(row["decoder"], row["seed"]): row[metric] for row in rows}
-    seeds = sorted(seed for name, seed in values if name == reference)
-    return {
-        seed: values[decoder, seed] - values[reference, seed]
-        for seed in seeds
-        if values.get((decoder, seed)) is not None and values[reference, seed] is not None
-    }
-
-
-def _over_conditions(
-    samples: Mapping[tuple[Condition, str], dict[int, float]],
-) -> dict[tuple[Condition, str], dict[int, float]]:
-    """The mean difference of each seed, where there is more than one condition to average."""
-    members: dict[tuple[Condition, str], list[dict[int, float]]] = {}
-    for (condition, decoder), values in samples.items():
-        pool = Condition(ALL, None, condition.match, condition.steps)
-        members.setdefault((pool, decoder), []).append(values)
-    return {
-        key: {
-            seed: float(np.mean([values[seed] for values in each]))
-            for seed in each[0]
-            if all(seed in values for values in each)
-        }
-        for key, each in members.items()
-        if len(each) > 1
-    }
-
-
-def by_condition(rows: Sequence[Row]) -> dict[Condition, list[Row]]:
-    """The rows of each condition, in the order of their first."""
-    groups: dict[Condition, list[Row]] = {}
-    for row in rows:
-        condition = Condition(row["dataset"], row["noise_level"], row["match"], row["steps"])
-        groups.setdefault(condition, []).append(row)
-    return groups
-
-
-def decoders_of(rows: Sequence[Row]) -> list[str]:
-    """The decoders in ``rows``, in the order of their first."""
-    return list(dict.fromkeys(row["decoder"] for row in rows))
 
 
 def sentence(comparison: Comparison) -> str:
@@ -294,25 +197,3 @@ def _intervals(d: Difference, digits: int) -> list[str]:
 
 def _condition(row: Row) -> Condition:
     return Condition(row["dataset"], row["noise_level"], row["match"], row["steps"])
-
-
-def differences_table(rows: Sequence[Row], reference: str) -> list[Row]:
-    """Every comparison by every metric, as rows for a CSV."""
-    return [
-        {
-            "decoder": c.decoder,
-            "reference": c.reference,
-            "dataset": c.condition.dataset,
-            "noise_level": c.condition.noise_level,
-            "match": c.condition.match,
-            "steps": c.condition.steps,
-            "metric": c.metric,
-            "seeds": c.difference.seeds,
-            "difference": c.difference.mean,
-            "low": c.difference.low,
-            "high": c.difference.high,
-            "corrected_low": c.difference.corrected_low,
-            "corrected_high": c.difference.corrected_high,
-        }
-        for c in compare(rows, reference)
-    ]
