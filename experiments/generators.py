@@ -29,7 +29,7 @@ from experiments.gan import EXPERIMENT
 
 RESULTS = Path(__file__).parent / "results"
 DECODERS = ("upsample", "transpose", "transpose:notail", "subpixel")
-_SEEDS = (0, 1, 2)
+_TRAINED, _SEEDS = "upsample,transpose", "0,1,2"
 Row = Mapping[str, Any]
 
 
@@ -141,8 +141,8 @@ def _beside(rows: Sequence[Row], decoder: str, decoders: Sequence[str]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True, help="where the runs are")
-    parser.add_argument("--decoders", default=",".join(DECODERS), help="some of these")
-    parser.add_argument("--seeds", default=",".join(map(str, _SEEDS)), help="of these, as 0,1,2")
+    parser.add_argument("--decoders", default=_TRAINED, help=f"some of {','.join(DECODERS)}")
+    parser.add_argument("--seeds", default=_SEEDS, help="of each")
     given = parser.parse_args()
     if not set(given.decoders.split(",")) <= set(DECODERS):
         parser.error(f"--decoders are some of {','.join(DECODERS)}")
