@@ -65,8 +65,9 @@ class DenoiserRun(RunObserver):
         evaluation = self.results or bench.evaluate(state.params)
         measures, pictures = self.grid or bench.grid(state.params)
         say(results_table(evaluation))
-        if nothing_learnt(evaluation):
-            say(nothing_learnt(evaluation))
+        advice = nothing_learnt(evaluation, bench.experiment.loss)
+        if advice:
+            say(advice)
         # By every process: JAX does not wait long for the last when the others have done.
         beside, rows = stand_beside(bench, state.params, say if options.baselines else None)
         results = results_record(

@@ -37,13 +37,15 @@ def start_line(bench: System, options: RunOptions) -> str:
     convolutions = ", own kernels" if own else ", XLA's convolutions"
     if bench.experiment.model.network == "mlp":
         convolutions = ""
+    weight = bench.experiment.adversary.weight
+    opponent = f" | adversarial weight {weight:g}" if weight else ""
     return (
         f"{bench.experiment.label}: {options.parallel} on {count} {kind} "
         f"device{'s' if count > 1 else ''}{hosts}{convolutions} | "
         f"{data.name} {data.digest[:12]}, "
         f"{len(data.train.images):,} + {len(data.test.images):,} images "
         f"{' x '.join(map(str, bench.image_shape))} | "
-        f"{noise} | "
+        f"{noise}{opponent} | "
         f"{parameter_count(bench.state_like().params):,} parameters"
     )
 

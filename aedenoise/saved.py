@@ -58,6 +58,7 @@ def read_run(workdir: str | PathLike[str], *, gan: bool = False) -> SavedRun:
     config, experiment = folder.read_config(), folder.read_experiment()
     if gan != (experiment.model.network == "gan"):
         other = "a denoiser, which makes no images by itself"
-        raise UsageError(f"{folder.path} holds {other if gan else 'a GAN, which denoises nothing'}")
+        own = "a GAN, which denoises nothing (--mode=sample, aedenoise.load_generator())"
+        raise UsageError(f"{folder.path} holds {other if gan else own}")
     height, width, channels = config["dataset"]["image_shape"]
     return SavedRun(folder, experiment, (height, width, channels), config["total_steps"])

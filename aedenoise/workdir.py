@@ -81,7 +81,8 @@ class Workdir:
           CheckpointError: if there is no run here, or the file cannot be read.
         """
         if not self.config.is_file():
-            what = "is empty or holds no run" if self.path.is_dir() else "does not exist"
+            what = "is no folder" if self.path.exists() else "does not exist"
+            what = "is empty or holds no run" if self.path.is_dir() else what
             raise CheckpointError(f"workdir {self.path} {what} (no config.json); train there first")
         try:
             config = json.loads(self.config.read_text(encoding="utf-8"))

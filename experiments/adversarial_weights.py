@@ -37,7 +37,7 @@ from aedenoise.reporting.figures import write_figure
 from experiments.adversarial import EXPERIMENT
 
 RESULTS = Path(__file__).parent / "results"
-_WEIGHTS = "0,0.001,0.003,0.01,0.03,0.1"
+_WEIGHTS = "0,0.003,0.01,0.03"
 _IMAGES = 5000
 Row = Mapping[str, Any]
 

@@ -42,6 +42,7 @@ def write_report() -> int:
     if (folder is None) == (not runs):
         raise UsageError(
             "--mode=report needs --workdir, the folder of a run or a comparison, or else --runs=A,B"
+            " (not both)"
         )
     if len(set(runs)) < len(runs):
         raise UsageError("--runs names a run twice")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from typing import Any
 
 from aedenoise.experiment import Experiment
@@ -29,11 +30,10 @@ def help_text(mode: str = "train") -> str:
     lines = ["python -m aedenoise.main [--flag=value ...]    (--helpfull: absl's too; --version)"]
     if mode in _OWN:
         lines.append(f"Flags of --mode={mode}:")
-        return "\n".join([*lines, *_explained(_OWN[mode])])
+        return "\n".join([*lines, *_explained(_OWN[mode]), *_named(_BESIDE.get(mode, ()))])
     if mode == "invent":
         lines.append("Flags of --mode=invent, beside those of an experiment:")
-        shown = [flag for flag in DEFINED if flag.name in _INVENT]
-        return "\n".join([*lines, *(line for flag in shown for line in _help_lines(flag))])
+        return "\n".join([*lines, *_named(_INVENT)])
     lines += ["The experiment:", *_explained(EXPERIMENT), "The run:", *_explained(RUN)]
     lines += [
         "For finer control (the README's table says what they mean):",
@@ -56,10 +56,19 @@ _OWN = {
 }
 # Of other modes' flags those that --mode=invent takes too.
 _INVENT = ("decoders", "noise_levels", "runs")
+# Of all modes' flags those that a mode takes beside its own.
+_BESIDE = {
+    "sample": ("workdir", "checkpoint", "seed", "output", "overwrite"),
+    "probe": ("workdir", "checkpoint"),
+}
 
 
 def _explained(group: str) -> list[str]:
     return [line for flag in DEFINED if flag.group == group for line in _help_lines(flag)]
+
+
+def _named(names: Sequence[str]) -> list[str]:
+    return [line for flag in DEFINED if flag.name in names for line in _help_lines(flag)]
 
 
 def _names(group: str) -> str:

@@ -91,12 +91,15 @@ def denoise_options() -> DenoiseOptions:
     refuse_training("--mode=denoise takes a trained network", "noise_level")
     if not FLAGS.input:
         raise UsageError("--mode=denoise needs --input, an image or a folder of them")
+    target = _place(FLAGS.output)
+    if target and FLAGS.output.endswith("/"):
+        target += "/"  # a folder, though it may not be there yet
     level, most = _levels(FLAGS.noise_level) if FLAGS.noise_level else (None, None)
     if most is not None:
         raise UsageError(f"--mode=denoise takes one --noise_level, not {FLAGS.noise_level}")
     return DenoiseOptions(
         source=_place(FLAGS.input) or "",
-        target=_place(FLAGS.output),
+        target=target,
         level=level,
         invert=FLAGS.invert,
         before_after=FLAGS.before_after,

@@ -14,7 +14,7 @@ from aedenoise.data.pictures import Picture, check_fits, encode_picture, find_pi
 from aedenoise.errors import DataError, StorageError, UsageError
 from aedenoise.evaluation.denoiser import Denoiser
 from aedenoise.files import write_atomically
-from aedenoise.options import STREAM, DenoiseOptions
+from aedenoise.options import STREAM, WRITTEN, DenoiseOptions
 from aedenoise.reporting.console import bar, say, warn
 
 # Beyond this ratio to the levels of its training a result is not to be trusted. Far beyond
@@ -109,13 +109,15 @@ def _only_job(options: DenoiseOptions) -> _Job:
         assert source is not None
         return _Job(source, source.with_name(f"{source.stem}{_DENOISED}.png"))
     target = Path(options.target)
-    if target.is_dir():
+    if target.is_dir() or options.target.endswith("/"):
         target /= f"{source.stem}{_DENOISED}.png" if source else "denoised.png"
     return _Job(source, target)
 
 
 def _jobs_of_folder(options: DenoiseOptions) -> list[_Job]:
     source, folder = Path(options.source), _folder(options)
+    if folder.suffix.lower() in WRITTEN and not folder.exists():
+        raise UsageError(f"--output={folder} is the name of a picture; a folder's go into a folder")
     if folder.exists() and not folder.is_dir():
         raise StorageError(f"{folder} is no folder; a folder of images needs one")
     if folder.resolve() == source.resolve():

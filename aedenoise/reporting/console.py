@@ -66,14 +66,16 @@ def results_table(results: Mapping[str, Mapping[str, float]]) -> str:
     return "\n".join(lines)
 
 
-def nothing_learnt(results: Mapping[str, Mapping[str, float]]) -> str:
-    """In words that the network is no better than an image that knows nothing; or nothing."""
+def nothing_learnt(results: Mapping[str, Mapping[str, float]], loss: str) -> str:
+    """In words that the network, trained with ``loss``, is no better than an image that knows
+    nothing; or nothing."""
     found = results["denoised"]["psnr"]
     for name, title in (("black", "a black image"), ("mean_image", "the mean training image")):
         if found < results[name]["psnr"] + _BARELY:
             return (
                 f"the network has learnt nothing: it is no better than {title}; try a lower "
-                "--learning_rate, more --epochs or --loss=bce"
+                f"--learning_rate{' or' if loss == 'bce' else ','} more --epochs"
+                f"{'' if loss == 'bce' else ' or --loss=bce'}"
             )
     return ""
 
