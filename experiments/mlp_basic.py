@@ -2,6 +2,11 @@
 
 python -m aedenoise.main --experiment=mlp_basic
 python -m aedenoise.main --mode=probe --workdir=runs/mlp_basic
+
+Answer: most of it. The image comes back with 22.42 dB; logistic regression tells 90.59 % of the
+digits by the code (92.63 % by the 784 pixels), fine-tuned through the encoder 98.50 %. One seed
+(0); 107 s of training on 2 CPU cores (AMD EPYC), which did other things too, Python 3.11, jax
+0.10.2, 2026-11-25; experiments/results/probe/mlp_basic.json.
 """
 
 from aedenoise.experiment import DataConfig, Experiment, ModelConfig, NoiseConfig, OptimizerConfig

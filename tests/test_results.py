@@ -12,7 +12,16 @@ from aedenoise.study import report
 from aedenoise.study.comparisons import differences_table
 from aedenoise.study.folder import StudyFolder
 from aedenoise.study.rows import from_csv, to_csv
-from experiments import adversarial, adversarial_weights, blind, blind_levels, gan, generators, sdae
+from experiments import (
+    adversarial,
+    adversarial_weights,
+    blind,
+    blind_levels,
+    gan,
+    generators,
+    mlp_basic,
+    sdae,
+)
 from experiments.report import RESULTS, STUDIES, documents, with_block
 
 
@@ -55,6 +64,13 @@ def test_what_is_said_of_codes_is_in_their_files() -> None:
             )
             assert f"{share} %" in header, (name, kind)
             assert f"{share} [{low}, {high}]" in page, (name, kind)
+
+
+def test_what_is_said_of_a_plain_code_is_in_its_file() -> None:
+    header = " ".join((mlp_basic.__doc__ or "").split())
+    found = json.loads((RESULTS / "probe" / "mlp_basic.json").read_text(encoding="utf-8"))
+    for kind in ("pixels", "code", "tuned"):
+        assert f"{100 * found[kind]['accuracy']:.2f} %" in header, kind
 
 
 def test_what_is_said_of_generators_is_in_their_file() -> None:
