@@ -148,7 +148,7 @@ class DenoiseOptions:
 
     Attributes:
       source: a file, a folder, or ``-`` for standard input.
-      target: the file or folder to write, or ``-`` for standard output; None: beside the source,
+      target: the file or folder to write (``new/`` is made), or ``-`` for standard output; None: beside the source,
         ``NAME-denoised.png`` or the folder ``NAME-denoised``.
       level: of the noise, for a network that is told it; None: estimated.
       invert: whether dark on light is turned into light on dark for the network: ``auto`` where it
@@ -174,10 +174,16 @@ class DenoiseOptions:
             raise UsageError("standard input needs an --output, such as - or a file")
         if self.target == STREAM and (self.many or self.before_after):
             raise UsageError("only one picture can go to standard output")
-        if self.target in (None, STREAM) or self.many or Path(str(self.target)).is_dir():
+        if self.target in (None, STREAM) or self.many or self.into_folder:
             return
         if Path(str(self.target)).suffix.lower() not in WRITTEN:
             raise UsageError(f"--output ends with {', '.join(WRITTEN)}, not {self.target}")
+
+    @property
+    def into_folder(self) -> bool:
+        """Whether the target is a folder, there already or named with a slash at its end."""
+        target = self.target or ""
+        return target.endswith("/") or Path(target or "-").is_dir()
 
     @property
     def many(self) -> bool:

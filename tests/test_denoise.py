@@ -450,9 +450,19 @@ def test_a_picture_too_large_for_its_format(denoiser: Denoiser, tmp_path: Path) 
     assert not (tmp_path / "strip.webp").exists()
 
 
-def test_one_picture_into_a_folder(tmp_path: Path, denoiser: Denoiser) -> None:
+@pytest.mark.parametrize("there", [True, False])
+def test_one_picture_into_a_folder(tmp_path: Path, denoiser: Denoiser, there: bool) -> None:
     source = save(tmp_path / "scan.png", noisy(page(40, 30)))
     folder = tmp_path / "done"
-    folder.mkdir()
-    assert denoise_files(denoiser, DenoiseOptions(source=str(source), target=str(folder))) == 1
+    if there:
+        folder.mkdir()
+    target = str(folder) if there else f"{folder}/"
+    assert denoise_files(denoiser, DenoiseOptions(source=str(source), target=target)) == 1
     assert [path.name for path in folder.iterdir()] == ["scan-denoised.png"]
+
+
+def test_a_folder_does_not_go_into_a_picture(tmp_path: Path, denoiser: Denoiser) -> None:
+    save(tmp_path / "scans" / "a.png", noisy(page(40, 30)))
+    target = str(tmp_path / "one.png")
+    with pytest.raises(UsageError, match="the name of a picture"):
+        denoise_files(denoiser, DenoiseOptions(source=str(tmp_path / "scans"), target=target))

@@ -109,7 +109,7 @@ def _only_job(options: DenoiseOptions) -> _Job:
         assert source is not None
         return _Job(source, source.with_name(f"{source.stem}{_DENOISED}.png"))
     target = Path(options.target)
-    if target.is_dir() or options.target.endswith("/"):
+    if options.into_folder:
         target /= f"{source.stem}{_DENOISED}.png" if source else "denoised.png"
     return _Job(source, target)
 
