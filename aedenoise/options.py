@@ -148,8 +148,8 @@ class DenoiseOptions:
 
     Attributes:
       source: a file, a folder, or ``-`` for standard input.
-      target: the file or folder to write (``new/`` is made), or ``-`` for standard output; None: beside the source,
-        ``NAME-denoised.png`` or the folder ``NAME-denoised``.
+      target: the file or folder to write (``new/`` is made), or ``-`` for standard output; None:
+        beside the source, ``NAME-denoised.png`` or the folder ``NAME-denoised``.
       level: of the noise, for a network that is told it; None: estimated.
       invert: whether dark on light is turned into light on dark for the network: ``auto`` where it
         was trained on light glyphs and the picture is mostly light.
