@@ -16,12 +16,13 @@ from helpers import bench, digest, small
 from PIL import Image
 from test_training import Recorder
 
+from aedenoise.batch import evenly_spaced
 from aedenoise.errors import CheckpointError, DataError, UsageError
 from aedenoise.experiment import ModelConfig
 from aedenoise.models import build_autoencoder
 from aedenoise.modes.train import train
 from aedenoise.options import ProbeOptions, RunOptions
-from aedenoise.probing.codes import codes_of, evenly, make_encode, pixels_of
+from aedenoise.probing.codes import codes_of, make_encode, pixels_of
 from aedenoise.probing.regression import PENALTIES, fit, fit_chosen
 from aedenoise.probing.scores import confusion, score, wilson
 from aedenoise.probing.tuning import first_state, make_confusion_step, make_tuning, tune_step
@@ -87,7 +88,7 @@ def test_codes_are_those_of_clean_images(data_dir: str, model: ModelConfig) -> N
     b = bench(small(model=model), data_dir)
     params = create_state(b.task, run_keys(0)[0], b.image_shape).params
     images = b.dataset.test.images
-    rows = evenly(len(images), 5)
+    rows = evenly_spaced(len(images), 5)
     found = codes_of(make_encode(b.task.model), params, images, rows)
     clean = pixels_of(images, rows).reshape(5, 28, 28, 1)
     code = b.task.model.apply({"params": params}, jnp.asarray(clean), method="encode")
