@@ -28,6 +28,7 @@ from aedenoise.ground import GRID_IMAGES, GRID_PIXELS, System, lay_ground
 from aedenoise.noise import Noisy
 from aedenoise.options import RunOptions
 from aedenoise.training.adversarial import adversarial_step
+from aedenoise.training.hosts import for_this_process
 from aedenoise.training.step import scale, train_step
 from aedenoise.training.task import (
     Params,
@@ -86,12 +87,12 @@ class Bench(System):
         count = min(len(images), GRID_IMAGES, max(16, GRID_PIXELS // (height * width)))
         chosen = evenly_spaced(len(images), count)
         batch = next(eval_batches(images[chosen], count))._replace(index=chosen)
-        measures, pictures = jax.device_get(self.grid_fn(_own(params), batch))
+        measures, pictures = jax.device_get(self.grid_fn(for_this_process(params), batch))
         return jax.tree.map(float, measures), pictures
 
     def denoise(self, params: Params, noisy: Noisy) -> np.ndarray:
         """Denoised images, float32 ``[B, H, W, C]``; each process computes for itself."""
-        return np.asarray(self.predict_fn(_own(params), noisy))
+        return np.asarray(self.predict_fn(for_this_process(params), noisy))
 
     def examples(
         self, params: Params, shown: np.ndarray | None = None
@@ -152,8 +153,3 @@ def set_up(
             make_grid_step(task.model, task.corrupt, task.loss, experiment.model.stride)
         ),
     )
-
-
-def _own(params: Params) -> Params:
-    """Parameters for a computation that each process makes by itself."""
-    return params if jax.process_count() == 1 else jax.device_get(params)

@@ -53,8 +53,8 @@ def rows_of(folder: Path) -> list[dict[str, Any]]:
             workdir = Workdir(place)
             if not workdir.results.exists():
                 continue
-            seed = workdir.read_experiment().seed
-            if workdir.read_experiment() != experiment_of(decoder, seed):
+            experiment = workdir.read_experiment()
+            if experiment != experiment_of(decoder, experiment.seed):
                 print(f"{place} is of another experiment: left out")
                 continue
             found = read_json(workdir.results)
@@ -63,8 +63,8 @@ def rows_of(folder: Path) -> list[dict[str, Any]]:
                 {
                     "decoder": decoder,
                     "dataset": found["dataset"]["name"],
-                    "epochs": EXPERIMENT.epochs,
-                    "seed": seed,
+                    "epochs": experiment.epochs,
+                    "seed": experiment.seed,
                     **{name: found[name] for name in kept},
                 }
             )

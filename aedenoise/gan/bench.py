@@ -34,7 +34,7 @@ from aedenoise.ground import GRID_IMAGES, GRID_PIXELS, System, lay_ground
 from aedenoise.models import constant_code, to_image
 from aedenoise.options import RunOptions
 from aedenoise.training.adversarial import GanState, GanTask, create_gan, gan_step, make_gan_task
-from aedenoise.training.hosts import first_process_first
+from aedenoise.training.hosts import first_process_first, for_this_process
 from aedenoise.training.task import Params
 
 # So many images are made for each evaluation, and real ones beside them, if there are as many; of
@@ -105,7 +105,7 @@ class GanBench(System):
 
     def generate(self, params: Params, latents: np.ndarray) -> np.ndarray:
         """Images, float32 ``[N, H, W, C]`` in [0, 1]; each process computes for itself."""
-        own = params if jax.process_count() == 1 else jax.device_get(params)
+        own = for_this_process(params)
         return in_batches(
             lambda part: self.generate_fn(own, part), latents, batch_of(self.image_shape)
         )

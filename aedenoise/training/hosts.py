@@ -17,6 +17,7 @@ from aedenoise.errors import UsageError
 from aedenoise.options import HostOptions
 
 Result = TypeVar("Result")
+Tree = TypeVar("Tree")
 # How long a process that has failed waits for the others before it leaves them.
 _SHUTDOWN_SECONDS = 15
 _HINT = (
@@ -75,6 +76,11 @@ def first_says(value: bool) -> bool:
     if jax.process_count() == 1:
         return value
     return bool(multihost_utils.broadcast_one_to_all(np.asarray(value)))
+
+
+def for_this_process(tree: Tree) -> Tree:
+    """Replicated arrays, for a computation that each process makes by itself."""
+    return tree if jax.process_count() == 1 else jax.device_get(tree)
 
 
 def is_first_process() -> bool:
