@@ -1,7 +1,7 @@
 """Upsample or transposed convolution? Convolutional denoising autoencoders in JAX and Flax.
 
 Importing the package imports nothing heavy; the rooms are imported where they are used:
-``aedenoise.experiment`` describes a run, ``aedenoise.modes`` carries it out, and ``aedenoise.load``
+``aedenoise.config`` describes a run, ``aedenoise.modes`` carries it out, and ``aedenoise.load``
 turns a finished run into a function on images (``load_generator``, into one that makes them).
 """
 
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from os import PathLike
 
-    from aedenoise.evaluation.denoiser import Denoiser
-    from aedenoise.gan.generator import ImageMaker
+    from aedenoise.inference.denoiser import Denoiser
+    from aedenoise.inference.generator import ImageMaker
 
 __version__ = "0.1.0"
 
@@ -29,10 +29,10 @@ def load(run: str | PathLike[str] | None = None, checkpoint: str = "newest") -> 
       CheckpointError: if there is no run or no readable checkpoint.
     """
     if run is None:
-        from aedenoise.evaluation.pretrained import load_pretrained
+        from aedenoise.inference.pretrained import load_pretrained
 
         return load_pretrained()
-    from aedenoise.evaluation.denoiser import load_denoiser
+    from aedenoise.inference.denoiser import load_denoiser
 
     return load_denoiser(run, checkpoint)
 
@@ -48,6 +48,6 @@ def load_generator(run: str | PathLike[str], checkpoint: str = "newest") -> Imag
       CheckpointError: if there is no run or no readable checkpoint.
       UsageError: if the run is no GAN's.
     """
-    from aedenoise.gan import generator
+    from aedenoise.inference import generator
 
     return generator.load_generator(run, checkpoint)

@@ -15,11 +15,11 @@ from signal import Handlers, Signals, signal
 from absl import app
 from absl import flags as absl_flags
 
-from aedenoise import __version__, commands, flags
-from aedenoise.commands.common import list_experiments
+from aedenoise import __version__, cli
+from aedenoise.cli import FLAGS, commands
+from aedenoise.cli.common import list_experiments
 from aedenoise.errors import Stopped, UsageError, report
-from aedenoise.flags import FLAGS
-from aedenoise.training.preemption import StopSignals
+from aedenoise.runtime.preemption import StopSignals
 
 
 def main(argv: Sequence[str]) -> int:
@@ -36,8 +36,8 @@ def main(argv: Sequence[str]) -> int:
 def _run(argv: Sequence[str], signals: StopSignals) -> int:
     if len(argv) > 1:
         raise UsageError(f"unexpected argument {argv[1]!r}; flags look like --decoder=transpose")
-    flags.check_mode()
-    flags.preempt_exit_code()
+    cli.check_mode()
+    cli.preempt_exit_code()
     if FLAGS.experiment == "list":
         list_experiments()
         return 0
@@ -51,7 +51,7 @@ def _stopped(stopped: Stopped) -> int:
     from aedenoise.reporting.console import say
 
     say(f"{stopped}: stopped, with nothing left to save; the same command goes on")
-    return flags.preempt_exit_code()
+    return cli.preempt_exit_code()
 
 
 def _give_up(number: Signals) -> None:
@@ -91,7 +91,7 @@ def _answer(arguments: Sequence[str]) -> str | None:
         modes = [
             argument.partition("=")[2] for argument in arguments if argument.startswith("--mode=")
         ]
-        return flags.help_text(*modes[-1:])
+        return cli.help_text(*modes[-1:])
     return None
 
 

@@ -9,7 +9,7 @@ weights 0.003, 0.01 and 0.03; sharpness rises from 0.927 of the clean images' to
 cores (AMD EPYC), Python 3.11, jax 0.10.2, 2026-11-25; experiments/results/adversarial.md.
 """
 
-from aedenoise.experiment import AdversaryConfig, DataConfig, Experiment, OptimizerConfig
+from aedenoise.config import AdversaryConfig, DataConfig, Experiment, OptimizerConfig
 
 EXPERIMENT = Experiment(
     name="adversarial",

@@ -21,19 +21,19 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import aedenoise
-from aedenoise import metrics
-from aedenoise.batch import evenly_spaced
-from aedenoise.classify import classifier_of
+from aedenoise.config import replace
+from aedenoise.config.options import RunOptions
+from aedenoise.data.batch import evenly_spaced
 from aedenoise.data.batches import eval_batches
 from aedenoise.data.reading import load
+from aedenoise.evaluation.classifier import classifier_of
 from aedenoise.evaluation.evaluate import evaluation_key, noisy_images
-from aedenoise.evaluation.likeness import frechet, gaussian_of
-from aedenoise.experiment import replace
 from aedenoise.files import write_atomically
-from aedenoise.modes.train import train
-from aedenoise.noise import corruption
-from aedenoise.options import RunOptions
+from aedenoise.metrics import image_quality
+from aedenoise.metrics.generative import frechet, gaussian_of
+from aedenoise.ops.noise import corruption
 from aedenoise.reporting.figures import write_figure
+from aedenoise.runs.train import train
 from experiments.adversarial import EXPERIMENT
 
 RESULTS = Path(__file__).parent / "results"
@@ -56,14 +56,14 @@ def row_of(folder: Path) -> dict[str, Any]:
     )
     clean = np.asarray(batch.image, np.float32) / np.float32(255.0)
     denoised = denoiser(np.asarray(noisy.image))
-    error = metrics.mse(jnp.asarray(denoised), jnp.asarray(clean))
+    error = image_quality.mse(jnp.asarray(denoised), jnp.asarray(clean))
     return {
         "weight": experiment.adversary.weight,
         "noise": str(experiment.noise),
         "dataset": dataset.name,
         "epochs": experiment.epochs,
-        "psnr": float(jnp.mean(metrics.psnr(error))),
-        "ssim": float(jnp.mean(metrics.ssim(jnp.asarray(denoised), jnp.asarray(clean)))),
+        "psnr": float(jnp.mean(image_quality.psnr(error))),
+        "ssim": float(jnp.mean(image_quality.ssim(jnp.asarray(denoised), jnp.asarray(clean)))),
         "sharpness": _roughness(denoised) / _roughness(clean),
         "frechet": frechet(
             gaussian_of(classifier.features(clean)), gaussian_of(classifier.features(denoised))

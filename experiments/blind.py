@@ -11,7 +11,7 @@ the level, the same training loses 1.07 dB at 0.2 (experiments/results/robustnes
 2 CPU cores (AMD EPYC), Python 3.11, jax 0.10.2, 2026-11-24; experiments/results/blind.json.
 """
 
-from aedenoise.experiment import DataConfig, Experiment, ModelConfig, NoiseConfig
+from aedenoise.config import DataConfig, Experiment, ModelConfig, NoiseConfig
 
 # The default recipe. The network is told the level while it trains; afterwards it guesses it.
 EXPERIMENT = Experiment(

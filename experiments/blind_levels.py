@@ -18,12 +18,12 @@ import jax.numpy as jnp
 import numpy as np
 
 import aedenoise
-from aedenoise import metrics
 from aedenoise.data.batches import eval_batches
 from aedenoise.data.reading import load
 from aedenoise.evaluation.evaluate import evaluation_key, noisy_images
 from aedenoise.files import write_atomically
-from aedenoise.noise import corruption
+from aedenoise.metrics import image_quality
+from aedenoise.ops.noise import corruption
 
 RESULTS = Path(__file__).parent / "results" / "blind.json"
 _BATCH = 500
@@ -51,7 +51,7 @@ def compare(blind: Path, single: Path) -> list[dict[str, float]]:
                 ("guessed", network(image)),
                 ("told", network(image, noise.level)),
             ):
-                psnr = metrics.psnr(metrics.mse(jnp.asarray(denoised), clean))
+                psnr = image_quality.psnr(image_quality.mse(jnp.asarray(denoised), clean))
                 found[name].append(np.asarray(psnr)[batch.mask])
         means = {name: float(np.concatenate(parts).mean()) for name, parts in found.items()}
         rows.append({"level": noise.level, **means})

@@ -6,8 +6,8 @@ Answer: yes; 13.86 dB from 10.98 dB after 4 epochs, in 14 s; seed 0.
 2 CPU cores (AMD EPYC), Python 3.11, jax 0.10.2, 2026-11-23.
 """
 
-from aedenoise.experiment import DataConfig, Experiment, ModelConfig
-from aedenoise.study.design import Study
+from aedenoise.config import DataConfig, Experiment, ModelConfig
+from aedenoise.config.study import Study
 
 EXPERIMENT = Experiment(
     name="debug",

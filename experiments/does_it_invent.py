@@ -12,7 +12,7 @@ network each; experiments/results/invent/. 2 CPU cores (AMD EPYC), Python 3.11, 
 2026-11-24.
 """
 
-from aedenoise.experiment import DataConfig, Experiment
+from aedenoise.config import DataConfig, Experiment
 
 # Short trainings: 1,876 steps on MNIST, and by the second command 968 on the letters.
 EXPERIMENT = Experiment(name="does_it_invent", data=DataConfig(dataset="mnist"), epochs=2)

@@ -20,11 +20,11 @@ import tempfile
 
 import numpy as np
 
+from aedenoise.config import DataConfig
 from aedenoise.data.builders import FILES
 from aedenoise.data.reading import load
 from aedenoise.data.sources import find_source
 from aedenoise.data.statistics import describe
-from aedenoise.experiment import DataConfig
 
 KINDS = ("text", "display", "script")
 LETTERS = 10

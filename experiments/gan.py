@@ -11,6 +11,6 @@ real ones), no class has less than 8.4 %. 2 CPU cores (AMD EPYC), which did othe
 3.11, jax 0.10.2, 2026-11-25; experiments/results/gan.md and gan/.
 """
 
-from aedenoise.experiment import GAN_DEFAULTS, Experiment, replace
+from aedenoise.config import GAN_DEFAULTS, Experiment, replace
 
 EXPERIMENT = replace(Experiment(name="gan", epochs=12), {**GAN_DEFAULTS, "data.dataset": "mnist"})

@@ -18,13 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from aedenoise.experiment import Experiment, replace
+from aedenoise.config import Experiment, replace
+from aedenoise.config.options import RunOptions
+from aedenoise.config.study import display_name, model_of
 from aedenoise.files import write_atomically
-from aedenoise.modes.train import train
-from aedenoise.options import RunOptions
-from aedenoise.study.design import display_name, model_of
-from aedenoise.study.statistics import difference
-from aedenoise.workdir import Workdir, read_json
+from aedenoise.metrics.statistics import difference
+from aedenoise.runs.train import train
+from aedenoise.training.workdir import Workdir, read_json
 from experiments.gan import EXPERIMENT
 
 RESULTS = Path(__file__).parent / "results"

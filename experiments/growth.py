@@ -25,11 +25,11 @@ if __name__ == "__main__":
 import jax
 import numpy as np
 
-from aedenoise.batch import Batch
+from aedenoise.config import Experiment, ModelConfig, replace
+from aedenoise.data.batch import Batch
 from aedenoise.data.batches import TrainBatches
-from aedenoise.experiment import Experiment, ModelConfig, replace
 from aedenoise.training.checkpoints import Checkpoints
-from aedenoise.training.parallel import make_executor
+from aedenoise.training.sharding import make_executor
 from aedenoise.training.step import train_step
 from aedenoise.training.task import (
     abstract_state,

@@ -8,7 +8,7 @@ EPYC), Python 3.11, jax 0.10.2, 2026-11-24.
 
 from dataclasses import replace
 
-from aedenoise.experiment import ModelConfig, NoiseConfig
+from aedenoise.config import ModelConfig, NoiseConfig
 
 from . import keras_blog
 

@@ -3,7 +3,7 @@
 python -m aedenoise.main --experiment=keras_blog
 """
 
-from aedenoise.experiment import DataConfig, Experiment, ModelConfig, NoiseConfig, OptimizerConfig
+from aedenoise.config import DataConfig, Experiment, ModelConfig, NoiseConfig, OptimizerConfig
 
 # Chollet, "Building Autoencoders in Keras": Adam at its default rate, batch 128, 100 epochs, noise
 # drawn once.

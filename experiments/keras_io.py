@@ -8,7 +8,7 @@ curve would take an hour: run it. 2 CPU cores (AMD EPYC), Python 3.11, jax 0.10.
 
 from dataclasses import replace
 
-from aedenoise.experiment import ModelConfig, NoiseConfig
+from aedenoise.config import ModelConfig, NoiseConfig
 
 from . import keras_blog
 

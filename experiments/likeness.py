@@ -10,7 +10,7 @@ trained on its own training fonts: 0.07 dB are lost. One seed (0); 2 CPU cores (
 3.11, jax 0.10.2, 2026-11-23; notmnist/open 2.0.0, digest 88c069bcd4cf.
 """
 
-from aedenoise.experiment import DataConfig, Experiment
+from aedenoise.config import DataConfig, Experiment
 
 # As many images, so as many steps, from either set.
 EXPERIMENT = Experiment(

@@ -9,7 +9,7 @@ digits by the code (92.63 % by the 784 pixels), fine-tuned through the encoder 9
 0.10.2, 2026-11-25; experiments/results/probe/mlp_basic.json.
 """
 
-from aedenoise.experiment import DataConfig, Experiment, ModelConfig, NoiseConfig, OptimizerConfig
+from aedenoise.config import DataConfig, Experiment, ModelConfig, NoiseConfig, OptimizerConfig
 
 EXPERIMENT = Experiment(
     name="mlp_basic",

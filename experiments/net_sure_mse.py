@@ -6,7 +6,7 @@ Answer: PSNR (dB, of the mean error): published 25.36, here 25.43 (1 seed). 2 CP
 Python 3.11, jax 0.10.2, 2026-11-24.
 """
 
-from aedenoise.experiment import DataConfig, Experiment, ModelConfig, NoiseConfig, OptimizerConfig
+from aedenoise.config import DataConfig, Experiment, ModelConfig, NoiseConfig, OptimizerConfig
 
 # Soltanayev and Chun, "Training deep learning based denoisers without ground truth data", and its
 # repository: 55,000 digits, noise of 50/255 drawn once and not clipped, a tenth of the rate after

@@ -11,12 +11,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from aedenoise.bench import set_up
-from aedenoise.evaluation.denoiser import Denoiser, load_denoiser
-from aedenoise.evaluation.pretrained import pack
-from aedenoise.experiment import DataConfig, NoiseConfig
-from aedenoise.options import RunOptions
-from aedenoise.workdir import Workdir
+from aedenoise.config import DataConfig, NoiseConfig
+from aedenoise.config.options import RunOptions
+from aedenoise.inference.denoiser import Denoiser, load_denoiser
+from aedenoise.inference.pretrained import pack
+from aedenoise.runs.denoising import set_up
+from aedenoise.training.workdir import Workdir
 
 LEVELS = (0.1, 0.2, 0.4, 0.6)
 PACKAGE = Path(__file__).resolve().parent.parent / "aedenoise" / "evaluation" / "files"

@@ -7,7 +7,7 @@ notmnist/open 2.0.0.
 2 CPU cores (AMD EPYC), Python 3.11, jax 0.10.2, 2026-11-23.
 """
 
-from aedenoise.experiment import DataConfig, Experiment, ModelConfig
+from aedenoise.config import DataConfig, Experiment, ModelConfig
 
 EXPERIMENT = Experiment(
     name="part2_notmnist_upsample",

@@ -6,7 +6,7 @@ Answer: 21.18 dB from 11.00 dB, test BCE 0.0871 (floor 0.0581), after 3 epochs i
 2 CPU cores (AMD EPYC), Python 3.11, jax 0.10.2, 2026-11-23.
 """
 
-from aedenoise.experiment import DataConfig, Experiment, ModelConfig
+from aedenoise.config import DataConfig, Experiment, ModelConfig
 
 EXPERIMENT = Experiment(
     name="part3_mnist_transpose",

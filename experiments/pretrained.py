@@ -7,7 +7,7 @@ Answer: aedenoise/evaluation/files/pretrained.json has its digest, and PSNR and 
 digits and letters at four levels of noise.
 """
 
-from aedenoise.experiment import DataConfig, Experiment, ModelConfig, NoiseConfig
+from aedenoise.config import DataConfig, Experiment, ModelConfig, NoiseConfig
 
 # Digits and letters, a network twice as wide as usual, and noise of any level up to strong.
 EXPERIMENT = Experiment(

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from aedenoise.files import write_atomically
 from aedenoise.reporting.metrics_log import epoch_means, read_series
-from aedenoise.workdir import Workdir
+from aedenoise.training.workdir import Workdir
 
 RESULTS = Path(__file__).parent / "results"
 CURVES = RESULTS / "published.csv"

@@ -6,7 +6,7 @@ Answer: training BCE: published 0.0830, here 0.0829 ± 0.0017 (5 seeds). 2 CPU c
 Python 3.11, jax 0.10.2, 2026-11-24.
 """
 
-from aedenoise.experiment import DataConfig, Experiment, ModelConfig, NoiseConfig, OptimizerConfig
+from aedenoise.config import DataConfig, Experiment, ModelConfig, NoiseConfig, OptimizerConfig
 
 # deeplearning-models, ae-conv-nneighbor (TensorFlow 1): Adam at 1e-3, batch 128, five epochs.
 EXPERIMENT = Experiment(

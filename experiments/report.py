@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from aedenoise.config.study import ALL
 from aedenoise.files import write_atomically
-from aedenoise.modes.compare import write_report
-from aedenoise.study import comparisons, report
-from aedenoise.study.design import ALL
-from aedenoise.study.folder import StudyFolder
-from aedenoise.study.rows import Row, from_csv
+from aedenoise.studies.comparison import pairing, report
+from aedenoise.studies.comparison.compare import write_report
+from aedenoise.studies.comparison.folder import StudyFolder
+from aedenoise.studies.comparison.rows import Row, from_csv
 
 RESULTS = Path(__file__).parent / "results"
 STUDIES = ("upsample_vs_transpose", "decoder_budget")
@@ -28,7 +28,7 @@ def block() -> str:
     budget = report.budgets(rows)[0]
     pooled = [
         comparison
-        for comparison in comparisons.compare(rows, reference, ["psnr"])
+        for comparison in pairing.compare(rows, reference, ["psnr"])
         if comparison.condition.dataset == ALL
     ]
     spoken = "\n".join(f"- {report.sentence(comparison)}." for comparison in pooled)

@@ -9,7 +9,7 @@ with --dataset=notmnist/small 93.20 %, 91.27 %, 89.27 % (Bulatov 2011: 89 %). On
 cores (AMD EPYC), Python 3.11, jax 0.10.2, 2026-11-24; experiments/results/probe/.
 """
 
-from aedenoise.experiment import DataConfig, Experiment, ModelConfig, NoiseConfig, OptimizerConfig
+from aedenoise.config import DataConfig, Experiment, ModelConfig, NoiseConfig, OptimizerConfig
 
 # Three layers and 25 % of the pixels masked as in Vincent et al. 2010; there with sigmoids, and a
 # hundred times the epochs.

@@ -7,7 +7,7 @@ whose code of eight channels decides much: after the first epoch it has 0.0422, 
 0.0489. 2 CPU cores (AMD EPYC), Python 3.11, jax 0.10.2, 2026-11-24.
 """
 
-from aedenoise.experiment import DataConfig, Experiment, ModelConfig, NoiseConfig, OptimizerConfig
+from aedenoise.config import DataConfig, Experiment, ModelConfig, NoiseConfig, OptimizerConfig
 
 # deep-learning-v2-pytorch, Denoising_Autoencoder_Solution: Adam at 1e-3, batches of 20, fresh
 # noise. It prints the loss of an image times 20. There the order of images is always the same.

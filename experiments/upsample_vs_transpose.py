@@ -9,8 +9,8 @@ nearest upsampling; transposed convolutions (3x3: -0.14 dB, 4x4: +0.09 dB) and s
 2 CPU cores (AMD EPYC), Python 3.11, jax 0.10.2, 2026-11-23.
 """
 
-from aedenoise.experiment import DataConfig, Experiment
-from aedenoise.study.design import Study
+from aedenoise.config import DataConfig, Experiment
+from aedenoise.config.study import Study
 
 # The default network and recipe. 2,000 test images are enough: decoders are compared on the same.
 EXPERIMENT = Experiment(

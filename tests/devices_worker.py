@@ -17,9 +17,10 @@ from helpers import letters, small
 from jax.lax import all_gather
 
 from aedenoise.data.batches import TrainBatches
-from aedenoise.noise import corrupt_batch
-from aedenoise.training.parallel import make_executor
-from aedenoise.training.step import scale, train_step
+from aedenoise.ops.images import scale
+from aedenoise.ops.noise import corrupt_batch
+from aedenoise.training.sharding import make_executor
+from aedenoise.training.step import train_step
 from aedenoise.training.task import create_state, make_task, run_keys
 
 

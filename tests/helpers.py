@@ -9,13 +9,13 @@ from typing import Any
 import jax
 import numpy as np
 
-from aedenoise.bench import set_up
+from aedenoise.config import DataConfig, Experiment, ModelConfig, replace
+from aedenoise.config.options import RunOptions
 from aedenoise.data.builders import read_open_letters
-from aedenoise.experiment import DataConfig, Experiment, ModelConfig, replace
-from aedenoise.gan.bench import set_up_gan
-from aedenoise.options import RunOptions
+from aedenoise.runs.denoising import set_up
+from aedenoise.runs.gan import set_up_gan
 from aedenoise.training.checkpoints import Checkpoints
-from aedenoise.workdir import Workdir
+from aedenoise.training.workdir import Workdir
 
 SMALL = Experiment(
     model=ModelConfig(encoder_features=(4, 4), decoder_features=(4, 4)),

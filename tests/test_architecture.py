@@ -1,4 +1,4 @@
-"""The rooms: who may import whom, and which library lives where."""
+"""The house: ten floors, imports downwards only, and a home for each library."""
 
 from __future__ import annotations
 
@@ -8,211 +8,101 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 from guards import GUARDS
 
-PACKAGE = Path(__file__).resolve().parent.parent / "aedenoise"
+PACKAGE = ROOT / "aedenoise"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-# Each room with the rooms it may import; the rooms of GROUND are what every room stands on.
-GROUND = {"", "checks", "errors", "experiment", "files", "options", "batch", "versions"}
-ROOMS = {
-    "errors": set(),
-    "files": set(),
-    "batch": set(),
-    "checks": {"errors"},
-    "experiment": {"checks", "errors"},
-    "options": {"checks", "errors"},
-    "versions": {""},
-    "named": {"errors", "experiment", "study"},
-    "workdir": GROUND,
-    "runtime": GROUND,
-    "ops": GROUND,
-    "noise": GROUND,
-    "losses": GROUND | {"metrics"},
-    "metrics": GROUND,
-    "artifacts": GROUND | {"ops"},
-    "models": GROUND | {"ops"},
-    "data": GROUND,
-    "training": GROUND | {"models", "noise", "losses", "metrics"},
-    "evaluation": GROUND
-    | {"artifacts", "saved", "models", "noise", "losses", "metrics", "training"},
-    "reporting": GROUND,
-    "saved": GROUND | {"training", "workdir"},
-    "ground": GROUND | {"data", "metrics", "ops", "training"},
-    "bench": GROUND | {"data", "evaluation", "ground", "noise", "training"},
-    "records": GROUND | {"bench", "evaluation", "ground", "training"},
-    "observer": GROUND | {"evaluation", "reporting", "training", "workdir"},
-    "denoiser_run": GROUND
-    | {
-        "bench",
-        "evaluation",
-        "observer",
-        "records",
-        "reporting",
-        "run_report",
-        "training",
-        "yardsticks",
-    },
-    "gan": GROUND
-    | {
-        "artifacts",
-        "classify",
-        "evaluation",
-        "saved",
-        "ground",
-        "models",
-        "observer",
-        "records",
-        "reporting",
-        "training",
-    },
-    "classify": GROUND | {"data", "evaluation", "models", "training"},
-    "probing": GROUND | {"data", "models", "noise", "training"},
-    "pages": GROUND | {"reporting", "workdir"},
-    "yardsticks": GROUND | {"bench", "data", "evaluation", "metrics", "noise", "training"},
-    "run_report": GROUND
-    | {"bench", "evaluation", "ground", "observer", "reporting", "training", "workdir"},
-    "accelerators": GROUND,
-    "study": GROUND
-    | {
-        "artifacts",
-        "bench",
-        "data",
-        "evaluation",
-        "metrics",
-        "models",
-        "noise",
-        "reporting",
-        "training",
-    },
-    "modes": GROUND
-    | {
-        "accelerators",
-        "artifacts",
-        "bench",
-        "classify",
-        "data",
-        "denoiser_run",
-        "evaluation",
-        "gan",
-        "ground",
-        "metrics",
-        "models",
-        "noise",
-        "observer",
-        "ops",
-        "pages",
-        "probing",
-        "records",
-        "reporting",
-        "run_report",
-        "runtime",
-        "study",
-        "training",
-        "workdir",
-        "yardsticks",
-    },
-    "flags": GROUND | {"study"},
-    "commands": GROUND
-    | {
-        "evaluation",
-        "flags",
-        "gan",
-        "modes",
-        "named",
-        "pages",
-        "reporting",
-        "runtime",
-        "study",
-        "training",
-        "workdir",
-    },
-    "main": GROUND | {"commands", "flags", "reporting", "training"},
-}
-# Libraries that live in one room, so that they can be replaced there.
+# Floors from the top down: a module imports its own room, and rooms of lower floors.
+FLOORS = (
+    ("main",),
+    ("cli",),
+    ("studies",),
+    ("runs", "__init__"),
+    ("evaluation", "inference"),
+    ("training",),
+    ("models", "losses", "reporting"),
+    ("ops", "data", "runtime"),
+    ("config",),
+    ("metrics", "errors", "files"),
+)
+FLOOR = {room: len(FLOORS) - place for place, rooms in enumerate(FLOORS) for room in rooms}
+# The rooms in which a library lives, so that it can be replaced there.
 HOMES = {
-    "orbax": {"training/checkpoints.py"},
-    "absl": {"commands/common.py", "flags/definitions.py", "main.py", "training/checkpoints.py"},
-    "etils": {"training/places.py"},
-    "tensorflow_datasets": {"data/builders.py", "data/sources.py"},
-    "grain": {"data/streaming.py"},
-    "PIL": {
-        "data/glyphs/render.py",
-        "data/images.py",
-        "data/pictures.py",
-        "data/user_files.py",
-    },
-    "fontTools": {"data/glyphs/fonts.py"},
-    "matplotlib": {
-        "reporting/change_figures.py",
-        "reporting/figures.py",
-        "reporting/probe_figures.py",
-        "reporting/study_figures.py",
-    },
-    "tensorboardX": {"reporting/metrics_log.py"},
-    "tqdm": {
-        "reporting/console.py",
-        "data/archive.py",
-        "data/download.py",
-        "data/glyphs/__main__.py",
-        "data/user_files.py",
-    },
-    "scipy": {"evaluation/baselines.py", "probing/regression.py", "study/statistics.py"},
-    "skimage": {"evaluation/baselines.py"},
-    "sklearn": {"probing/plane.py"},
-    "optax": {
-        "probing/tuning.py",
-        "training/adversarial.py",
-        "training/adversary.py",
-        "training/classification.py",
-        "training/optimizer.py",
-        "training/task.py",
-        "training/updates.py",
-    },
+    "orbax": {"training"},
+    "optax": {"training"},
+    "absl": {"main", "cli", "training"},
+    "etils": {"training"},
+    "tensorflow_datasets": {"data"},
+    "grain": {"data"},
+    "PIL": {"data"},
+    "fontTools": {"data"},
+    "matplotlib": {"reporting"},
+    "tensorboardX": {"reporting"},
+    "tqdm": {"reporting", "data"},
+    "skimage": {"evaluation"},
+    "sklearn": {"studies"},
+    "scipy": {"evaluation", "metrics", "studies"},
 }
 
 
 def imports(path: Path) -> set[str]:
+    """The dotted names that a module imports, at its top or inside its functions."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
     return found
 
 
-def room_of(module: str) -> str:
-    parts = module.split(".")
-    return parts[1] if len(parts) > 1 else ""
+def room(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
-def test_rooms(path: Path) -> None:
-    place = path.relative_to(PACKAGE)
-    if place.name == "__init__.py" and len(place.parts) == 1:
-        # Of `load` and `load_generator`, which import what they need when they are called.
-        found = {room_of(name) for name in imports(path) if name.startswith("aedenoise")}
-        assert found <= {"evaluation", "gan"}
-        return
-    room = place.parts[0].removesuffix(".py")
-    names = imports(path)
-    known = {
-        room_of(name)
-        for name in names
-        if name.split(".")[0] == "aedenoise" and room_of(name) in ROOMS
+def upward_imports() -> list[str]:
+    """Imports of another room on the same floor or above, as ``file: room``."""
+    found = []
+    for path in FILES:
+        own = room(path)
+        for name in imports(path):
+            first, *rest = name.split(".")
+            other = rest[0] if first == "aedenoise" and rest else ""
+            if other in FLOOR and other != own and FLOOR[other] >= FLOOR[own]:
+                found.append(f"{path.relative_to(PACKAGE)}: {other}")
+    return sorted(set(found))
+
+
+def test_imports_go_downwards(capsys: pytest.CaptureFixture[str]) -> None:
+    rooms = {room(path) for path in FILES}
+    loose = sorted(path.stem for path in PACKAGE.glob("*.py"))
+    upward = upward_imports()
+    with capsys.disabled():
+        folders = sum(1 for name in rooms if (PACKAGE / name).is_dir())
+        print(
+            f"\nloose modules: {len(loose)} ({', '.join(loose)}), rooms: {folders}, "
+            f"floors: {len(FLOORS)}, upward imports: {len(upward)}"
+        )
+    assert upward == []
+    assert rooms == set(FLOOR)
+    assert loose == ["__init__", "errors", "files", "main"]
+
+
+@pytest.mark.parametrize("library", HOMES)
+def test_a_library_has_its_home(library: str) -> None:
+    users = {
+        room(path) for path in FILES for name in imports(path) if name.split(".")[0] == library
     }
-    assert known <= ROOMS[room] | {room}, f"{place} may not import {known - ROOMS[room]}"
-    for library, homes in HOMES.items():
-        if any(name.split(".")[0] == library for name in names):
-            assert place.as_posix() in homes, f"{library} has no place in {place}"
+    assert users <= HOMES[library]
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
-def test_nothing_dangerous_or_private(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    for word in ("jax._src", "import pickle", "allow_pickle=True", "extractall", "eval("):
-        assert word not in text.replace("_eval(", "").replace("def eval(", "")
+def test_nothing_dangerous_or_private() -> None:
+    for path in FILES:
+        text = path.read_text(encoding="utf-8")
+        for word in ("jax._src", "import pickle", "allow_pickle=True", "extractall", "eval("):
+            assert word not in text.replace("_eval(", "").replace("def eval(", ""), path
 
 
 @pytest.mark.parametrize("number", sorted(GUARDS))

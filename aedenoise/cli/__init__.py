@@ -1,10 +1,10 @@
 """The command line's flags: their table, their help, and the values they give."""
 
-from aedenoise.flags.definitions import FLAGS, MODES
-from aedenoise.flags.grid import PER_DECODER, part_of, with_grid
-from aedenoise.flags.help import help_text
-from aedenoise.flags.scope import check_mode
-from aedenoise.flags.values import (
+from aedenoise.cli.definitions import FLAGS, MODES
+from aedenoise.cli.grid import PER_DECODER, part_of, with_grid
+from aedenoise.cli.help import help_text
+from aedenoise.cli.scope import check_mode
+from aedenoise.cli.values import (
     checkpoint_choice,
     denoise_options,
     host_options,

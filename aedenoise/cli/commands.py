@@ -7,25 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from aedenoise.commands import grids, runs, shows
-from aedenoise.training.preemption import StopSignals
+from aedenoise.cli import run_commands, study_commands, tool_commands
+from aedenoise.runtime.preemption import StopSignals
 
 # Modes that work for long and go on where a signal stopped them.
 LONG: dict[str, Callable[[StopSignals], int]] = {
-    "train": runs.train_run,
-    "compare": grids.compare_decoders,
-    "robustness": grids.map_robustness,
-    "invent": grids.count_changes,
-    "probe": runs.probe_run,
+    "train": run_commands.train_run,
+    "compare": study_commands.compare_decoders,
+    "robustness": study_commands.map_robustness,
+    "invent": study_commands.count_changes,
+    "probe": run_commands.probe_run,
 }
 SHORT: dict[str, Callable[[], int]] = {
-    "eval": runs.evaluate,
-    "denoise": runs.denoise,
-    "sample": runs.sample_run,
-    "data": shows.describe_data,
-    "artifacts": shows.show_artifacts,
-    "report": shows.write_report,
-    "doctor": shows.examine_machine,
+    "eval": run_commands.evaluate,
+    "denoise": run_commands.denoise,
+    "sample": run_commands.sample_run,
+    "data": tool_commands.describe_data,
+    "artifacts": tool_commands.show_artifacts,
+    "report": tool_commands.write_report,
+    "doctor": tool_commands.examine_machine,
 }
 
 

@@ -8,23 +8,23 @@ import sys
 import warnings
 from typing import Any
 
+from aedenoise.cli import FLAGS
+from aedenoise.config import Experiment
 from aedenoise.errors import Stopped
-from aedenoise.experiment import Experiment
-from aedenoise.flags import FLAGS
 
 
 def named_experiment() -> Experiment:
     """What ``--experiment`` names, or the default."""
     if FLAGS.experiment is None:
         return Experiment()
-    from aedenoise.named import find_experiment
+    from aedenoise.config.registry import find_experiment
 
     return find_experiment(FLAGS.experiment)
 
 
 def list_experiments() -> None:
     """Prints the named experiments, each with the first line of its header."""
-    from aedenoise.named import named_experiments
+    from aedenoise.config.registry import named_experiments
     from aedenoise.reporting.console import say
 
     for name, document in named_experiments().items():

@@ -11,7 +11,7 @@ from typing import Any
 
 from absl import flags
 
-from aedenoise.experiment import (
+from aedenoise.config import (
     ACTIVATIONS,
     CONDITIONS,
     DECODERS,
@@ -27,7 +27,7 @@ from aedenoise.experiment import (
     SCHEDULES,
     SPARSITIES,
 )
-from aedenoise.options import DISTRIBUTED, INVERSIONS, LOWERINGS, PARALLEL
+from aedenoise.config.options import DISTRIBUTED, INVERSIONS, LOWERINGS, PARALLEL
 
 FLAGS = flags.FLAGS
 MODES = (

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from aedenoise import accelerators
+from aedenoise.config import Experiment
+from aedenoise.config.options import RunOptions
 from aedenoise.errors import AedenoiseError, StorageError, as_expected
-from aedenoise.experiment import Experiment
 from aedenoise.files import cache_folder
-from aedenoise.options import RunOptions
 from aedenoise.reporting.console import say
-from aedenoise.versions import versions
+from aedenoise.runtime import accelerators
+from aedenoise.runtime.versions import versions
 
 # A machine whose accelerator hangs must not hang this.
 _SECONDS = 60

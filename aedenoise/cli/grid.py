@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from aedenoise.cli.definitions import FLAGS
+from aedenoise.cli.values import listed, overrides
+from aedenoise.config import replace
 from aedenoise.errors import UsageError
-from aedenoise.experiment import replace
-from aedenoise.flags.definitions import FLAGS
-from aedenoise.flags.values import listed, overrides
 
 if TYPE_CHECKING:
-    from aedenoise.study.design import Study
+    from aedenoise.config.study import Study
 
 # Flags of one network that a comparison says per decoder or per grid.
 PER_DECODER = {

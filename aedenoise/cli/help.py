@@ -6,8 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-from aedenoise.experiment import Experiment
-from aedenoise.flags.definitions import (
+from aedenoise.cli.definitions import (
     COMPARE,
     DEFINED,
     EXPERIMENT,
@@ -22,6 +21,7 @@ from aedenoise.flags.definitions import (
     SAMPLE,
     Flag,
 )
+from aedenoise.config import Experiment
 
 
 def help_text(mode: str = "train") -> str:

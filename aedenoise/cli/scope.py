@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from aedenoise.errors import UsageError, nearest
-from aedenoise.flags.definitions import (
+from aedenoise.cli.definitions import (
     COMPARE,
     DEFINED,
     FLAGS,
@@ -15,6 +14,7 @@ from aedenoise.flags.definitions import (
     PROBE,
     SAMPLE,
 )
+from aedenoise.errors import UsageError, nearest
 
 
 def check_mode() -> None:

@@ -4,61 +4,61 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aedenoise import flags
-from aedenoise.commands.common import named_experiment, quiet_libraries
+from aedenoise import cli
+from aedenoise.cli import FLAGS
+from aedenoise.cli.common import named_experiment, quiet_libraries
+from aedenoise.config import Experiment, replace
 from aedenoise.errors import UsageError
-from aedenoise.experiment import Experiment, replace
-from aedenoise.flags import FLAGS
-from aedenoise.training.preemption import StopSignals
+from aedenoise.runtime.preemption import StopSignals
 
 
 def compare_decoders(signals: StopSignals) -> int:
     """Trains a grid of decoders, noise levels and seeds."""
-    from aedenoise.named import find_study
-    from aedenoise.study.design import Study
+    from aedenoise.config.registry import find_study
+    from aedenoise.config.study import Study
 
-    for flag, instead in flags.PER_DECODER.items():
+    for flag, instead in cli.PER_DECODER.items():
         if FLAGS[flag].value is not None:
             raise UsageError(f"--mode=compare does not take --{flag}; use {instead}")
     named = Study(base=Experiment()) if FLAGS.experiment is None else find_study(FLAGS.experiment)
-    study = flags.with_grid(named)
-    options = flags.run_options(Path("runs") / f"compare-{study.name or 'decoders'}")
-    part = flags.part_of(FLAGS.part)
+    study = cli.with_grid(named)
+    options = cli.run_options(Path("runs") / f"compare-{study.name or 'decoders'}")
+    part = cli.part_of(FLAGS.part)
     if FLAGS.seeds_at_once < 0:
         raise UsageError(f"seeds_at_once must be 0 (automatic) or more: {FLAGS.seeds_at_once}")
     quiet_libraries()
-    from aedenoise.modes.compare import compare
+    from aedenoise.studies.comparison.compare import compare
 
     complete = compare(study, options, signals, seeds_at_once=FLAGS.seeds_at_once, part=part)
     stopped = not complete and signals.received is not None
-    return flags.preempt_exit_code() if stopped else 0
+    return cli.preempt_exit_code() if stopped else 0
 
 
 def map_robustness(signals: StopSignals) -> int:
     """Trains on some noises, tests on others."""
-    base = replace(named_experiment(), flags.overrides())
-    options = flags.run_options(Path("runs") / f"robustness-{base.label}")
-    train = flags.noises(FLAGS.train_noises, base.noise)
+    base = replace(named_experiment(), cli.overrides())
+    options = cli.run_options(Path("runs") / f"robustness-{base.label}")
+    train = cli.noises(FLAGS.train_noises, base.noise)
     if not train:
         raise UsageError("--mode=robustness needs --train_noises, as gaussian:0.4,masking:0.25")
-    test = flags.noises(FLAGS.test_noises, base.noise) or train
+    test = cli.noises(FLAGS.test_noises, base.noise) or train
     quiet_libraries()
-    from aedenoise.modes.robustness import RobustnessPlan, robustness
+    from aedenoise.studies.robustness import RobustnessPlan, robustness
 
     found = robustness(RobustnessPlan(base, train, test), options, signals)
-    return flags.preempt_exit_code() if found is None else 0
+    return cli.preempt_exit_code() if found is None else 0
 
 
 def count_changes(signals: StopSignals) -> int:
     """Counts the images whose class a denoiser changes."""
-    from aedenoise.study.design import model_of
+    from aedenoise.config.study import model_of
 
-    levels = flags.listed("noise_levels", float)
-    runs = [Path(run).expanduser() for run in flags.listed("runs", str)]
-    decoders = flags.listed("decoders", str) or ("upsample", "transpose:k3")
+    levels = cli.listed("noise_levels", float)
+    runs = [Path(run).expanduser() for run in cli.listed("runs", str)]
+    decoders = cli.listed("decoders", str) or ("upsample", "transpose:k3")
     base = named_experiment()
     if runs:
-        flags.refuse_training(
+        cli.refuse_training(
             "--runs are trained already; --noise_levels says what they are tested on"
         )
         if FLAGS.decoders is not None or FLAGS.experiment is not None:
@@ -66,15 +66,19 @@ def count_changes(signals: StopSignals) -> int:
     else:
         for flag in ("decoder", "order", "tail", "icnr"):
             if FLAGS[flag].value is not None:
-                instead = flags.PER_DECODER[flag]
+                instead = cli.PER_DECODER[flag]
                 raise UsageError(f"--mode=invent does not take --{flag}; use {instead}")
-        base = replace(base, flags.overrides())
+        base = replace(base, cli.overrides())
         for decoder in decoders:
             model_of(decoder, base.model)
     name = "runs" if runs else base.data.short_name
-    options = flags.run_options(Path("runs") / f"invent-{name}")
+    options = cli.run_options(Path("runs") / f"invent-{name}")
     quiet_libraries()
-    from aedenoise.modes.invent import invent, networks_of_decoders, networks_of_runs
+    from aedenoise.studies.hallucination.hallucination import (
+        invent,
+        networks_of_decoders,
+        networks_of_runs,
+    )
 
     networks = (
         networks_of_runs(runs, levels)
@@ -82,4 +86,4 @@ def count_changes(signals: StopSignals) -> int:
         else networks_of_decoders(base, decoders, levels, options.workdir)
     )
     found = invent(networks, options, signals)
-    return flags.preempt_exit_code() if found is None else 0
+    return cli.preempt_exit_code() if found is None else 0

@@ -4,40 +4,40 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aedenoise import flags
-from aedenoise.commands.common import named_experiment, quiet_libraries
+from aedenoise import cli
+from aedenoise.cli import FLAGS
+from aedenoise.cli.common import named_experiment, quiet_libraries
+from aedenoise.config import DATASETS, replace
 from aedenoise.errors import UsageError
-from aedenoise.experiment import DATASETS, replace
-from aedenoise.flags import FLAGS
 
 
 def describe_data() -> int:
     """Writes the sheet of a dataset."""
-    data = replace(named_experiment(), flags.overrides()).data
+    data = replace(named_experiment(), cli.overrides()).data
     name = data.dataset.replace("/", "-") if data.dataset in DATASETS else data.short_name
     quiet_libraries()
-    from aedenoise.modes.data_sheet import data_sheet
+    from aedenoise.studies.data_sheet import data_sheet
 
-    folder = flags.workdir() or Path("sheets")
-    data_sheet(data, flags.run_options(folder), folder / f"{name}.png")
+    folder = cli.workdir() or Path("sheets")
+    data_sheet(data, cli.run_options(folder), folder / f"{name}.png")
     return 0
 
 
 def show_artifacts() -> int:
     """Writes the gallery of the decoders' artifacts."""
-    experiment = replace(named_experiment(), flags.overrides())
+    experiment = replace(named_experiment(), cli.overrides())
     experiment.check_denoises()
     quiet_libraries()
-    from aedenoise.modes.gallery import decoder_gallery
+    from aedenoise.studies.decoder_gallery import decoder_gallery
 
-    folder = flags.workdir() or Path("sheets")
+    folder = cli.workdir() or Path("sheets")
     decoder_gallery(experiment.model, experiment.seed, folder / "artifacts.png")
     return 0
 
 
 def write_report() -> int:
     """Writes the page of a run, of several, or of a study."""
-    folder = flags.workdir()
+    folder = cli.workdir()
     runs = [Path(run).expanduser() for run in FLAGS.runs or ()]
     if (folder is None) == (not runs):
         raise UsageError(
@@ -47,13 +47,13 @@ def write_report() -> int:
     if len(set(runs)) < len(runs):
         raise UsageError("--runs names a run twice")
     quiet_libraries()
-    from aedenoise.pages import write_page
     from aedenoise.reporting.console import say
+    from aedenoise.runs.report_page import write_page
 
     if folder is not None and not (folder / "config.json").exists():
         if FLAGS.output:
             raise UsageError("--output is for runs; the report of a comparison lies in its folder")
-        from aedenoise.modes.compare import report_study
+        from aedenoise.studies.comparison.compare import report_study
 
         report_study(folder)
         return 0
@@ -68,9 +68,9 @@ def write_report() -> int:
 
 def examine_machine() -> int:
     """Prints what this machine has."""
-    experiment = replace(named_experiment(), flags.overrides())
-    options = flags.run_options(Path("runs") / experiment.label)
+    experiment = replace(named_experiment(), cli.overrides())
+    options = cli.run_options(Path("runs") / experiment.label)
     quiet_libraries()
-    from aedenoise.modes.doctor import examine
+    from aedenoise.cli.doctor import examine
 
     return examine(experiment, options)

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from aedenoise.cli.definitions import DEFINED, FLAGS
+from aedenoise.config import GAN_DEFAULTS, NoiseConfig, noise_from_text
+from aedenoise.config.options import WRITTEN, DenoiseOptions, HostOptions, ProbeOptions, RunOptions
 from aedenoise.errors import UsageError
-from aedenoise.experiment import GAN_DEFAULTS, NoiseConfig, noise_from_text
-from aedenoise.flags.definitions import DEFINED, FLAGS
-from aedenoise.options import WRITTEN, DenoiseOptions, HostOptions, ProbeOptions, RunOptions
 
 
 def overrides() -> dict[str, Any]:

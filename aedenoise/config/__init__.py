@@ -5,17 +5,19 @@ carried out. It is checked when it is made. Nothing heavy is imported here, so t
 answered at once.
 """
 
-from aedenoise.experiment.adversary import GAN_LOSSES, REGULARIZERS, AdversaryConfig
-from aedenoise.experiment.code import SPARSITIES, CodeConfig
-from aedenoise.experiment.data import (
-    DATASETS,
-    FITS,
-    PREFIXES,
-    TFDS_NAMES,
-    DataConfig,
-    dataset_kind,
+from aedenoise.config.adversary import GAN_LOSSES, REGULARIZERS, AdversaryConfig
+from aedenoise.config.code import SPARSITIES, CodeConfig
+from aedenoise.config.data import DATASETS, FITS, PREFIXES, TFDS_NAMES, DataConfig, dataset_kind
+from aedenoise.config.experiment import (
+    GAN_DEFAULTS,
+    LOSSES,
+    Experiment,
+    first_difference,
+    from_dict,
+    replace,
+    to_dict,
 )
-from aedenoise.experiment.model import (
+from aedenoise.config.model import (
     ACTIVATIONS,
     CONDITIONS,
     DECODERS,
@@ -26,17 +28,8 @@ from aedenoise.experiment.model import (
     TAIL_SIDE,
     ModelConfig,
 )
-from aedenoise.experiment.noise import NO_NOISE, NOISES, NoiseConfig, noise_from_text, noise_parts
-from aedenoise.experiment.optimizer import SCHEDULES, OptimizerConfig
-from aedenoise.experiment.whole import (
-    GAN_DEFAULTS,
-    LOSSES,
-    Experiment,
-    first_difference,
-    from_dict,
-    replace,
-    to_dict,
-)
+from aedenoise.config.noise import NO_NOISE, NOISES, NoiseConfig, noise_from_text, noise_parts
+from aedenoise.config.optimizer import SCHEDULES, OptimizerConfig
 
 __all__ = [
     "ACTIVATIONS",

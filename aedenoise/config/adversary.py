@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from aedenoise.checks import check_known
+from aedenoise.config.validation import check_known
 from aedenoise.errors import UsageError
 
 GAN_LOSSES = ("non_saturating", "hinge")

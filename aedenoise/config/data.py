@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from aedenoise.checks import check_known, check_positive
+from aedenoise.config.validation import check_known, check_positive
 from aedenoise.errors import UsageError, nearest
 
 DATASETS = ("mnist", "notmnist", "notmnist/open", "notmnist/small", "notmnist/large")

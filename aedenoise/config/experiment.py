@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from aedenoise.checks import check_known, check_positive
+from aedenoise.config.adversary import AdversaryConfig
+from aedenoise.config.code import CodeConfig
+from aedenoise.config.data import DataConfig
+from aedenoise.config.model import ModelConfig
+from aedenoise.config.noise import NO_NOISE, NoiseConfig
+from aedenoise.config.optimizer import OptimizerConfig
+from aedenoise.config.validation import check_known, check_positive
 from aedenoise.errors import CheckpointError, UsageError
-from aedenoise.experiment.adversary import AdversaryConfig
-from aedenoise.experiment.code import CodeConfig
-from aedenoise.experiment.data import DataConfig
-from aedenoise.experiment.model import ModelConfig
-from aedenoise.experiment.noise import NO_NOISE, NoiseConfig
-from aedenoise.experiment.optimizer import OptimizerConfig
 
 LOSSES = (
     "bce",

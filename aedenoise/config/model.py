@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
-from aedenoise.checks import check_known
+from aedenoise.config.validation import check_known
 from aedenoise.errors import UsageError
 
 DECODERS = (

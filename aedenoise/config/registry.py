@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import sys
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
+from aedenoise.config import Experiment
+from aedenoise.config.study import Study
 from aedenoise.errors import UsageError, nearest
-from aedenoise.experiment import Experiment
-from aedenoise.study.design import Study
 
 
 def named_experiments() -> dict[str, str]:
@@ -46,24 +45,19 @@ def _module(name: str) -> ModuleType:
 
 
 def _named_package() -> ModuleType:
-    """The package of named experiments, as ``aedenoise.experiments``.
+    """Imports the package of named experiments under the one name that it has here.
 
-    It stands beside ``aedenoise/`` in a checkout and inside it in a wheel; loading it by its
-    place keeps a folder of the user's that is also called ``experiments`` out of the way.
+    Raises:
+      UsageError: if another package called ``experiments`` hides that of the checkout.
     """
-    name = "aedenoise.experiments"
-    if name in sys.modules:
-        return sys.modules[name]
-    here = Path(__file__).resolve().parent
-    for folder in (here / "experiments", here.parent / "experiments"):
-        if (folder / "__init__.py").is_file():
-            spec = importlib.util.spec_from_file_location(
-                name, folder / "__init__.py", submodule_search_locations=[str(folder)]
-            )
-            if spec is None or spec.loader is None:
-                break
-            module = importlib.util.module_from_spec(spec)
-            sys.modules[name] = module
-            spec.loader.exec_module(module)
-            return module
-    raise UsageError("this installation has no named experiments; reinstall the package")
+    if importlib.util.find_spec("aedenoise.experiments") is not None:  # a wheel
+        return importlib.import_module("aedenoise.experiments")
+    beside = Path(__file__).resolve().parents[2] / "experiments" / "__init__.py"
+    spec = importlib.util.find_spec("experiments")
+    found = spec.origin if spec else None
+    if found is None or not beside.exists() or not beside.samefile(found):
+        raise UsageError(
+            f"named experiments are in {beside.parent}, but Python finds {found or 'none'}; run "
+            "from another folder, or install the package"
+        )
+    return importlib.import_module("experiments")

@@ -13,8 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aedenoise.errors import CheckpointError, UsageError, nearest
-from aedenoise.experiment import (
+from aedenoise.config import (
     DECODERS,
     DataConfig,
     Experiment,
@@ -24,6 +23,7 @@ from aedenoise.experiment import (
     replace,
     to_dict,
 )
+from aedenoise.errors import CheckpointError, UsageError, nearest
 
 # What the networks of one comparison have in common: see ``study.matching``.
 ALL = "all conditions"

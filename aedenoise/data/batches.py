@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from aedenoise.batch import Batch
+from aedenoise.data.batch import Batch
 from aedenoise.data.streaming import Records
 
 Images = np.ndarray | Records

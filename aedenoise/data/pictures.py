@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
+from aedenoise.config.options import WRITTEN
 from aedenoise.data.images import SUFFIXES, UnreadableImageError, read_with
 from aedenoise.errors import DataError, UsageError
-from aedenoise.options import WRITTEN
 
 _SAVED_WITH: dict[str, dict[str, Any]] = {
     "WEBP": {"lossless": True},

@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from aedenoise.config import DataConfig
 from aedenoise.data.sources import Source, find_source
 from aedenoise.data.splits import repetitions
 from aedenoise.data.streaming import Records
 from aedenoise.errors import DataError, StorageError
-from aedenoise.experiment import DataConfig
 from aedenoise.files import exclusive_lock, remove, write_atomically, writing
 
 SPLITS = ("train", "test")

@@ -18,10 +18,10 @@ from typing import Any, Protocol
 import numpy as np
 import tensorflow_datasets as tfds
 
+from aedenoise.config import DataConfig, dataset_kind
 from aedenoise.data.streaming import Records
 from aedenoise.data.user_files import FolderSource, NpzSource
 from aedenoise.errors import AedenoiseError, DataError, UsageError
-from aedenoise.experiment import DataConfig, dataset_kind
 
 Notify = Callable[[str], None]
 # Images uint8 [N, H, W, C] and labels int64 [N].

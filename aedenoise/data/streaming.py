@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from aedenoise.batch import Batch
+from aedenoise.data.batch import Batch
 from aedenoise.errors import DataError
 
 _THREADS = 4

@@ -1,4 +1,4 @@
-"""Evaluation: quality over a whole split beside its yardsticks, and denoising from a run."""
+"""Quality over a whole split: the network, classical denoisers, a classifier."""
 
 from aedenoise.evaluation.evaluate import evaluate, make_eval_step
 

@@ -9,13 +9,13 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from aedenoise import artifacts
-from aedenoise.batch import Batch
+from aedenoise.data.batch import Batch
 from aedenoise.evaluation.evaluate import evaluation_key, noisy_images
-from aedenoise.losses import Loss
-from aedenoise.models import Autoencoder, constant_code, to_image
-from aedenoise.noise import Corruption, Noisy
-from aedenoise.training.step import scale
+from aedenoise.losses.reconstruction import Loss
+from aedenoise.metrics import checkerboard
+from aedenoise.models import Autoencoder, constant_code
+from aedenoise.ops.images import scale, to_image
+from aedenoise.ops.noise import Corruption, Noisy
 from aedenoise.training.task import Params
 
 # Places this near to a border show padding, not the grid.
@@ -28,7 +28,7 @@ def make_grid_step(
 ) -> Callable[[Params, Batch], Grid]:
     """The pure function ``(params, batch) -> (measures, pictures)``.
 
-    Measures, see ``aedenoise.artifacts``: of the ``residual`` (denoised minus original) and of
+    Measures, see ``metrics.checkerboard``: of the ``residual`` (denoised minus original) and of
     the ``gradient`` of the loss by the noisy input ``polyphase_2``, ``polyphase_4``, ``excess_2``
     and ``excess_4``; of the ``constant`` response ``spread_2`` and ``spread_4``, in units of the
     [0, 1] range. Pictures, ``[H, W]``: the ``residual``'s mean, its ``spectrum`` (log10 of the mean
@@ -48,8 +48,8 @@ def make_grid_step(
         residual = to_image(logits) - clean
         response = constant_response(model, params, noisy, stride)
         measures = {
-            "residual": artifacts.measures(residual),
-            "gradient": artifacts.measures(gradient),
+            "residual": checkerboard.measures(residual),
+            "gradient": checkerboard.measures(gradient),
             "constant": spreads(response),
         }
         spectrum = jnp.mean(jnp.square(jnp.abs(jnp.fft.fft2(residual, axes=(1, 2)))), axis=(0, 3))
@@ -76,13 +76,14 @@ def spreads(response: Array) -> dict[str, Array]:
     """``spread_2`` and ``spread_4`` of a constant response, away from its borders."""
     inner = _without_border(response)
     return {
-        f"spread_{period}": artifacts.phase_spread(inner, period) for period in artifacts.PERIODS
+        f"spread_{period}": checkerboard.phase_spread(inner, period)
+        for period in checkerboard.PERIODS
     }
 
 
 def _without_border(image: Array) -> Array:
     height, width = image.shape[1:3]
     # Whole blocks of the largest period, so that phases keep their places.
-    period = max(artifacts.PERIODS)
+    period = max(checkerboard.PERIODS)
     top, left = (n // _BORDER_SHARE // period * period for n in (height, width))
     return image[:, top : height - top, left : width - left]

@@ -22,16 +22,16 @@ import numpy as np
 from aedenoise.data.batches import TrainBatches, eval_batches
 from aedenoise.data.reading import Dataset
 from aedenoise.errors import DataError, DivergedError
-from aedenoise.evaluation.packing import packed, unpacked
 from aedenoise.files import cache_folder, write_atomically
 from aedenoise.models import Classifier, build_classifier
+from aedenoise.ops.images import scale
 from aedenoise.training.classification import (
     classification_step,
     create_classifier,
     make_classifier_task,
 )
-from aedenoise.training.parallel import make_executor
-from aedenoise.training.step import scale
+from aedenoise.training.params_file import packed, unpacked
+from aedenoise.training.sharding import make_executor
 from aedenoise.training.task import Params, run_keys
 
 # Of the recipe below and in `training.classification`; of another number nothing is taken from the

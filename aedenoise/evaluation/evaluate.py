@@ -14,11 +14,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from aedenoise import losses, metrics
-from aedenoise.batch import Batch
-from aedenoise.models import Autoencoder, to_image
-from aedenoise.noise import Corruption, Noisy, corrupt_batch
-from aedenoise.training.step import scale
+from aedenoise.data.batch import Batch
+from aedenoise.losses import reconstruction
+from aedenoise.metrics import image_quality
+from aedenoise.models import Autoencoder
+from aedenoise.ops.images import scale, to_image
+from aedenoise.ops.noise import Corruption, Noisy, corrupt_batch
 from aedenoise.training.task import Params
 
 # Any fixed number would do; no run may choose it.
@@ -39,12 +40,6 @@ def evaluation_key() -> Array:
 def noisy_images(corrupt: Corruption, key: Array, batch: Batch) -> Noisy:
     """The noisy input that evaluation shows the network for ``batch``."""
     return corrupt_batch(corrupt, key, 0, batch.index, scale(batch.image))
-
-
-def predict(model: Autoencoder, params: Params, noisy: Noisy) -> Array:
-    """The denoised images in [0, 1], ``[B, H, W, C]``."""
-    logits: Any = model.apply({"params": params}, *noisy)
-    return to_image(logits)
 
 
 def make_eval_step(
@@ -71,10 +66,10 @@ def make_eval_step(
             "mean_image": jnp.broadcast_to(jnp.asarray(mean_image), clean.shape),
         }
         values = {name: _quality(image, clean) for name, image in images.items()}
-        values["denoised"]["bce"] = losses.bce(logits, clean)
+        values["denoised"]["bce"] = reconstruction.bce(logits, clean)
         values["dataset"] = {
             "count": jnp.ones_like(batch.mask, jnp.float32),
-            "bce_floor": losses.bce_floor(clean),
+            "bce_floor": reconstruction.bce_floor(clean),
         }
         sums = jax.tree.map(lambda v: jnp.sum(jnp.where(batch.mask, v, 0.0)), values)
         summed: dict[str, dict[str, Array]] = (
@@ -115,17 +110,17 @@ def evaluate(
     results: Results = jax.tree.map(lambda total: total / count, totals)
     for name in PREDICTIONS:
         values = results[name]
-        values["psnr_of_mean_mse"] = metrics.psnr_of_mean(values["mse"])
+        values["psnr_of_mean_mse"] = image_quality.psnr_of_mean(values["mse"])
         values["bce_above_floor"] = values["bce"] - results["dataset"]["bce_floor"]
     results["dataset"]["count"] = count
     return results
 
 
 def _quality(image: Array, clean: Array) -> dict[str, Array]:
-    error = metrics.mse(image, clean)
+    error = image_quality.mse(image, clean)
     return {
         "mse": error,
-        "psnr": metrics.psnr(error),
-        "ssim": metrics.ssim(image, clean),
-        "bce": metrics.bce(image, clean),
+        "psnr": image_quality.psnr(error),
+        "ssim": image_quality.ssim(image, clean),
+        "bce": image_quality.bce(image, clean),
     }

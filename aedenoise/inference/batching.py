@@ -8,8 +8,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from aedenoise.models import to_image
-from aedenoise.training.adversarial import GanTask
+from aedenoise.ops.images import to_image
+from aedenoise.training.gan import GanTask
 from aedenoise.training.task import Params
 
 # So many images at once, or so many pixels.

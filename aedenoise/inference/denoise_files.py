@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from aedenoise.config.options import STREAM, WRITTEN, DenoiseOptions
 from aedenoise.data.images import UnreadableImageError
 from aedenoise.data.pictures import Picture, check_fits, encode_picture, find_pictures, read_picture
 from aedenoise.errors import DataError, StorageError, UsageError
-from aedenoise.evaluation.denoiser import Denoiser
 from aedenoise.files import write_atomically
-from aedenoise.options import STREAM, WRITTEN, DenoiseOptions
+from aedenoise.inference.denoiser import Denoiser
 from aedenoise.reporting.console import bar, say, warn
 
 # Beyond this ratio to the levels of its training a result is not to be trusted. Far beyond

@@ -9,13 +9,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from aedenoise.evaluation.evaluate import predict
-from aedenoise.evaluation.level import estimate_level
-from aedenoise.evaluation.tiling import denoise_any_size
-from aedenoise.experiment import Experiment
+from aedenoise.config import Experiment
+from aedenoise.inference.noise_estimation import estimate_level
+from aedenoise.inference.saved_run import read_run
+from aedenoise.inference.tiling import denoise_any_size
 from aedenoise.models import Autoencoder
-from aedenoise.noise import Noisy
-from aedenoise.saved import read_run
+from aedenoise.models.autoencoder import predict
+from aedenoise.ops.noise import Noisy
 from aedenoise.training.task import Params, abstract_state, make_task
 
 # So many pixels go through the network in one call.

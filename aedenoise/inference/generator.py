@@ -7,10 +7,10 @@ from os import PathLike
 import jax
 import numpy as np
 
-from aedenoise.experiment import Experiment
-from aedenoise.gan.batches import batch_of, generate_fn, in_batches
-from aedenoise.saved import read_run
-from aedenoise.training.adversarial import GanState, GanTask, create_gan, make_gan_task
+from aedenoise.config import Experiment
+from aedenoise.inference.batching import batch_of, generate_fn, in_batches
+from aedenoise.inference.saved_run import read_run
+from aedenoise.training.gan import GanState, GanTask, create_gan, make_gan_task
 from aedenoise.training.task import Params
 
 

@@ -9,15 +9,15 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from aedenoise.config import from_dict, to_dict
 from aedenoise.errors import CheckpointError
-from aedenoise.evaluation.denoiser import Denoiser
-from aedenoise.evaluation.packing import packed, unpacked
-from aedenoise.experiment import from_dict, to_dict
 from aedenoise.files import write_atomically
+from aedenoise.inference.denoiser import Denoiser
 from aedenoise.models import build_autoencoder
+from aedenoise.training.params_file import packed, unpacked
 
 FORMAT = 1
-_FILES = resources.files("aedenoise.evaluation") / "files"
+_FILES = resources.files("aedenoise.inference") / "files"
 _NAME = "pretrained"
 
 

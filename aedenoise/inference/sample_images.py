@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from aedenoise.config.options import WRITTEN
 from aedenoise.data.pictures import Picture, check_fits, encode_picture
 from aedenoise.errors import StorageError
 from aedenoise.files import write_atomically
-from aedenoise.gan.generator import ImageMaker
-from aedenoise.options import WRITTEN
+from aedenoise.inference.generator import ImageMaker
 from aedenoise.reporting.console import say
 
 _GAP = 2

@@ -7,11 +7,11 @@ from os import PathLike
 from pathlib import Path
 from typing import TypeVar
 
+from aedenoise.config import Experiment
 from aedenoise.errors import UsageError
-from aedenoise.experiment import Experiment
 from aedenoise.training.checkpoints import Checkpoints, Restored
-from aedenoise.training.parallel import make_executor
-from aedenoise.workdir import Workdir
+from aedenoise.training.sharding import make_executor
+from aedenoise.training.workdir import Workdir
 
 State = TypeVar("State")
 

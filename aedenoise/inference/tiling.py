@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from aedenoise.config import ModelConfig
 from aedenoise.errors import UsageError
-from aedenoise.experiment import ModelConfig
 
 # Larger images are denoised in tiles with this many pixels a side.
 TILE = 512

@@ -12,8 +12,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from aedenoise.experiment import CodeConfig
-from aedenoise.noise import Noisy
+from aedenoise.config import CodeConfig
+from aedenoise.ops.noise import Noisy
 
 # Images [B, H, W, C] and their levels [B] to codes.
 Encode = Callable[[Array, Array], Array]

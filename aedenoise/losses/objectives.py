@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from aedenoise import losses
-from aedenoise.models import to_image
-from aedenoise.noise import Corruption, Noisy
+from aedenoise.losses import reconstruction
+from aedenoise.ops.images import to_image
+from aedenoise.ops.noise import Corruption, Noisy
 
 # Images [B, H, W, C] and their levels [B] to logits.
 Denoise = Callable[[Array, Array], Array]
@@ -39,13 +39,13 @@ class Examples(NamedTuple):
 Objective = Callable[[Denoise, Examples], Array]
 
 
-def supervised(loss: losses.Loss) -> Objective:
+def supervised(loss: reconstruction.Loss) -> Objective:
     """The loss between what the network makes of the noisy image and the clean one."""
 
     def objective(denoise: Denoise, examples: Examples) -> Array:
         logits = denoise(*examples.noisy)
         own = loss(logits, examples.clean)
-        return warmed(examples, own, losses.bce(logits, examples.clean))
+        return warmed(examples, own, reconstruction.bce(logits, examples.clean))
 
     return objective
 
@@ -64,16 +64,16 @@ def warmed(examples: Examples, own: Array, start: Array) -> Array:
 
 
 def emphasis(denoise: Denoise, examples: Examples) -> Array:
-    """``losses.emphasized_bce``: corrupted are the pixels that the noise has changed."""
+    """``reconstruction.emphasized_bce``: corrupted are the pixels that the noise has changed."""
     corrupted = examples.noisy.image != examples.clean
-    return losses.emphasized_bce(denoise(*examples.noisy), examples.clean, corrupted)
+    return reconstruction.emphasized_bce(denoise(*examples.noisy), examples.clean, corrupted)
 
 
 def noise2noise(denoise: Denoise, examples: Examples) -> Array:
     """Squared error to the same image with other noise (Lehtinen et al. 2018)."""
     target = jax.vmap(examples.corrupt.apply)(examples.keys, examples.clean).image
     logits = denoise(*examples.noisy)
-    return warmed(examples, losses.mse(logits, target), losses.bce(logits, target))
+    return warmed(examples, reconstruction.mse(logits, target), reconstruction.bce(logits, target))
 
 
 def noise2self(denoise: Denoise, examples: Examples) -> Array:
@@ -113,12 +113,12 @@ def sure(denoise: Denoise, examples: Examples) -> Array:
     own = _pixel_mean(jnp.square(restored - image)) - variance + 2.0 * variance * divergence
     # By Stein's identity, too: E[x l(y)] = E[y l(y)] - level**2 E[div l(y)].
     slope = _pixel_mean(probe * (beside - logits)) / _PROBE_STEP
-    return warmed(examples, own, losses.bce(logits, image) + variance * slope)
+    return warmed(examples, own, reconstruction.bce(logits, image) + variance * slope)
 
 
 def objective_of(name: str) -> Objective:
     """The objective that ``Experiment.loss`` names."""
-    return _OBJECTIVES.get(name) or supervised(losses.LOSSES[name])
+    return _OBJECTIVES.get(name) or supervised(reconstruction.LOSSES[name])
 
 
 def by_level(objective: Objective, middle: float, power: float) -> Objective:
@@ -131,9 +131,11 @@ def by_level(objective: Objective, middle: float, power: float) -> Objective:
     return weighted
 
 
-def loss_of(name: str) -> losses.Loss:
+def loss_of(name: str) -> reconstruction.Loss:
     """The loss against the clean image that is nearest to the objective."""
-    return losses.LOSSES.get(name, losses.bce if name == "emphasis" else losses.mse)
+    return reconstruction.LOSSES.get(
+        name, reconstruction.bce if name == "emphasis" else reconstruction.mse
+    )
 
 
 _OBJECTIVES: dict[str, Objective] = {

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.scipy.special import xlogy
 
-from aedenoise import metrics
+from aedenoise.metrics import image_quality
 
 Loss = Callable[[Array, Array], Array]
 
@@ -47,8 +47,8 @@ def charbonnier(logits: Array, target: Array) -> Array:
 
 
 def ssim(logits: Array, target: Array) -> Array:
-    """``1 - SSIM`` of ``sigmoid(logits)``, see ``metrics.ssim``; images have at least 11 x 11."""
-    return 1.0 - metrics.ssim(jax.nn.sigmoid(logits), target)
+    """``1 - SSIM`` of ``sigmoid(logits)``, see ``image_quality.ssim``; of at least 11 x 11 pixels."""
+    return 1.0 - image_quality.ssim(jax.nn.sigmoid(logits), target)
 
 
 def emphasized_bce(logits: Array, target: Array, corrupted: Array) -> Array:

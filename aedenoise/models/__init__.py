@@ -1,6 +1,6 @@
 """Flax linen modules: encoders, decoders, what composes them, a classifier, a GAN."""
 
-from aedenoise.models.autoencoder import Autoencoder, build_autoencoder, build_decoder, to_image
+from aedenoise.models.autoencoder import Autoencoder, build_autoencoder, build_decoder, predict
 from aedenoise.models.classifier import Classifier, build_classifier
 from aedenoise.models.decoders import (
     AdditiveDecoder,
@@ -29,5 +29,5 @@ __all__ = [
     "build_discriminator",
     "build_generator",
     "constant_code",
-    "to_image",
+    "predict",
 ]

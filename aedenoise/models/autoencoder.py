@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 from jax import Array
 
-from aedenoise.experiment import ModelConfig
+from aedenoise.config import ModelConfig
 from aedenoise.models.decoders import (
     AdditiveDecoder,
     DecoderMaker,
@@ -21,6 +20,8 @@ from aedenoise.models.decoders import (
 from aedenoise.models.encoders import Encoder
 from aedenoise.models.mlp import DenseDecoder, DenseEncoder
 from aedenoise.models.published import PUBLISHED
+from aedenoise.ops.images import to_image
+from aedenoise.ops.noise import Noisy
 
 
 class Autoencoder(nn.Module):
@@ -58,6 +59,12 @@ class Autoencoder(nn.Module):
         """Logits, float32 ``[B, H, W, C]``, of what ``encode`` gave."""
         logits: Array = self.decoder(code)
         return logits.astype(jnp.float32)
+
+
+def predict(model: Autoencoder, params: Any, noisy: Noisy) -> Array:
+    """The denoised images in [0, 1], ``[B, H, W, C]``."""
+    logits: Any = model.apply({"params": params}, *noisy)
+    return to_image(logits)
 
 
 def build_autoencoder(
@@ -109,11 +116,6 @@ def build_decoder(config: ModelConfig, channels: int = 1, *, lowering: str = "au
         initializer=config.initializer,
     )
     return decoder
-
-
-def to_image(logits: Array) -> Array:
-    """The image in [0, 1] that logits stand for."""
-    return jax.nn.sigmoid(logits)
 
 
 def _upsample(method: str) -> DecoderMaker:

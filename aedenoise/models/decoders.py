@@ -15,7 +15,7 @@ from flax.linen import initializers
 from jax import Array
 
 from aedenoise import ops
-from aedenoise.experiment import TAIL_SIDE
+from aedenoise.config import TAIL_SIDE
 from aedenoise.models.encoders import Remembered
 from aedenoise.models.initializers import icnr, kernel_initializer
 from aedenoise.models.layers import Convolution

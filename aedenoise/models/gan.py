@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from aedenoise.experiment import ModelConfig
+from aedenoise.config import ModelConfig
 from aedenoise.models.autoencoder import build_decoder
 from aedenoise.models.classifier import Classifier
 from aedenoise.models.encoders import Encoder

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from aedenoise.experiment import NoiseConfig, noise_parts
+from aedenoise.config import NoiseConfig, noise_parts
 
 Level = Array | float
 # The squares of `blocks` have this share of the shorter side.

@@ -1,1 +1,1 @@
-"""GANs: set up, evaluated, run, and made to make images."""
+"""One run: its workload, its training with hooks, its evaluation, its records and figures."""

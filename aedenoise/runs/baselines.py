@@ -16,14 +16,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from aedenoise import metrics
-from aedenoise.bench import Bench
 from aedenoise.data.batches import eval_batches
-from aedenoise.evaluation.baselines import methods_here, tuned_baselines
+from aedenoise.evaluation.classical import methods_here, tuned_baselines
 from aedenoise.evaluation.evaluate import evaluation_key, noisy_images
 from aedenoise.files import cache_folder, write_atomically
-from aedenoise.noise import Noisy
-from aedenoise.training.step import scale
+from aedenoise.metrics import image_quality
+from aedenoise.ops.images import scale
+from aedenoise.ops.noise import Noisy
+from aedenoise.runs.denoising import Bench
 from aedenoise.training.task import Params
 
 # Of anything below; results of another number are not taken from the cache.
@@ -135,8 +135,8 @@ def image_scores(bench: Bench, params: Params) -> tuple[dict[str, Any], Rows]:
     for batch in eval_batches(images, 256):
         clean = scale(jnp.asarray(batch.image))
         noisy = noisy_images(bench.task.corrupt, evaluation_key(), batch)
-        error = metrics.mse(jnp.asarray(bench.denoise(params, noisy)), clean)
-        values.append(np.asarray(metrics.psnr(error))[batch.mask])
+        error = image_quality.mse(jnp.asarray(bench.denoise(params, noisy)), clean)
+        values.append(np.asarray(image_quality.psnr(error))[batch.mask])
     psnr = np.concatenate(values)
     worst = np.argsort(psnr, kind="stable")[:_WORST]
     names = bench.dataset.label_names
@@ -182,9 +182,9 @@ def _pair(bench: Bench, images: Any, count: int, step: int) -> tuple[np.ndarray,
 
 def _score(result: np.ndarray, reference: np.ndarray) -> dict[str, float]:
     images, clean = jnp.asarray(result), jnp.asarray(reference)
-    error = metrics.mse(images, clean)
+    error = image_quality.mse(images, clean)
     return {
-        "psnr": float(jnp.mean(metrics.psnr(error))),
-        "ssim": float(jnp.mean(metrics.ssim(images, clean))),
+        "psnr": float(jnp.mean(image_quality.psnr(error))),
+        "ssim": float(jnp.mean(image_quality.ssim(images, clean))),
         "mse": float(jnp.mean(error)),
     }

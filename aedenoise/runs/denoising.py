@@ -10,26 +10,27 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from aedenoise.batch import evenly_spaced
+from aedenoise.config import Experiment
+from aedenoise.config.options import RunOptions
+from aedenoise.data.batch import evenly_spaced
 from aedenoise.data.batches import eval_batches
 from aedenoise.data.reading import Dataset
 from aedenoise.data.streaming import mean_of
+from aedenoise.evaluation.checkerboard import make_grid_step
 from aedenoise.evaluation.evaluate import (
     Results,
     evaluate,
     evaluation_key,
     make_eval_step,
     noisy_images,
-    predict,
 )
-from aedenoise.evaluation.grid import make_grid_step
-from aedenoise.experiment import Experiment
-from aedenoise.ground import GRID_IMAGES, GRID_PIXELS, System, lay_ground
-from aedenoise.noise import Noisy
-from aedenoise.options import RunOptions
-from aedenoise.training.adversarial import adversarial_step
-from aedenoise.training.hosts import for_this_process
-from aedenoise.training.step import scale, train_step
+from aedenoise.models.autoencoder import predict
+from aedenoise.ops.images import scale
+from aedenoise.ops.noise import Noisy
+from aedenoise.runs.workload import GRID_IMAGES, GRID_PIXELS, System, lay_ground
+from aedenoise.runtime.distributed import for_this_process
+from aedenoise.training.gan import adversarial_step
+from aedenoise.training.step import train_step
 from aedenoise.training.task import (
     Params,
     Task,

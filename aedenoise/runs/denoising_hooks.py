@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from aedenoise.bench import Bench, set_up
+from aedenoise.config.options import RunOptions
 from aedenoise.evaluation.evaluate import Results
-from aedenoise.observer import RunObserver, say
-from aedenoise.options import RunOptions
-from aedenoise.records import Measures, results_record, tables_of
 from aedenoise.reporting.console import artifacts_line, nothing_learnt, results_table
 from aedenoise.reporting.figures import strip
 from aedenoise.reporting.flat import flat
-from aedenoise.run_report import say_beside, write_figures
-from aedenoise.training.hosts import is_first_process
+from aedenoise.runs.baselines import stand_beside
+from aedenoise.runs.denoising import Bench, set_up
+from aedenoise.runs.figures import say_beside, write_figures
+from aedenoise.runs.hooks import RunObserver, say
+from aedenoise.runs.records import Measures, results_record, tables_of
+from aedenoise.runtime.distributed import is_first_process
 from aedenoise.training.task import TrainState
-from aedenoise.yardsticks import stand_beside
 
 
 class DenoiserRun(RunObserver):

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from aedenoise.bench import Bench, set_up
-from aedenoise.experiment import Experiment
-from aedenoise.gan.bench import GanBench, set_up_gan
-from aedenoise.gan.run import gan_record, say_gan
-from aedenoise.observer import say
-from aedenoise.options import RunOptions
-from aedenoise.records import evaluation_record
+from aedenoise.config import Experiment
+from aedenoise.config.options import RunOptions
 from aedenoise.reporting.console import artifacts_line, results_table
-from aedenoise.run_report import say_beside, start_line
-from aedenoise.runtime import prepare_process
+from aedenoise.runs.baselines import stand_beside
+from aedenoise.runs.denoising import Bench, set_up
+from aedenoise.runs.figures import say_beside, start_line
+from aedenoise.runs.gan import GanBench, set_up_gan
+from aedenoise.runs.gan_hooks import gan_record, say_gan
+from aedenoise.runs.hooks import say
+from aedenoise.runs.records import evaluation_record
+from aedenoise.runtime.distributed import all_agree, first_process_first, is_first_process
+from aedenoise.runtime.process import prepare_process
+from aedenoise.training.checkpoint_folders import has_checkpoints
 from aedenoise.training.checkpoints import Checkpoints, Restored
-from aedenoise.training.hosts import all_agree, first_process_first, is_first_process
-from aedenoise.training.parallel import devices_here
-from aedenoise.training.places import has_checkpoints
-from aedenoise.workdir import Workdir, checkpoint_place, write_json
-from aedenoise.yardsticks import stand_beside
+from aedenoise.training.sharding import devices_here
+from aedenoise.training.workdir import Workdir, checkpoint_place, write_json
 
 
 def evaluate_run(

@@ -8,11 +8,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from aedenoise.bench import Bench
+from aedenoise.config.options import RunOptions
 from aedenoise.evaluation.evaluate import Results
-from aedenoise.ground import System
-from aedenoise.observer import say
-from aedenoise.options import RunOptions
 from aedenoise.reporting.console import baselines_table
 from aedenoise.reporting.figures import (
     artifacts_figure,
@@ -21,8 +18,11 @@ from aedenoise.reporting.figures import (
     denoised_figure,
 )
 from aedenoise.reporting.metrics_log import read_series
+from aedenoise.runs.denoising import Bench
+from aedenoise.runs.hooks import say
+from aedenoise.runs.workload import System
 from aedenoise.training.task import Params, parameter_count
-from aedenoise.workdir import Workdir
+from aedenoise.training.workdir import Workdir
 
 # Losses that the evaluation also takes of the test set.
 _TESTED = ("bce", "mse")

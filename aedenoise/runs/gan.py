@@ -11,13 +11,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from aedenoise import artifacts
-from aedenoise.batch import evenly_spaced
-from aedenoise.classify import TrainedClassifier, classifier_of
+from aedenoise.config import Experiment
+from aedenoise.config.options import RunOptions
+from aedenoise.data.batch import evenly_spaced
 from aedenoise.errors import DataError
+from aedenoise.evaluation.checkerboard import spreads
+from aedenoise.evaluation.classifier import TrainedClassifier, classifier_of
 from aedenoise.evaluation.evaluate import EVALUATION_SEED, AbandonedError
-from aedenoise.evaluation.grid import spreads
-from aedenoise.evaluation.likeness import (
+from aedenoise.inference.batching import batch_of, generate_fn, in_batches
+from aedenoise.metrics import checkerboard
+from aedenoise.metrics.generative import (
     FEWEST,
     LEAST,
     Gaussian,
@@ -28,13 +31,11 @@ from aedenoise.evaluation.likeness import (
     precision_recall,
     sure_share,
 )
-from aedenoise.experiment import Experiment
-from aedenoise.gan.batches import batch_of, generate_fn, in_batches
-from aedenoise.ground import GRID_IMAGES, GRID_PIXELS, System, lay_ground
-from aedenoise.models import constant_code, to_image
-from aedenoise.options import RunOptions
-from aedenoise.training.adversarial import GanState, GanTask, create_gan, gan_step, make_gan_task
-from aedenoise.training.hosts import first_process_first, for_this_process
+from aedenoise.models import constant_code
+from aedenoise.ops.images import to_image
+from aedenoise.runs.workload import GRID_IMAGES, GRID_PIXELS, System, lay_ground
+from aedenoise.runtime.distributed import first_process_first, for_this_process
+from aedenoise.training.gan import GanState, GanTask, create_gan, gan_step, make_gan_task
 from aedenoise.training.task import Params
 
 # So many images are made for each evaluation, and real ones beside them, if there are as many; of
@@ -156,7 +157,7 @@ class GanBench(System):
         }
 
     def grid(self, params: Params, images: np.ndarray) -> dict[str, dict[str, float]]:
-        """The grid that the decoder leaves, see ``aedenoise.artifacts``: in made ``images``, in the
+        """The grid that the decoder leaves, see ``metrics.checkerboard``: in made ``images``, in the
         test images, and of one code at every place."""
         height, width, _ = self.image_shape
         images = images[: min(GRID_IMAGES, max(16, GRID_PIXELS // (height * width)))]
@@ -165,8 +166,8 @@ class GanBench(System):
         flat = constant_code(code, self.experiment.model.stride)
         logits: Any = self.task.model.apply({"params": params}, flat, method="decode")
         found = {
-            "made": artifacts.measures(jnp.asarray(images)),
-            "test": artifacts.measures(jnp.asarray(real)),
+            "made": checkerboard.measures(jnp.asarray(images)),
+            "test": checkerboard.measures(jnp.asarray(real)),
             "constant": spreads(to_image(logits)),
         }
         measures: dict[str, dict[str, float]] = jax.tree.map(float, jax.device_get(found))

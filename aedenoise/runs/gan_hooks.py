@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from aedenoise.gan.bench import SHOWN_COLUMNS, SHOWN_ROWS, GanBench, Made, set_up_gan
-from aedenoise.observer import RunObserver, say
-from aedenoise.options import RunOptions
-from aedenoise.records import dataset_record, environment, training_record
+from aedenoise.config.options import RunOptions
 from aedenoise.reporting.figures import contact_sheet, strip
 from aedenoise.reporting.flat import flat
-from aedenoise.training.adversarial import GanState
-from aedenoise.training.hosts import is_first_process
+from aedenoise.runs.gan import SHOWN_COLUMNS, SHOWN_ROWS, GanBench, Made, set_up_gan
+from aedenoise.runs.hooks import RunObserver, say
+from aedenoise.runs.records import dataset_record, environment, training_record
+from aedenoise.runtime.distributed import is_first_process
+from aedenoise.training.gan import GanState
 from aedenoise.training.task import parameter_count
 
 # A recall below which the made images are all alike.

@@ -7,18 +7,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
+from aedenoise.config.options import RunOptions
 from aedenoise.evaluation.evaluate import AbandonedError
-from aedenoise.options import RunOptions
 from aedenoise.reporting import console
 from aedenoise.reporting.console import Progress
 from aedenoise.reporting.metrics_log import MetricsLog, epoch_means
+from aedenoise.runtime.distributed import StopVote, first_says, is_first_process, joined
+from aedenoise.runtime.preemption import StopSignals
 from aedenoise.training import loop
 from aedenoise.training.checkpoints import Checkpoints
-from aedenoise.training.hosts import StopVote, first_says, is_first_process, joined
-from aedenoise.training.preemption import StopSignals
-from aedenoise.training.spikes import Spike
+from aedenoise.training.loss_spikes import Spike
 from aedenoise.training.task import TrainState
-from aedenoise.workdir import Workdir
+from aedenoise.training.workdir import Workdir
 
 
 class RunObserver(ABC):

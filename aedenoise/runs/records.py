@@ -8,12 +8,12 @@ from typing import Any
 
 import jax
 
-from aedenoise.bench import Bench
 from aedenoise.evaluation.evaluate import Results
-from aedenoise.ground import System
+from aedenoise.runs.denoising import Bench
+from aedenoise.runs.workload import System
+from aedenoise.runtime.versions import versions
 from aedenoise.training.loop import Clock
 from aedenoise.training.task import parameter_count
-from aedenoise.versions import versions
 
 # Names of the tables: inside the program, and in the files.
 _TABLES = {

@@ -10,7 +10,7 @@ from aedenoise.files import write_atomically
 from aedenoise.reporting.html import is_page
 from aedenoise.reporting.page import page
 from aedenoise.reporting.run_record import RunRecord
-from aedenoise.workdir import Workdir, read_json
+from aedenoise.training.workdir import Workdir, read_json
 
 
 def write_page(runs: Sequence[Path], target: Path) -> None:

@@ -12,30 +12,30 @@ from typing import Any
 
 import jax
 
-from aedenoise import accelerators
-from aedenoise.denoiser_run import DenoiserRun
+from aedenoise.config import Experiment, first_difference, from_dict
+from aedenoise.config.options import RunOptions
 from aedenoise.errors import CheckpointError, DataError
-from aedenoise.experiment import Experiment, first_difference, from_dict
-from aedenoise.gan.run import GanRun
-from aedenoise.ground import System
-from aedenoise.observer import say
-from aedenoise.options import RunOptions
-from aedenoise.pages import write_page
-from aedenoise.records import config_record
 from aedenoise.reporting.console import Progress
 from aedenoise.reporting.flat import flat
 from aedenoise.reporting.metrics_log import MetricsLog
 from aedenoise.reporting.wandb_log import WandbLog
-from aedenoise.run_report import start_line
-from aedenoise.runtime import prepare_process
+from aedenoise.runs.denoising_hooks import DenoiserRun
+from aedenoise.runs.figures import start_line
+from aedenoise.runs.gan_hooks import GanRun
+from aedenoise.runs.hooks import say
+from aedenoise.runs.records import config_record
+from aedenoise.runs.report_page import write_page
+from aedenoise.runs.workload import System
+from aedenoise.runtime import accelerators
+from aedenoise.runtime.distributed import first_process_first, first_says, is_first_process
+from aedenoise.runtime.preemption import StopSignals
+from aedenoise.runtime.process import prepare_process
 from aedenoise.training import loop
+from aedenoise.training.checkpoint_folders import remove_checkpoints
 from aedenoise.training.checkpoints import Checkpoints
-from aedenoise.training.hosts import first_process_first, first_says, is_first_process
-from aedenoise.training.parallel import automatic_steps_per_call, devices_here
-from aedenoise.training.places import remove_checkpoints
-from aedenoise.training.preemption import StopSignals
+from aedenoise.training.sharding import automatic_steps_per_call, devices_here
 from aedenoise.training.task import run_keys
-from aedenoise.workdir import Workdir, checkpoint_place, read_json, write_json
+from aedenoise.training.workdir import Workdir, checkpoint_place, read_json, write_json
 
 
 def train(

@@ -11,17 +11,17 @@ from typing import Any, ClassVar
 import jax
 import numpy as np
 
-from aedenoise.batch import evenly_spaced
+from aedenoise.config import DataConfig, Experiment
+from aedenoise.config.options import RunOptions
+from aedenoise.data.batch import evenly_spaced
 from aedenoise.data.batches import TrainBatches
 from aedenoise.data.reading import Dataset, Split, load
 from aedenoise.data.streaming import ReadAhead
 from aedenoise.errors import DataError, UsageError
-from aedenoise.experiment import DataConfig, Experiment
-from aedenoise.metrics import SSIM_RADIUS
+from aedenoise.metrics.image_quality import SSIM_RADIUS
 from aedenoise.ops import native
-from aedenoise.options import RunOptions
-from aedenoise.training.hosts import first_process_first
-from aedenoise.training.parallel import Executor, make_executor
+from aedenoise.runtime.distributed import first_process_first
+from aedenoise.training.sharding import Executor, make_executor
 
 # Artifacts are measured on so many images, and no more pixels.
 GRID_IMAGES = 1024

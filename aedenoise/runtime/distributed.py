@@ -13,8 +13,8 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
+from aedenoise.config.options import HostOptions
 from aedenoise.errors import UsageError
-from aedenoise.options import HostOptions
 
 Result = TypeVar("Result")
 Tree = TypeVar("Tree")

@@ -1,1 +1,1 @@
-"""What the command line does, mode by mode: each takes values, writes files, returns results."""
+"""Many runs: comparisons of decoders, probes, label flips, robustness, galleries."""

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from aedenoise.batch import evenly_spaced
+from aedenoise.config import DataConfig
+from aedenoise.config.options import RunOptions
+from aedenoise.data.batch import evenly_spaced
 from aedenoise.data.reading import SPLITS, Dataset, Split, load
 from aedenoise.data.statistics import SIDES, describe
 from aedenoise.errors import StorageError
-from aedenoise.experiment import DataConfig
-from aedenoise.options import RunOptions
 from aedenoise.reporting.console import say
 from aedenoise.reporting.figures import contact_sheet
 

@@ -11,12 +11,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from aedenoise import artifacts
+from aedenoise.config import DECODERS, ModelConfig
 from aedenoise.errors import StorageError
-from aedenoise.evaluation.grid import constant_response
-from aedenoise.experiment import DECODERS, ModelConfig
+from aedenoise.evaluation.checkerboard import constant_response
+from aedenoise.metrics import checkerboard
 from aedenoise.models import build_autoencoder
-from aedenoise.noise import Noisy
+from aedenoise.models.overlap import overlap_map, stages_of
+from aedenoise.ops.noise import Noisy
 from aedenoise.reporting.console import say
 from aedenoise.reporting.figures import artifacts_figure
 
@@ -39,9 +40,9 @@ def decoder_gallery(config: ModelConfig, seed: int, path: Path) -> None:
         model = build_autoencoder(variant, lowering="plain")
         params: Any = model.init(jax.random.key(seed), *noisy)["params"]
         response = np.asarray(constant_response(model, params, noisy, variant.stride))[0, :, :, 0]
-        overlap = artifacts.overlap_map(artifacts.stages_of(variant), 7)
+        overlap = overlap_map(stages_of(variant), 7)
         border = 2 * config.downsampling
-        measured = [artifacts.unevenness(picture, border) for picture in (overlap, response)]
+        measured = [checkerboard.unevenness(picture, border) for picture in (overlap, response)]
         say(f"{name:<28}{measured[0]:>10.3f}{measured[1]:>10.3f}")
         rows[name] = {"overlap": overlap, "constant": response}
     try:

@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from aedenoise.bench import Bench, set_up
+from aedenoise.config import Experiment, NoiseConfig
+from aedenoise.config.options import RunOptions
 from aedenoise.errors import UsageError
-from aedenoise.evaluation.denoiser import load_denoiser
-from aedenoise.experiment import Experiment, NoiseConfig
-from aedenoise.modes.train import train
-from aedenoise.observer import say
-from aedenoise.options import RunOptions
+from aedenoise.inference.denoiser import load_denoiser
 from aedenoise.reporting.figures import heat_map
-from aedenoise.training.preemption import StopSignals
-from aedenoise.workdir import write_json
+from aedenoise.runs.denoising import Bench, set_up
+from aedenoise.runs.hooks import say
+from aedenoise.runs.train import train
+from aedenoise.runtime.preemption import StopSignals
+from aedenoise.training.workdir import write_json
 
 
 @dataclass(frozen=True)

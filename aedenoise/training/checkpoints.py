@@ -19,6 +19,8 @@ import orbax.checkpoint as ocp
 from absl import logging
 
 from aedenoise.errors import CheckpointError, DivergedError, StorageError, as_expected
+from aedenoise.runtime.distributed import all_agree, is_first_process, wait_for_all
+from aedenoise.training.checkpoint_folders import damaged_beside, place_of, reaching
 from aedenoise.training.digests import (
     first_non_finite,
     host_leaves,
@@ -26,8 +28,6 @@ from aedenoise.training.digests import (
     named_leaves,
     record_digest,
 )
-from aedenoise.training.hosts import all_agree, is_first_process, wait_for_all
-from aedenoise.training.places import damaged_beside, place_of, reaching
 
 Tree = TypeVar("Tree")
 KEEP = 2

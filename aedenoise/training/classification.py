@@ -10,14 +10,14 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from aedenoise.batch import Batch
-from aedenoise.experiment import OptimizerConfig
+from aedenoise.config import OptimizerConfig
+from aedenoise.data.batch import Batch
 from aedenoise.models import Classifier
-from aedenoise.noise import example_keys
+from aedenoise.ops.images import scale
+from aedenoise.ops.noise import example_keys
 from aedenoise.training.optimizer import make_optimizer, make_schedule
-from aedenoise.training.step import scale
 from aedenoise.training.task import Params, TrainState
-from aedenoise.training.updates import updated
+from aedenoise.training.update import updated
 
 # How far an image is turned, sheared and stretched (as entries of a matrix around 1), and shifted
 # (as a share of its sides), at most.

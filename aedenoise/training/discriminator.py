@@ -11,11 +11,11 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from aedenoise.experiment import AdversaryConfig, Experiment
+from aedenoise.config import AdversaryConfig, Experiment
 from aedenoise.models import Classifier, build_discriminator
 from aedenoise.training.optimizer import make_optimizer
-from aedenoise.training.spectral import Vectors, first_vectors, normalized
-from aedenoise.training.updates import updated
+from aedenoise.training.spectral_norm import Vectors, first_vectors, normalized
+from aedenoise.training.update import updated
 
 Tree = TypeVar("Tree")
 

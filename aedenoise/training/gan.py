@@ -14,15 +14,16 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from aedenoise.batch import Batch
-from aedenoise.experiment import Experiment
-from aedenoise.models import Generator, build_generator, to_image
-from aedenoise.noise import example_keys
-from aedenoise.training.adversary import Adversary, make_adversary
+from aedenoise.config import Experiment
+from aedenoise.data.batch import Batch
+from aedenoise.models import Generator, build_generator
+from aedenoise.ops.images import scale, to_image
+from aedenoise.ops.noise import example_keys
+from aedenoise.training.discriminator import Adversary, make_adversary
 from aedenoise.training.optimizer import make_optimizer, make_schedule
-from aedenoise.training.step import examples_of, scale
+from aedenoise.training.step import examples_of
 from aedenoise.training.task import AdversarialState, Params, Task
-from aedenoise.training.updates import norms, updated
+from aedenoise.training.update import norms, updated
 
 # The mean over steps forgets faster at first: after n steps it keeps at most (1 + n) / (10 + n).
 _FIRST = 10.0

@@ -16,11 +16,11 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from aedenoise.experiment import Experiment, NoiseConfig, replace
-from aedenoise.losses import bce
+from aedenoise.config import Experiment, NoiseConfig, replace
+from aedenoise.losses.objectives import Examples, Objective
+from aedenoise.losses.reconstruction import bce
 from aedenoise.models import Autoencoder
-from aedenoise.noise import Corruption, corruption
-from aedenoise.training.objectives import Examples, Objective
+from aedenoise.ops.noise import Corruption, corruption
 
 
 class LossOfStage(Protocol):

@@ -11,10 +11,10 @@ from typing import Any, Protocol
 import jax
 import numpy as np
 
-from aedenoise.batch import Batch
+from aedenoise.data.batch import Batch
 from aedenoise.errors import DivergedError
-from aedenoise.training.parallel import Executor, TrainFn
-from aedenoise.training.spikes import Spike, SpikeDetector
+from aedenoise.training.loss_spikes import Spike, SpikeDetector
+from aedenoise.training.sharding import Executor, TrainFn
 from aedenoise.training.task import TrainState
 
 

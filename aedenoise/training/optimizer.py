@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from aedenoise.experiment import OptimizerConfig
+from aedenoise.config import OptimizerConfig
 
 # The share of all steps after which `drop` lowers the rate.
 _DROP_AFTER = 2 / 3

@@ -18,7 +18,7 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from aedenoise.batch import Batch
+from aedenoise.data.batch import Batch
 from aedenoise.errors import UsageError
 
 AXIS = "data"

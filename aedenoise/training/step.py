@@ -12,21 +12,16 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from aedenoise.batch import Batch
-from aedenoise.noise import Noisy, corrupt_batch, example_keys
-from aedenoise.training.objectives import Examples
+from aedenoise.data.batch import Batch
+from aedenoise.losses.objectives import Examples
+from aedenoise.ops.images import scale
+from aedenoise.ops.noise import Noisy, corrupt_batch, example_keys
 from aedenoise.training.task import Params, Task, TrainState
-from aedenoise.training.updates import norms, updated
+from aedenoise.training.update import norms, updated
 
 Tree = TypeVar("Tree")
 # Folded into the key of whatever is random beside the noise; no step has this number.
 _OTHER = 2**32 - 1
-
-
-def scale(image: Array) -> Array:
-    """uint8 pixels as float32 in [0, 1]."""
-    # Compiled, the division is a product with a rounded 1/255, which takes 255 just above 1.
-    return jnp.minimum(image.astype(jnp.float32) / 255.0, 1.0)
 
 
 def examples_of(task: Task, step: Array, key: Array, batch: Batch) -> Examples:

@@ -14,15 +14,15 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from aedenoise.experiment import Experiment
-from aedenoise.losses import Loss
+from aedenoise.config import Experiment
+from aedenoise.losses.code_penalties import Penalty, penalty_of
+from aedenoise.losses.objectives import Objective, by_level, loss_of, objective_of
+from aedenoise.losses.reconstruction import Loss
 from aedenoise.models import Autoencoder, build_autoencoder
-from aedenoise.noise import Corruption, corruption
-from aedenoise.training.adversary import Adversary, AdversaryState, make_adversary
-from aedenoise.training.greedy import LossOfStage, Stages, losses_of_layers, stages_of
-from aedenoise.training.objectives import Objective, by_level, loss_of, objective_of
+from aedenoise.ops.noise import Corruption, corruption
+from aedenoise.training.discriminator import Adversary, AdversaryState, make_adversary
+from aedenoise.training.layerwise import LossOfStage, Stages, losses_of_layers, stages_of
 from aedenoise.training.optimizer import make_optimizer, staged_schedule, warmup_steps
-from aedenoise.training.penalties import Penalty, penalty_of
 
 Params = Any
 # Losses whose gradient by a logit does not vanish.

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from aedenoise.config import Experiment, first_difference, from_dict, to_dict
+from aedenoise.config.options import RunOptions
 from aedenoise.errors import CheckpointError, StorageError
-from aedenoise.experiment import Experiment, first_difference, from_dict, to_dict
 from aedenoise.files import folder_lock, remove, write_atomically
-from aedenoise.options import RunOptions
 
 FORMAT = 1
 

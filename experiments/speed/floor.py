@@ -9,7 +9,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from aedenoise.runtime import prepare_process
+from aedenoise.runtime.process import prepare_process
 from experiments.speed import network
 
 ROUNDS = 7

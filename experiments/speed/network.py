@@ -9,11 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from aedenoise.evaluation.evaluate import predict
-from aedenoise.experiment import ModelConfig
+from aedenoise.config import ModelConfig
 from aedenoise.models import build_autoencoder
-from aedenoise.noise import Noisy
-from aedenoise.training.step import scale
+from aedenoise.models.autoencoder import predict
+from aedenoise.ops.images import scale
+from aedenoise.ops.noise import Noisy
 
 DECODERS = ("upsample", "transpose")
 CHECKED = 512  # images whose output is written for others to compare with

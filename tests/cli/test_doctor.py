@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import Command, command_environment
 
-from aedenoise import accelerators
+from aedenoise.runtime import accelerators
 
 
 @pytest.fixture

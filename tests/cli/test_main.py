@@ -17,7 +17,7 @@ from conftest import ROOT, Command, command_environment
 from helpers import digest, saved_state
 
 import aedenoise
-from aedenoise.evaluation.denoiser import load_denoiser
+from aedenoise.inference.denoiser import load_denoiser
 
 DEBUG = "--experiment=debug"
 

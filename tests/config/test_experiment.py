@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aedenoise.errors import CheckpointError, UsageError
-from aedenoise.experiment import (
+from aedenoise.config import (
     DECODERS,
     DataConfig,
     Experiment,
@@ -24,7 +23,8 @@ from aedenoise.experiment import (
     replace,
     to_dict,
 )
-from aedenoise.named import find_experiment, named_experiments
+from aedenoise.config.registry import find_experiment, named_experiments
+from aedenoise.errors import CheckpointError, UsageError
 
 
 @given(
@@ -125,7 +125,8 @@ def test_a_misspelt_experiment_is_answered_with_the_nearest() -> None:
 
 def test_flags_are_read_without_anything_heavy() -> None:
     code = (
-        "import sys, aedenoise.main, aedenoise.named; aedenoise.named.named_experiments(); "
+        "import sys, aedenoise.main; from aedenoise.config.registry import named_experiments; "
+        "named_experiments(); "
         "print([m for m in ('jax', 'numpy', 'flax', 'tensorflow_datasets') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

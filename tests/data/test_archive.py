@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from archives import UNREADABLE, add, letters, pack, png, small_archive
+from conftest import ROOT
 from PIL import Image
 
 from aedenoise.data.archive import ARCHIVES, read_archive
@@ -25,7 +26,7 @@ from aedenoise.data.reading import load
 from aedenoise.errors import DataError, UsageError
 
 SMALL = ARCHIVES["small"]
-REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / SMALL.file
+REAL = ROOT.parent / "shared" / "data" / SMALL.file
 
 
 def left_in(data_dir: Path) -> list[Path]:

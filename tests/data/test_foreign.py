@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
+from aedenoise.config import DataConfig, dataset_kind
 from aedenoise.data.builders import read_open_letters
 from aedenoise.data.reading import load
 from aedenoise.data.sources import find_source
 from aedenoise.errors import DataError, UsageError
-from aedenoise.experiment import DataConfig, dataset_kind
 
 HAS_TENSORFLOW = importlib.util.find_spec("tensorflow") is not None
 

@@ -11,9 +11,9 @@ from conftest import Command
 from PIL import Image
 from skimage import data
 
+from aedenoise.config import DataConfig
 from aedenoise.data.reading import Dataset, load
 from aedenoise.errors import DataError, UsageError
-from aedenoise.experiment import DataConfig
 
 WORDS = np.random.default_rng(0)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aedenoise.experiment import Experiment
+from aedenoise.config import Experiment
 from aedenoise.training.task import abstract_state, make_task, parameter_count
 from experiments.growth import Program, program, summed_bytes
 

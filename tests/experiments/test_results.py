@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from aedenoise.study import report
-from aedenoise.study.comparisons import differences_table
-from aedenoise.study.folder import StudyFolder
-from aedenoise.study.rows import from_csv, to_csv
+from aedenoise.studies.comparison import report
+from aedenoise.studies.comparison.folder import StudyFolder
+from aedenoise.studies.comparison.pairing import differences_table
+from aedenoise.studies.comparison.rows import from_csv, to_csv
 from experiments import (
     adversarial,
     adversarial_weights,

@@ -17,17 +17,17 @@ from conftest import ROOT, Command, command_environment
 from PIL import Image
 
 import aedenoise
+from aedenoise.config import DECODERS, NETWORKS, Experiment, ModelConfig, replace
+from aedenoise.config.options import DenoiseOptions
 from aedenoise.data.images import UnreadableImageError
 from aedenoise.data.pictures import Picture, encode_picture, read_picture
 from aedenoise.errors import DataError, StorageError, UsageError
-from aedenoise.evaluation import tiling
-from aedenoise.evaluation.denoiser import Denoiser
-from aedenoise.evaluation.level import estimate_level
-from aedenoise.evaluation.pretrained import pretrained_record
-from aedenoise.experiment import DECODERS, NETWORKS, Experiment, ModelConfig, replace
+from aedenoise.inference import tiling
+from aedenoise.inference.denoise_files import denoise_files
+from aedenoise.inference.denoiser import Denoiser
+from aedenoise.inference.noise_estimation import estimate_level
+from aedenoise.inference.pretrained import pretrained_record
 from aedenoise.models import build_autoencoder
-from aedenoise.modes.denoise import denoise_files
-from aedenoise.options import DenoiseOptions
 
 RNG = np.random.default_rng(0)
 # Networks beside ``conv`` that take images as large as one likes.
@@ -137,7 +137,7 @@ def test_the_packed_network_denoises_both_kinds_of_glyphs(denoiser: Denoiser) ->
     for score in record["scores"]:
         assert score["psnr"] > score["noisy_psnr"] + 4.0
     assert {score["dataset"] for score in record["scores"]} == {"mnist", "notmnist/open"}
-    files = Path(aedenoise.__file__).parent / "evaluation" / "files"
+    files = Path(aedenoise.__file__).parent / "inference" / "files"
     assert sum(file.stat().st_size for file in files.iterdir()) < 1_000_000
     assert denoiser.experiment.noise.level_max is not None
 

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from scipy import stats
 from skimage.metrics import structural_similarity
 
-from aedenoise import losses, metrics
+from aedenoise.config import NOISES, NoiseConfig
 from aedenoise.errors import UsageError
-from aedenoise.experiment import NOISES, NoiseConfig
-from aedenoise.noise import corrupt_batch, corruption
+from aedenoise.losses import reconstruction
+from aedenoise.metrics import image_quality
+from aedenoise.ops.noise import corrupt_batch, corruption
 
 KEY = jax.random.key(0)
 pytestmark = pytest.mark.usefixtures("strict_dtypes")
@@ -207,8 +208,8 @@ def test_bce_is_exact_at_any_logit() -> None:
     target = jnp.array([0.0, 0.25, 0.5, 1.0, 1.0]).reshape(5, 1, 1, 1)
     p = 1.0 / (1.0 + np.exp(3.0))
     expected = [0.0, -0.25 * np.log(p) - 0.75 * np.log1p(-p), np.log(2), -np.log1p(-p), 0.0]
-    np.testing.assert_allclose(losses.bce(logits, target), expected, rtol=1e-6)
-    gradient = jax.grad(lambda x: losses.bce(x, target).sum())(logits)
+    np.testing.assert_allclose(reconstruction.bce(logits, target), expected, rtol=1e-6)
+    gradient = jax.grad(lambda x: reconstruction.bce(x, target).sum())(logits)
     np.testing.assert_allclose(gradient, jax.nn.sigmoid(logits) - target, atol=1e-6)
 
 
@@ -218,37 +219,37 @@ def test_no_prediction_is_below_the_floor(seed: int) -> None:
     key_a, key_b = jax.random.split(jax.random.key(seed))
     target = jnp.round(jax.random.uniform(key_a, (3, 4, 4, 1)) * 8.0) / 8.0
     prediction = jax.random.uniform(key_b, target.shape)
-    floor = losses.bce_floor(target)
-    assert bool(jnp.all(metrics.bce(prediction, target) >= floor - 1e-6))
-    np.testing.assert_allclose(metrics.bce(target, target), floor, atol=2e-6)
+    floor = reconstruction.bce_floor(target)
+    assert bool(jnp.all(image_quality.bce(prediction, target) >= floor - 1e-6))
+    np.testing.assert_allclose(image_quality.bce(target, target), floor, atol=2e-6)
 
 
 def test_losses_are_per_example_and_refuse_other_shapes() -> None:
     logits, target = jnp.zeros((3, 12, 12, 2)), jnp.ones((3, 12, 12, 2))
-    for loss in losses.LOSSES.values():
+    for loss in reconstruction.LOSSES.values():
         assert loss(logits, target).shape == (3,)
         with pytest.raises(ValueError, match="shapes differ"):
             loss(logits[..., :1], target)
-    np.testing.assert_allclose(losses.mse(logits, target), 0.25)
-    np.testing.assert_allclose(losses.l1(logits, target), 0.5)
-    np.testing.assert_allclose(losses.charbonnier(logits, target), 0.499001, atol=1e-6)
+    np.testing.assert_allclose(reconstruction.mse(logits, target), 0.25)
+    np.testing.assert_allclose(reconstruction.l1(logits, target), 0.5)
+    np.testing.assert_allclose(reconstruction.charbonnier(logits, target), 0.499001, atol=1e-6)
     same = jnp.full_like(target, 0.5)
-    np.testing.assert_allclose(losses.ssim(logits, same), 0.0, atol=1e-6)
-    np.testing.assert_allclose(losses.charbonnier(logits, same), 0.0, atol=1e-6)
+    np.testing.assert_allclose(reconstruction.ssim(logits, same), 0.0, atol=1e-6)
+    np.testing.assert_allclose(reconstruction.charbonnier(logits, same), 0.0, atol=1e-6)
     left = jnp.arange(12)[None, None, :, None] < 6
     np.testing.assert_allclose(
-        losses.emphasized_bce(logits, target, jnp.broadcast_to(left, target.shape)),
-        0.75 * losses.bce(logits, target),
+        reconstruction.emphasized_bce(logits, target, jnp.broadcast_to(left, target.shape)),
+        0.75 * reconstruction.bce(logits, target),
         rtol=1e-6,
     )
 
 
-@pytest.mark.parametrize("name", losses.LOSSES)
+@pytest.mark.parametrize("name", reconstruction.LOSSES)
 def test_every_loss_is_least_at_the_target_and_has_finite_gradients(name: str) -> None:
     target = jax.random.uniform(KEY, (2, 12, 12, 1), minval=0.05, maxval=0.95)
     exact = jax.scipy.special.logit(target)
     other = exact + jax.random.normal(jax.random.key(1), exact.shape)
-    loss = losses.LOSSES[name]
+    loss = reconstruction.LOSSES[name]
     assert bool(jnp.all(loss(exact, target) < loss(other, target)))
     for logits in (exact, other, 1000.0 * other, jnp.zeros_like(other)):
         gradient = jax.grad(lambda x: loss(x, target).sum())(logits)
@@ -257,9 +258,9 @@ def test_every_loss_is_least_at_the_target_and_has_finite_gradients(name: str) -
 
 def test_psnr_of_known_errors() -> None:
     np.testing.assert_allclose(
-        metrics.psnr(jnp.array([1.0, 0.01, 0.0])), [0.0, 20.0, 100.0], atol=1e-5
+        image_quality.psnr(jnp.array([1.0, 0.01, 0.0])), [0.0, 20.0, 100.0], atol=1e-5
     )
-    assert metrics.psnr_of_mean(0.001) == pytest.approx(30.0)
+    assert image_quality.psnr_of_mean(0.001) == pytest.approx(30.0)
 
 
 @pytest.mark.parametrize("shape", [(28, 28, 1), (11, 17, 1), (32, 20, 3)])
@@ -279,9 +280,9 @@ def test_ssim_equals_scikit_image(shape: tuple[int, int, int]) -> None:
         )
         for a, b in zip(image, reference, strict=True)
     ]
-    np.testing.assert_allclose(metrics.ssim(image, reference), expected, atol=2e-6)
+    np.testing.assert_allclose(image_quality.ssim(image, reference), expected, atol=2e-6)
 
 
 def test_ssim_refuses_images_smaller_than_its_window() -> None:
     with pytest.raises(ValueError, match="at least 11 x 11"):
-        metrics.ssim(jnp.zeros((1, 8, 28, 1)), jnp.zeros((1, 8, 28, 1)))
+        image_quality.ssim(jnp.zeros((1, 8, 28, 1)), jnp.zeros((1, 8, 28, 1)))

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from helpers import letters, small
 
+from aedenoise.config import LOSSES, Experiment, ModelConfig, NoiseConfig
 from aedenoise.data.batches import TrainBatches
 from aedenoise.errors import UsageError
-from aedenoise.experiment import LOSSES, Experiment, ModelConfig, NoiseConfig
-from aedenoise.noise import corrupt_batch, corruption, example_keys
-from aedenoise.training.objectives import Examples, by_level, objective_of
-from aedenoise.training.parallel import make_executor
-from aedenoise.training.step import scale, train_step
+from aedenoise.losses.objectives import Examples, by_level, objective_of
+from aedenoise.ops.images import scale
+from aedenoise.ops.noise import corrupt_batch, corruption, example_keys
+from aedenoise.training.sharding import make_executor
+from aedenoise.training.step import train_step
 from aedenoise.training.task import create_state, make_task, run_keys
 
 KEY = jax.random.key(0)

@@ -10,15 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aedenoise import ops
-from aedenoise.artifacts import (
-    excess_power,
-    measures,
-    overlap_map,
-    polyphase_index,
-    stages_of,
-    unevenness,
-)
-from aedenoise.experiment import DECODERS, ModelConfig
+from aedenoise.config import DECODERS, ModelConfig
+from aedenoise.metrics.checkerboard import excess_power, measures, polyphase_index, unevenness
+from aedenoise.models.overlap import overlap_map, stages_of
 
 KEY = jax.random.key(0)
 NOISE = jax.random.normal(KEY, (64, 28, 28, 1))

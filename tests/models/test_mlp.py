@@ -13,20 +13,14 @@ import pytest
 from helpers import bench, digest, small
 from test_training import run
 
+from aedenoise.config import CodeConfig, Experiment, ModelConfig, NoiseConfig, from_dict, to_dict
 from aedenoise.errors import UsageError
-from aedenoise.evaluation.tiling import denoise_any_size
-from aedenoise.experiment import (
-    CodeConfig,
-    Experiment,
-    ModelConfig,
-    NoiseConfig,
-    from_dict,
-    to_dict,
-)
-from aedenoise.models import build_autoencoder, to_image
-from aedenoise.training import penalties
-from aedenoise.training.greedy import Stages
-from aedenoise.training.spikes import SpikeDetector
+from aedenoise.inference.tiling import denoise_any_size
+from aedenoise.losses import code_penalties
+from aedenoise.models import build_autoencoder
+from aedenoise.ops.images import to_image
+from aedenoise.training.layerwise import Stages
+from aedenoise.training.loss_spikes import SpikeDetector
 from aedenoise.training.step import train_step
 from aedenoise.training.task import create_state, parameter_count, run_keys
 
@@ -142,7 +136,7 @@ def test_records_of_before_are_read() -> None:
 
 def test_l1_by_hand() -> None:
     code = jnp.array([[1.0, -3.0], [0.0, 0.5]])[:, None, None, :]
-    np.testing.assert_allclose(penalties.l1(code), [2.0, 0.25])
+    np.testing.assert_allclose(code_penalties.l1(code), [2.0, 0.25])
 
 
 def test_kl_by_hand_and_its_gradient() -> None:
@@ -152,7 +146,7 @@ def test_kl_by_hand_and_its_gradient() -> None:
         return jnp.mean(t * jnp.log(t / m) + (1 - t) * jnp.log((1 - t) / (1 - m)))
 
     def shared(code: jax.Array) -> jax.Array:
-        return jnp.mean(penalties.kl(code, code.mean(axis=0), 0.1))
+        return jnp.mean(code_penalties.kl(code, code.mean(axis=0), 0.1))
 
     code = jnp.array([[0.2, 0.1], [0.6, 0.1], [0.4, 0.1]])
     # The second value's mean is the target; of the first it is 0.4.
@@ -175,7 +169,7 @@ def test_contraction_of_one_sigmoid_layer() -> None:
     probes = 4096
     many = jnp.repeat(images, probes, axis=0)
     keys = jax.random.split(KEY, 2 * probes)
-    found = penalties.contraction(encode, many, keys).reshape(2, probes).mean(axis=1)
+    found = code_penalties.contraction(encode, many, keys).reshape(2, probes).mean(axis=1)
     np.testing.assert_allclose(found, exact, rtol=0.05)
 
 

@@ -10,14 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from aedenoise.experiment import DECODERS, ModelConfig
+from aedenoise.config import DECODERS, ModelConfig
 from aedenoise.models import (
     Autoencoder,
     Encoder,
     SubpixelDecoder,
     TransposeDecoder,
     build_autoencoder,
-    to_image,
 )
 from aedenoise.ops import (
     bilinear_additive,
@@ -28,6 +27,7 @@ from aedenoise.ops import (
     unpool,
     upsample,
 )
+from aedenoise.ops.images import to_image
 from aedenoise.training.task import parameter_count
 
 KEY = jax.random.key(0)

@@ -11,11 +11,12 @@ import pytest
 from conftest import ROOT
 from helpers import bench, small
 
+from aedenoise.config import NETWORKS, ModelConfig, NoiseConfig
+from aedenoise.config.registry import find_experiment
 from aedenoise.errors import UsageError
-from aedenoise.evaluation.tiling import denoise_any_size, reach
-from aedenoise.experiment import NETWORKS, ModelConfig, NoiseConfig
-from aedenoise.models import build_autoencoder, to_image
-from aedenoise.named import find_experiment
+from aedenoise.inference.tiling import denoise_any_size, reach
+from aedenoise.models import build_autoencoder
+from aedenoise.ops.images import to_image
 from aedenoise.training.step import train_step
 from aedenoise.training.task import create_state, parameter_count, run_keys
 from experiments import published

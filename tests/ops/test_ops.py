@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from aedenoise import ops
-from aedenoise.experiment import ModelConfig
+from aedenoise.config import ModelConfig
 from aedenoise.models import build_autoencoder
 from aedenoise.ops import native, phases
 from aedenoise.ops.native import build

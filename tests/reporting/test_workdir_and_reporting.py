@@ -22,7 +22,7 @@ from aedenoise.reporting.figures import denoised_figure, strip
 from aedenoise.reporting.flat import flat
 from aedenoise.reporting.metrics_log import MetricsLog
 from aedenoise.reporting.wandb_log import WandbLog
-from aedenoise.workdir import Workdir
+from aedenoise.training.workdir import Workdir
 
 
 def test_a_workdir_is_claimed_once_and_by_its_own_experiment(tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from helpers import bench, letters, small
 
-from aedenoise import yardsticks
-from aedenoise.bench import Bench
-from aedenoise.evaluation.baselines import tuned_baselines
+from aedenoise.evaluation.classical import tuned_baselines
 from aedenoise.reporting.console import baselines_table
+from aedenoise.runs import baselines
+from aedenoise.runs.denoising import Bench
 from aedenoise.training.task import create_state, run_keys
 
 NAMES = ["linear", "median", "non-local means", "total variation", "wavelet"]
@@ -73,7 +73,7 @@ def test_scores_are_kept_for_the_same_data_and_noise(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     found, params = untrained
     said: list[str] = []
-    first, pictures = yardsticks.stand_beside(found, params, said.append)
+    first, pictures = baselines.stand_beside(found, params, said.append)
     assert [row.shape for row in pictures["worst"].values()] == [(20, 28, 28, 1)] * 3
     shown = pictures["baselines"]
     assert list(shown) == ["original", "noisy", *NAMES, "denoised"]
@@ -81,27 +81,27 @@ def test_scores_are_kept_for_the_same_data_and_noise(
     for name in NAMES:
         assert error(shown[name], shown["original"]) < error(shown["noisy"], shown["original"])
     assert len(said) == 1
-    baselines = first["baselines"]
-    assert list(baselines["classical"]) == NAMES
-    assert baselines["images"] == 40
-    assert max(score["psnr"] for score in baselines["classical"].values()) > 12.0
-    again, kept_pictures = yardsticks.stand_beside(found, params, said.append)
+    found_baselines = first["baselines"]
+    assert list(found_baselines["classical"]) == NAMES
+    assert found_baselines["images"] == 40
+    assert max(score["psnr"] for score in found_baselines["classical"].values()) > 12.0
+    again, kept_pictures = baselines.stand_beside(found, params, said.append)
     assert again == first
     np.testing.assert_array_equal(kept_pictures["baselines"]["wavelet"], shown["wavelet"])
     assert len(said) == 1
     (kept,) = (tmp_path / "aedenoise" / "baselines").iterdir()
     kept.write_text("{")
-    assert yardsticks.stand_beside(found, params, said.append)[0] == first
+    assert baselines.stand_beside(found, params, said.append)[0] == first
     assert len(said) == 2
-    lines = baselines_table(baselines).splitlines()
+    lines = baselines_table(found_baselines).splitlines()
     assert [line.split("  ")[0] for line in lines[1:]] == ["denoised", *NAMES]
-    without, _ = yardsticks.stand_beside(found, params, None)
+    without, _ = baselines.stand_beside(found, params, None)
     assert list(without) == ["per_image"]
 
 
 def test_single_images_agree_with_the_mean(untrained: tuple[Bench, object]) -> None:
     found, params = untrained
-    spread, worst = yardsticks.image_scores(found, params)
+    spread, worst = baselines.image_scores(found, params)
     mean = found.evaluate(params)["denoised"]["psnr"]
     labels = found.dataset.test.labels
     names = found.dataset.label_names

@@ -17,17 +17,7 @@ from PIL import Image
 from test_training import run
 
 import aedenoise
-from aedenoise.errors import UsageError
-from aedenoise.evaluation.denoiser import load_denoiser
-from aedenoise.evaluation.likeness import (
-    class_shares,
-    frechet,
-    gaussian_of,
-    nearest,
-    precision_recall,
-    sure_share,
-)
-from aedenoise.experiment import (
+from aedenoise.config import (
     DECODERS,
     GAN_DEFAULTS,
     AdversaryConfig,
@@ -39,14 +29,24 @@ from aedenoise.experiment import (
     replace,
     to_dict,
 )
-from aedenoise.gan.run import between_latents, collapsed
+from aedenoise.config.study import Study
+from aedenoise.errors import UsageError
+from aedenoise.inference.denoiser import load_denoiser
+from aedenoise.metrics.generative import (
+    class_shares,
+    frechet,
+    gaussian_of,
+    nearest,
+    precision_recall,
+    sure_share,
+)
 from aedenoise.models import build_discriminator, build_generator
-from aedenoise.modes.invent import networks_of_decoders
-from aedenoise.modes.robustness import RobustnessPlan
-from aedenoise.study.design import Study
-from aedenoise.training.adversary import discriminator_loss
+from aedenoise.runs.gan_hooks import between_latents, collapsed
+from aedenoise.studies.hallucination.hallucination import networks_of_decoders
+from aedenoise.studies.robustness import RobustnessPlan
 from aedenoise.training.checkpoints import Checkpoints
-from aedenoise.training.spectral import first_vectors, normalized
+from aedenoise.training.discriminator import discriminator_loss
+from aedenoise.training.spectral_norm import first_vectors, normalized
 
 KEY = jax.random.key(0)
 GAN = {

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, Command, command_environment
 
-from aedenoise.modes.compare import report_study
+from aedenoise.studies.comparison.compare import report_study
 
 TINY = [
     "--mode=compare",

@@ -14,19 +14,29 @@ import pytest
 from conftest import ROOT, Command
 from helpers import digest, letters, small
 
-from aedenoise import classify
-from aedenoise.classify import Trained, TrainedClassifier, class_names, classifier_of
+from aedenoise.config.options import RunOptions
 from aedenoise.data.reading import Dataset, Split
 from aedenoise.errors import CheckpointError, DataError, UsageError
-from aedenoise.evaluation.changes import find_changes
-from aedenoise.evaluation.packing import packed, unpacked
+from aedenoise.evaluation import classifier
+from aedenoise.evaluation.classifier import Trained, TrainedClassifier, class_names, classifier_of
+from aedenoise.metrics.class_changes import find_changes
+from aedenoise.metrics.statistics import paired_shares, wilson_interval
 from aedenoise.models import build_classifier
-from aedenoise.modes.invent import invent, networks_of_decoders, networks_of_runs
-from aedenoise.modes.invent_report import NOISY, Outcome, changes_table, found_record, markdown
-from aedenoise.options import RunOptions
-from aedenoise.study.statistics import paired_shares, wilson_interval
+from aedenoise.runtime.preemption import StopSignals
+from aedenoise.studies.hallucination.hallucination import (
+    invent,
+    networks_of_decoders,
+    networks_of_runs,
+)
+from aedenoise.studies.hallucination.report import (
+    NOISY,
+    Outcome,
+    changes_table,
+    found_record,
+    markdown,
+)
 from aedenoise.training.classification import bilinear, cross_entropy, distorted
-from aedenoise.training.preemption import StopSignals
+from aedenoise.training.params_file import packed, unpacked
 
 RESULTS = ROOT / "experiments" / "results" / "invent"
 
@@ -179,7 +189,7 @@ def test_a_classifier_is_trained_once(tmp_path: Path, monkeypatch: pytest.Monkey
         raise AssertionError(line)
 
     classifier_of(dataset, lowering="plain", notify=refuse)
-    monkeypatch.setattr(classify, "VERSION", classify.VERSION + 1)
+    monkeypatch.setattr(classifier, "VERSION", classifier.VERSION + 1)
     with pytest.raises(AssertionError, match="training a classifier"):
         classifier_of(dataset, lowering="plain", notify=refuse)
 

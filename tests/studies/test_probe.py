@@ -16,18 +16,23 @@ from helpers import bench, digest, small
 from PIL import Image
 from test_training import Recorder
 
-from aedenoise.batch import evenly_spaced
+from aedenoise.config import ModelConfig
+from aedenoise.config.options import ProbeOptions, RunOptions
+from aedenoise.data.batch import evenly_spaced
 from aedenoise.errors import CheckpointError, DataError, UsageError
-from aedenoise.experiment import ModelConfig
+from aedenoise.metrics.classification import confusion, score, wilson
 from aedenoise.models import build_autoencoder
-from aedenoise.modes.train import train
-from aedenoise.options import ProbeOptions, RunOptions
-from aedenoise.probing.codes import codes_of, make_encode, pixels_of
-from aedenoise.probing.regression import PENALTIES, fit, fit_chosen
-from aedenoise.probing.scores import confusion, score, wilson
-from aedenoise.probing.tuning import first_state, make_confusion_step, make_tuning, tune_step
+from aedenoise.runs.train import train
+from aedenoise.runtime.preemption import StopSignals
+from aedenoise.studies.probing.codes import codes_of, make_encode, pixels_of
+from aedenoise.studies.probing.regression import PENALTIES, fit, fit_chosen
+from aedenoise.studies.probing.tuning import (
+    first_state,
+    make_confusion_step,
+    make_tuning,
+    tune_step,
+)
 from aedenoise.training import loop
-from aedenoise.training.preemption import StopSignals
 from aedenoise.training.task import create_state, run_keys
 
 MLP = ModelConfig(network="mlp", hidden=(16,), code_size=12)
@@ -155,7 +160,7 @@ def test_fine_tuning_is_alike_under_jit_and_pmap_and_resumes(data_dir: str) -> N
 
 
 def test_probe_end_to_end(data_dir: str, tmp_path: Path) -> None:
-    from aedenoise.modes.probe import probe  # here, for it needs scikit-learn
+    from aedenoise.studies.probing.probe import probe  # here, for it needs scikit-learn
 
     experiment = small(model=MLP, data__train_examples=600, data__test_examples=100)
     options = RunOptions(workdir=tmp_path / "run", data_dir=data_dir, baselines=False)
@@ -187,7 +192,7 @@ def test_probe_end_to_end(data_dir: str, tmp_path: Path) -> None:
 
 
 def test_data_without_labels_are_refused(data_dir: str, tmp_path: Path) -> None:
-    from aedenoise.modes.probe import probe
+    from aedenoise.studies.probing.probe import probe
 
     pictures = tmp_path / "pictures"
     pictures.mkdir()

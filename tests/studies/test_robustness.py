@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from helpers import small
 
+from aedenoise.config import NoiseConfig, noise_from_text
+from aedenoise.config.options import RunOptions
 from aedenoise.errors import UsageError
-from aedenoise.experiment import NoiseConfig, noise_from_text
-from aedenoise.modes.evaluate import evaluate_run
-from aedenoise.modes.robustness import RobustnessPlan, folder_name, robustness
-from aedenoise.options import RunOptions
-from aedenoise.training.preemption import StopSignals
-from aedenoise.workdir import Workdir
+from aedenoise.runs.evaluate import evaluate_run
+from aedenoise.runtime.preemption import StopSignals
+from aedenoise.studies.robustness import RobustnessPlan, folder_name, robustness
+from aedenoise.training.workdir import Workdir
 
 BASE = NoiseConfig(mean=0.1)
 

@@ -14,19 +14,19 @@ import pytest
 from helpers import SMALL, bench, digest, saved_state, small
 from scipy import stats
 
+from aedenoise.config.options import RunOptions
+from aedenoise.config.study import Cell, Study, model_of, study_from_dict, study_to_dict
 from aedenoise.errors import CheckpointError, UsageError
+from aedenoise.metrics.statistics import difference, percentile_interval, student_interval
 from aedenoise.models import build_autoencoder
-from aedenoise.modes.compare import write_report
-from aedenoise.modes.train import train
-from aedenoise.options import RunOptions
-from aedenoise.study import comparisons, report
-from aedenoise.study.cells import Runner
-from aedenoise.study.design import Cell, Study, model_of, study_from_dict, study_to_dict
-from aedenoise.study.folder import StudyFolder
-from aedenoise.study.matching import match_networks
-from aedenoise.study.rows import from_csv, to_csv
-from aedenoise.study.statistics import difference, percentile_interval, student_interval
-from aedenoise.study.training import SeedTrainer
+from aedenoise.runs.train import train
+from aedenoise.studies.comparison import pairing, report
+from aedenoise.studies.comparison.cells import Runner
+from aedenoise.studies.comparison.compare import write_report
+from aedenoise.studies.comparison.folder import StudyFolder
+from aedenoise.studies.comparison.matching import match_networks
+from aedenoise.studies.comparison.rows import from_csv, to_csv
+from aedenoise.studies.comparison.training import SeedTrainer
 from aedenoise.training.task import run_keys
 
 TINY = Study(base=SMALL, decoders=("upsample", "transpose:k3"), steps=(12,), seeds=3)
@@ -46,7 +46,7 @@ def rows(values: dict[str, list[float | None]]) -> list[dict[str, Any]]:
             "parameters": 28353,
             "multiply_adds": 4076800,
             "diverged_at": 50 if psnr is None else None,
-            **dict.fromkeys(comparisons.METRICS, None if psnr is None else 0.0),
+            **dict.fromkeys(pairing.METRICS, None if psnr is None else 0.0),
             "psnr": psnr,
         }
         for decoder, found in values.items()
@@ -95,7 +95,7 @@ class TestReport:
     def test_pairs_cancel_what_seeds_share(self) -> None:
         shared = [20.0, 22.0, 19.0, 25.0, 21.0, 18.0]
         better = [value + 0.12 + 0.01 * (-1) ** i for i, value in enumerate(shared)]
-        found = comparisons.compare(rows({"upsample": shared, "transpose:k3": better}), "upsample")
+        found = pairing.compare(rows({"upsample": shared, "transpose:k3": better}), "upsample")
         psnr = next(c for c in found if c.metric == "psnr")
         assert psnr.difference.mean == pytest.approx(0.12)
         assert report.sentence(psnr) == (
@@ -104,14 +104,12 @@ class TestReport:
         )
 
     def test_what_is_not_clear_is_not_called_better(self) -> None:
-        found = comparisons.compare(
-            rows({"a": [1.0, 2.0, 3.0], "b": [1.2, 1.7, 3.2]}), "a", ["psnr"]
-        )
+        found = pairing.compare(rows({"a": [1.0, 2.0, 3.0], "b": [1.2, 1.7, 3.2]}), "a", ["psnr"])
         assert "b is not clearly better than a: 0.03 dB [-" in report.sentence(found[0])
 
     def test_diverged_cells_are_named_and_leave_their_pair_out(self) -> None:
         table = rows({"upsample": [20.0, 21.0, 22.0], "transpose:k3": [20.1, None, 22.1]})
-        assert comparisons.paired(table, "transpose:k3", "upsample", "psnr") == pytest.approx(
+        assert pairing.paired(table, "transpose:k3", "upsample", "psnr") == pytest.approx(
             {0: 0.1, 2: 0.1}
         )
         text = report.tables(table, "upsample")
@@ -128,7 +126,7 @@ class TestReport:
         low = rows({"a": [1.0, 2.0, 3.0], "b": [1.5, 2.0, 3.25]})
         high = rows({"a": [1.0, 2.0, None], "b": [1.1, 2.2, 3.5]})
         both = low + [row | {"noise_level": 0.8} for row in high]
-        *_, pooled = comparisons.compare(both, "a", ["psnr"])
+        *_, pooled = pairing.compare(both, "a", ["psnr"])
         assert str(pooled.condition) == "all conditions, 100 steps, equal parameters"
         assert pooled.difference.seeds == 2
         assert pooled.difference.mean == pytest.approx((0.5 + 0.1 + 0.0 + 0.2) / 4)

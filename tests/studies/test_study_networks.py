@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aedenoise.config import DECODERS, ModelConfig
+from aedenoise.config.study import model_of
 from aedenoise.errors import UsageError
-from aedenoise.experiment import DECODERS, ModelConfig
 from aedenoise.models import build_autoencoder
-from aedenoise.study import costs
-from aedenoise.study.design import model_of
-from aedenoise.study.matching import match_networks
+from aedenoise.studies.comparison import costs
+from aedenoise.studies.comparison.matching import match_networks
 
 SHAPE = (28, 28, 1)
 # Products of matrices, sums over channels: XLA counts them, they are no convolutions.

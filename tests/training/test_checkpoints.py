@@ -10,7 +10,7 @@ from helpers import digest, small
 
 from aedenoise.errors import CheckpointError
 from aedenoise.training.checkpoints import Checkpoints
-from aedenoise.training.parallel import make_executor
+from aedenoise.training.sharding import make_executor
 from aedenoise.training.task import abstract_state, create_state, make_task
 
 SHAPE = (28, 28, 1)

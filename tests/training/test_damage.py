@@ -20,18 +20,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from conftest import ROOT
 from helpers import digest, saved_state
 from processes import finish, start, start_until_saved, steps_saved, stop, wait_until
 from test_checkpoints import state_and_like
 
-from aedenoise.bench import set_up
+from aedenoise.config.options import RunOptions
 from aedenoise.errors import CheckpointError, StorageError, as_expected
-from aedenoise.options import RunOptions
+from aedenoise.runs.denoising import set_up
 from aedenoise.training.checkpoints import Checkpoints
-from aedenoise.workdir import Workdir
+from aedenoise.training.workdir import Workdir
 
 Reached = Callable[[str], None]
-OLD = Path(__file__).with_name("fixtures")
+OLD = ROOT / "tests" / "fixtures"
 
 
 def damaged(content: bytes, flips: int, chance: random.Random):

@@ -16,7 +16,7 @@ from aedenoise.errors import DivergedError
 from aedenoise.training import loop
 from aedenoise.training.checkpoints import Checkpoints
 from aedenoise.training.loop import Clock, Plan
-from aedenoise.training.spikes import Spike, SpikeDetector
+from aedenoise.training.loss_spikes import Spike, SpikeDetector
 from aedenoise.training.task import create_state, run_keys
 
 Reached = Callable[[str], None]

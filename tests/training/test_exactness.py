@@ -20,10 +20,10 @@ from test_training import run
 
 from aedenoise.data.batches import TrainBatches
 from aedenoise.training.checkpoints import Checkpoints
-from aedenoise.training.parallel import make_executor
+from aedenoise.training.sharding import make_executor
 from aedenoise.training.task import abstract_state, create_state, run_keys
 
-CURVES = Path(__file__).with_name("curves.json")
+CURVES = ROOT / "tests" / "curves.json"
 Reached = Callable[[str], None]
 
 
@@ -105,7 +105,7 @@ def eight(
     steps = 200 if request.config.getoption("--soak") else 50
     out = tmp_path_factory.mktemp("eight") / "curves.json"
     subprocess.run(
-        [sys.executable, Path(__file__).with_name("devices_worker.py"), out, str(steps)],
+        [sys.executable, ROOT / "tests" / "devices_worker.py", out, str(steps)],
         cwd=ROOT,
         env=command_environment(data_dir, devices=8),
         check=True,

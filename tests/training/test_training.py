@@ -13,16 +13,17 @@ from helpers import bench, digest, letters, small
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aedenoise.batch import Batch
+from aedenoise.config import OptimizerConfig
+from aedenoise.data.batch import Batch
 from aedenoise.errors import DivergedError, UsageError
-from aedenoise.experiment import OptimizerConfig
-from aedenoise.losses import bce, bce_floor
+from aedenoise.losses.reconstruction import bce, bce_floor
+from aedenoise.ops.images import scale
 from aedenoise.training import loop
 from aedenoise.training.loop import Clock, Plan
+from aedenoise.training.loss_spikes import Spike
 from aedenoise.training.optimizer import make_schedule
-from aedenoise.training.parallel import make_executor
-from aedenoise.training.spikes import Spike
-from aedenoise.training.step import scale, train_step
+from aedenoise.training.sharding import make_executor
+from aedenoise.training.step import train_step
 from aedenoise.training.task import create_state, make_task, run_keys
 
 PARALLEL = ("jit", "pmap")
@@ -193,7 +194,7 @@ def test_a_split_too_large_for_the_devices_gives_the_same(
 ) -> None:
     options = {"parallel": parallel, "steps_per_call": steps_per_call}
     resident = run(data_dir, small(), **options)[0]
-    monkeypatch.setattr("aedenoise.training.parallel._fits", lambda images, device: False)
+    monkeypatch.setattr("aedenoise.training.sharding._fits", lambda images, device: False)
     streamed = run(data_dir, small(), **options)[0]
     assert digest(streamed) == digest(resident)
 

@@ -1,1 +1,1 @@
-"""Comparisons of decoders: matched networks, a grid of cells with seeds, intervals, reports."""
+"""A grid of decoders, datasets, noise levels and seeds, trained and compared in pairs."""

@@ -13,20 +13,20 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from aedenoise import artifacts, metrics
-from aedenoise.bench import Bench, set_up
+from aedenoise.config.options import RunOptions
+from aedenoise.config.study import Cell, Study
 from aedenoise.data.batches import eval_batches
 from aedenoise.data.reading import Dataset
 from aedenoise.errors import UsageError
+from aedenoise.evaluation.checkerboard import constant_response, spreads
 from aedenoise.evaluation.evaluate import evaluation_key, noisy_images
-from aedenoise.evaluation.grid import constant_response, spreads
-from aedenoise.noise import Noisy
-from aedenoise.options import RunOptions
-from aedenoise.study.design import Cell, Study
-from aedenoise.study.matching import Network
-from aedenoise.study.rows import Row
-from aedenoise.study.training import SeedTrainer
-from aedenoise.training.step import scale
+from aedenoise.metrics import checkerboard, image_quality
+from aedenoise.ops.images import scale
+from aedenoise.ops.noise import Noisy
+from aedenoise.runs.denoising import Bench, set_up
+from aedenoise.studies.comparison.matching import Network
+from aedenoise.studies.comparison.rows import Row
+from aedenoise.studies.comparison.training import SeedTrainer
 from aedenoise.training.task import Params
 
 _CURVE_IMAGES = 512
@@ -201,8 +201,8 @@ def _curve_point(bench: Bench) -> Callable[[Params], dict[str, Any]]:
     @jax.jit
     def measures(denoised: Any, clean: Any) -> dict[str, Any]:
         return {
-            "psnr": jnp.mean(metrics.psnr(metrics.mse(denoised, clean))),
-            "excess_2": artifacts.excess_power(denoised - clean, 2),
+            "psnr": jnp.mean(image_quality.psnr(image_quality.mse(denoised, clean))),
+            "excess_2": checkerboard.excess_power(denoised - clean, 2),
         }
 
     return lambda params: measures(bench.predict_fn(params, noisy), clean)

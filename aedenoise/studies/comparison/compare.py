@@ -8,22 +8,22 @@ from pathlib import Path
 
 import jax
 
-from aedenoise.bench import set_up
+from aedenoise.config.options import RunOptions
+from aedenoise.config.study import Cell, Study, display_name
 from aedenoise.errors import CheckpointError
 from aedenoise.files import write_atomically
-from aedenoise.options import RunOptions
 from aedenoise.reporting.console import say
-from aedenoise.runtime import prepare_process
-from aedenoise.study import report
-from aedenoise.study.cells import Finished, Runner
-from aedenoise.study.comparisons import differences_table
-from aedenoise.study.design import Cell, Study, display_name
-from aedenoise.study.drawing import draw
-from aedenoise.study.folder import Networks, StudyFolder
-from aedenoise.study.matching import match_networks
-from aedenoise.study.rows import Row, from_csv, to_csv
-from aedenoise.training.parallel import automatic_steps_per_call
-from aedenoise.training.preemption import StopSignals
+from aedenoise.runs.denoising import set_up
+from aedenoise.runtime.preemption import StopSignals
+from aedenoise.runtime.process import prepare_process
+from aedenoise.studies.comparison import report
+from aedenoise.studies.comparison.cells import Finished, Runner
+from aedenoise.studies.comparison.drawing import draw
+from aedenoise.studies.comparison.folder import Networks, StudyFolder
+from aedenoise.studies.comparison.matching import match_networks
+from aedenoise.studies.comparison.pairing import differences_table
+from aedenoise.studies.comparison.rows import Row, from_csv, to_csv
+from aedenoise.training.sharding import automatic_steps_per_call
 
 # Seeds of one call on an accelerator; a CPU is busy with one.
 _SEEDS_AT_ONCE = 8

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from aedenoise.experiment import ModelConfig
+from aedenoise.config import ModelConfig
 from aedenoise.models import build_autoencoder
 
 ImageShape = tuple[int, int, int]

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from aedenoise.config.study import Condition, display_name, slug
+from aedenoise.metrics.statistics import Difference, difference
 from aedenoise.reporting.study_figures import (
     Interval,
     Line,
@@ -16,10 +18,8 @@ from aedenoise.reporting.study_figures import (
     lines_figure,
     side_by_side_figure,
 )
-from aedenoise.study.comparisons import by_condition, compare, decoders_of, paired
-from aedenoise.study.design import Condition, display_name, slug
-from aedenoise.study.rows import Row
-from aedenoise.study.statistics import Difference, difference
+from aedenoise.studies.comparison.pairing import by_condition, compare, decoders_of, paired
+from aedenoise.studies.comparison.rows import Row
 
 Colors = dict[str, str]
 Pictures = Callable[[str, Condition, int], dict[str, Any] | None]

@@ -16,9 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from aedenoise.errors import CheckpointError, StorageError
-from aedenoise.files import exclusive_lock, lock_if_free, remove, write_atomically
-from aedenoise.study.design import (
+from aedenoise.config.study import (
     Cell,
     Condition,
     Study,
@@ -26,8 +24,10 @@ from aedenoise.study.design import (
     study_from_dict,
     study_to_dict,
 )
-from aedenoise.study.matching import Network
-from aedenoise.study.rows import Row
+from aedenoise.errors import CheckpointError, StorageError
+from aedenoise.files import exclusive_lock, lock_if_free, remove, write_atomically
+from aedenoise.studies.comparison.matching import Network
+from aedenoise.studies.comparison.rows import Row
 
 FORMAT = 1
 Networks = dict[str, dict[str, dict[str, Network]]]

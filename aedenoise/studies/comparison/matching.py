@@ -8,11 +8,11 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from aedenoise.config import ModelConfig
+from aedenoise.config.study import display_name, model_of
 from aedenoise.errors import UsageError
-from aedenoise.experiment import ModelConfig
-from aedenoise.study import costs
-from aedenoise.study.costs import ImageShape
-from aedenoise.study.design import display_name, model_of
+from aedenoise.studies.comparison import costs
+from aedenoise.studies.comparison.costs import ImageShape
 
 TOLERANCE = 0.01
 # Widths are sought from 1/16 to 16 times those of the reference, then around proportion.

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aedenoise.study.design import ALL, Condition
-from aedenoise.study.rows import Row
-from aedenoise.study.statistics import Difference, difference
+from aedenoise.config.study import ALL, Condition
+from aedenoise.metrics.statistics import Difference, difference
+from aedenoise.studies.comparison.rows import Row
 
 # Columns that differences are formed of, with their names and units in tables.
 METRICS = {

@@ -6,10 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from aedenoise.study.comparisons import METRICS, Comparison, by_condition, compare, decoders_of
-from aedenoise.study.design import ALL, Condition, display_name
-from aedenoise.study.rows import Row
-from aedenoise.study.statistics import Difference
+from aedenoise.config.study import ALL, Condition, display_name
+from aedenoise.metrics.statistics import Difference
+from aedenoise.studies.comparison.pairing import (
+    METRICS,
+    Comparison,
+    by_condition,
+    compare,
+    decoders_of,
+)
+from aedenoise.studies.comparison.rows import Row
 
 _GRIDS = {
     "untrained_spread_2": "response to a constant code, untrained",

@@ -17,9 +17,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from aedenoise.batch import Batch
-from aedenoise.bench import Bench
+from aedenoise.data.batch import Batch
 from aedenoise.data.batches import TrainBatches
+from aedenoise.runs.denoising import Bench
 from aedenoise.training.task import Params, TrainState, create_state, run_keys
 
 # Divergence and stop signals are looked for after so many steps.

@@ -10,24 +10,30 @@ from typing import Any
 
 import numpy as np
 
-from aedenoise.bench import Bench, set_up
-from aedenoise.classify import TrainedClassifier, classifier_of
+from aedenoise.config import Experiment, NoiseConfig
+from aedenoise.config.options import RunOptions
+from aedenoise.config.study import display_name, model_of, slug
 from aedenoise.data.reading import Dataset
 from aedenoise.errors import CheckpointError, DataError, UsageError
-from aedenoise.evaluation.denoiser import load_denoiser
-from aedenoise.experiment import Experiment, NoiseConfig
+from aedenoise.evaluation.classifier import TrainedClassifier, classifier_of
 from aedenoise.files import write_atomically
-from aedenoise.modes.invent_report import NOISY, Outcome, changes_table, found_record, markdown
-from aedenoise.modes.train import train
-from aedenoise.modes.verdicts import judge
-from aedenoise.observer import say
-from aedenoise.options import RunOptions
-from aedenoise.records import environment
-from aedenoise.reporting.change_figures import Example, gallery_figure, shares_figure
-from aedenoise.runtime import prepare_process
-from aedenoise.study.design import display_name, model_of, slug
-from aedenoise.training.preemption import StopSignals
-from aedenoise.workdir import Workdir, write_json
+from aedenoise.inference.denoiser import load_denoiser
+from aedenoise.reporting.label_flip_figures import Example, gallery_figure, shares_figure
+from aedenoise.runs.denoising import Bench, set_up
+from aedenoise.runs.hooks import say
+from aedenoise.runs.records import environment
+from aedenoise.runs.train import train
+from aedenoise.runtime.preemption import StopSignals
+from aedenoise.runtime.process import prepare_process
+from aedenoise.studies.hallucination.predictions import judge
+from aedenoise.studies.hallucination.report import (
+    NOISY,
+    Outcome,
+    changes_table,
+    found_record,
+    markdown,
+)
+from aedenoise.training.workdir import Workdir, write_json
 
 # So many changed images of each network and noise are shown, of no more than so many of these.
 _SHOWN, _ROWS = 5, 24

@@ -8,13 +8,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from aedenoise import metrics
-from aedenoise.bench import EVAL_BATCH, Bench
-from aedenoise.classify import TrainedClassifier
 from aedenoise.data.batches import eval_batches
-from aedenoise.evaluation.changes import Changes, find_changes
+from aedenoise.evaluation.classifier import TrainedClassifier
 from aedenoise.evaluation.evaluate import evaluation_key, noisy_images
-from aedenoise.training.step import scale
+from aedenoise.metrics import image_quality
+from aedenoise.metrics.class_changes import Changes, find_changes
+from aedenoise.ops.images import scale
+from aedenoise.runs.denoising import EVAL_BATCH, Bench
 from aedenoise.training.task import Params
 
 
@@ -49,7 +49,7 @@ def judge(bench: Bench, params: Params, classifier: TrainedClassifier) -> Verdic
         for name, images in states.items():
             said[name].append(classifier.probabilities(images)[batch.mask])
             if name != "clean":
-                quality = metrics.psnr(metrics.mse(images, clean))
+                quality = image_quality.psnr(image_quality.mse(images, clean))
                 psnr[name].append(np.asarray(quality)[batch.mask])
     spoken = {name: np.concatenate(parts) for name, parts in said.items()}
     labels = bench.dataset.test.labels

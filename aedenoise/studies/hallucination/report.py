@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aedenoise.classify import TrainedClassifier
-from aedenoise.evaluation.changes import CONFIDENT, Changes
-from aedenoise.study.statistics import paired_shares, wilson_interval
+from aedenoise.evaluation.classifier import TrainedClassifier
+from aedenoise.metrics.class_changes import CONFIDENT, Changes
+from aedenoise.metrics.statistics import paired_shares, wilson_interval
 
 NOISY = "noisy input"
 

@@ -1,1 +1,1 @@
-"""What a code is good for: classifiers on it and through it, scores, and a picture of it."""
+"""What the code of a trained encoder is good for."""

@@ -12,7 +12,7 @@ from jax import Array
 
 from aedenoise.data.batches import eval_batches
 from aedenoise.models import Autoencoder, Remembered
-from aedenoise.training.step import scale
+from aedenoise.ops.images import scale
 
 _BATCH = 256
 # Parameters and images [B, H, W, C] in [0, 1] to rows [B, F].

@@ -9,20 +9,25 @@ from typing import Any
 import jax
 import numpy as np
 
-from aedenoise.bench import EVAL_BATCH, Bench
+from aedenoise.config.options import ProbeOptions, RunOptions
 from aedenoise.data.batches import eval_batches
-from aedenoise.observer import say
-from aedenoise.options import ProbeOptions, RunOptions
-from aedenoise.probing.codes import Encode
-from aedenoise.probing.regression import Logistic
-from aedenoise.probing.tuning import first_state, make_confusion_step, make_tuning, tune_step
 from aedenoise.reporting.console import Progress
+from aedenoise.runs.denoising import EVAL_BATCH, Bench
+from aedenoise.runs.hooks import say
+from aedenoise.runtime.preemption import StopSignals
+from aedenoise.studies.probing.codes import Encode
+from aedenoise.studies.probing.regression import Logistic
+from aedenoise.studies.probing.tuning import (
+    first_state,
+    make_confusion_step,
+    make_tuning,
+    tune_step,
+)
 from aedenoise.training import loop
+from aedenoise.training.checkpoint_folders import remove_checkpoints
 from aedenoise.training.checkpoints import Checkpoints
-from aedenoise.training.parallel import automatic_steps_per_call
-from aedenoise.training.places import remove_checkpoints
-from aedenoise.training.preemption import StopSignals
-from aedenoise.training.spikes import Spike
+from aedenoise.training.loss_spikes import Spike
+from aedenoise.training.sharding import automatic_steps_per_call
 from aedenoise.training.task import TrainState, run_keys
 
 

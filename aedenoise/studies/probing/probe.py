@@ -8,25 +8,25 @@ from typing import Any
 import jax
 import numpy as np
 
-from aedenoise.batch import evenly_spaced
-from aedenoise.bench import Bench, set_up
+from aedenoise.config import DataConfig, Experiment, replace
+from aedenoise.config.options import ProbeOptions, RunOptions
+from aedenoise.data.batch import evenly_spaced
 from aedenoise.errors import DataError, UsageError
-from aedenoise.evaluation.denoiser import load_denoiser
-from aedenoise.experiment import DataConfig, Experiment, replace
-from aedenoise.modes.fine_tune import fine_tune
-from aedenoise.observer import say
-from aedenoise.options import ProbeOptions, RunOptions
-from aedenoise.pages import write_page
-from aedenoise.probing.codes import codes_of, make_encode, pixels_of
-from aedenoise.probing.plane import neighbours, principal
-from aedenoise.probing.regression import Logistic, fit_chosen
-from aedenoise.probing.scores import confusion, score
-from aedenoise.records import dataset_record, environment
+from aedenoise.inference.denoiser import load_denoiser
+from aedenoise.metrics.classification import confusion, score
 from aedenoise.reporting.console import probe_table
 from aedenoise.reporting.probe_figures import code_figure, confusion_figure
-from aedenoise.runtime import prepare_process
-from aedenoise.training.preemption import StopSignals
-from aedenoise.workdir import Workdir, read_json, write_json
+from aedenoise.runs.denoising import Bench, set_up
+from aedenoise.runs.hooks import say
+from aedenoise.runs.records import dataset_record, environment
+from aedenoise.runs.report_page import write_page
+from aedenoise.runtime.preemption import StopSignals
+from aedenoise.runtime.process import prepare_process
+from aedenoise.studies.probing.codes import codes_of, make_encode, pixels_of
+from aedenoise.studies.probing.fine_tune import fine_tune
+from aedenoise.studies.probing.projection import neighbours, principal
+from aedenoise.studies.probing.regression import Logistic, fit_chosen
+from aedenoise.training.workdir import Workdir, read_json, write_json
 
 # Regression holds all its rows at once: no more numbers than this, 1 GiB.
 _MOST_VALUES = 2**28

@@ -10,7 +10,7 @@ import numpy as np
 from jax import Array
 from scipy import optimize
 
-from aedenoise.batch import evenly_spaced
+from aedenoise.data.batch import evenly_spaced
 
 # Penalties to choose from: precisions of a normal prior of the weights, of features whose mean
 # variance is 1.

@@ -13,16 +13,16 @@ import numpy as np
 import optax
 from jax import Array
 
-from aedenoise.batch import Batch
-from aedenoise.experiment import OptimizerConfig
-from aedenoise.noise import example_keys, masking
-from aedenoise.options import ProbeOptions
-from aedenoise.probing.codes import Encode
-from aedenoise.probing.regression import Logistic
+from aedenoise.config import OptimizerConfig
+from aedenoise.config.options import ProbeOptions
+from aedenoise.data.batch import Batch
+from aedenoise.ops.images import scale
+from aedenoise.ops.noise import example_keys, masking
+from aedenoise.studies.probing.codes import Encode
+from aedenoise.studies.probing.regression import Logistic
 from aedenoise.training.optimizer import make_optimizer, make_schedule
-from aedenoise.training.step import scale
 from aedenoise.training.task import TrainState
-from aedenoise.training.updates import norms, updated
+from aedenoise.training.update import norms, updated
 
 
 @dataclass(frozen=True)

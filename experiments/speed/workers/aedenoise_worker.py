@@ -14,13 +14,14 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from aedenoise.batch import Batch
-from aedenoise.evaluation.evaluate import predict
-from aedenoise.experiment import Experiment, replace
-from aedenoise.noise import Noisy
-from aedenoise.runtime import prepare_process
-from aedenoise.training.parallel import make_executor
-from aedenoise.training.step import scale, train_step
+from aedenoise.config import Experiment, replace
+from aedenoise.data.batch import Batch
+from aedenoise.models.autoencoder import predict
+from aedenoise.ops.images import scale
+from aedenoise.ops.noise import Noisy
+from aedenoise.runtime.process import prepare_process
+from aedenoise.training.sharding import make_executor
+from aedenoise.training.step import train_step
 from aedenoise.training.task import create_state, make_task, run_keys
 from experiments.speed.network import nested
 from experiments.speed.workers.serving import serve

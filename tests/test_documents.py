@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from aedenoise.experiment import Experiment
-from aedenoise.flags.definitions import DEFINED
+from aedenoise.cli.definitions import DEFINED
+from aedenoise.config import Experiment
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

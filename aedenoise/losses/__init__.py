@@ -1,0 +1,1 @@
+"""Losses per example, the objectives of training, and penalties on the code."""

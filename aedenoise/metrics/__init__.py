@@ -1,0 +1,1 @@
+"""Measures on arrays: image quality, checkerboards, classes, distributions, intervals."""

@@ -1,0 +1,1 @@
+"""How often a denoiser turns an image into one of another class."""
