@@ -14,7 +14,12 @@ from aedenoise.config.options import RunOptions
 from aedenoise.data.builders import read_open_letters
 from aedenoise.runs.denoising import set_up
 from aedenoise.runs.gan import set_up_gan
+from aedenoise.training import loop
 from aedenoise.training.checkpoints import Checkpoints
+from aedenoise.training.loop import Clock, Plan
+from aedenoise.training.loss_spikes import Spike
+from aedenoise.training.sharding import make_executor
+from aedenoise.training.task import abstract_state, create_state, make_task, run_keys
 from aedenoise.training.workdir import Workdir
 
 SMALL = Experiment(
@@ -57,3 +62,74 @@ def saved_state(workdir: Path, data_dir: str) -> Any:
     experiment = Workdir(workdir).read_experiment()
     with Checkpoints(workdir / "checkpoints", read_only=True) as checkpoints:
         return checkpoints.restore(bench(experiment, data_dir).state_like()).state
+
+
+class Recorder:
+    """An observer that keeps what it is told, and may ask to stop."""
+
+    def __init__(self, stop_at: int | None = None) -> None:
+        self.losses: list[tuple[int, float]] = []
+        self.saved: dict[int, str] = {}
+        self.evaluated: list[int] = []
+        self.spikes: list[Spike] = []
+        self.states: dict[int, object] = {}
+        self._step, self._stop_at = 0, stop_at
+
+    def stepped(self, step: int) -> None:
+        self._step = step
+
+    def logged(self, step: int, values: dict[str, float]) -> None:
+        self.losses.append((step, values["loss"]))
+
+    def spiked(self, spike: Spike) -> None:
+        self.spikes.append(spike)
+
+    def evaluate(self, step: int, state: object) -> None:
+        self.evaluated.append(step)
+
+    def save(self, step: int, state: object) -> None:
+        self.saved[step] = digest(state)
+        self.states[step] = jax.device_get(state)
+
+    def stop_requested(self) -> bool:
+        return self._stop_at is not None and self._step >= self._stop_at
+
+
+def run(
+    data_dir,
+    experiment,
+    *,
+    parallel="jit",
+    state=None,
+    stop_at=None,
+    steps_per_call=1,
+    log_every=1,
+    save_every=5,
+):
+    b = bench(experiment, data_dir, parallel)
+    init_key, noise_key = run_keys(experiment.seed)
+    plan = Plan(
+        b.batches.steps_per_epoch, experiment.epochs, steps_per_call, log_every, save_every, 1
+    )
+    recorder = Recorder(stop_at)
+    if state is None:
+        state = b.create_state(init_key)
+    state, complete = loop.train(
+        b.executor.replicate(state),
+        step_fn=b.step_fn,
+        executor=b.executor,
+        key=b.executor.replicate(noise_key),
+        split=b.split,
+        batch_at=b.batches,
+        plan=plan,
+        observer=recorder,
+        clock=Clock(),
+    )
+    return state, complete, recorder
+
+
+def state_and_like(**overrides):
+    task = make_task(small(**overrides), channels=1, total_steps=10)
+    executor = make_executor("jit")
+    state = executor.replicate(create_state(task, jax.random.key(0), (28, 28, 1)))
+    return state, executor.abstract(abstract_state(task, (28, 28, 1)))

@@ -47,7 +47,7 @@ def charbonnier(logits: Array, target: Array) -> Array:
 
 
 def ssim(logits: Array, target: Array) -> Array:
-    """``1 - SSIM`` of ``sigmoid(logits)``, see ``image_quality.ssim``; of at least 11 x 11 pixels."""
+    """``1 - SSIM`` of ``sigmoid(logits)``, of images of at least 11 x 11 pixels."""
     return 1.0 - image_quality.ssim(jax.nn.sigmoid(logits), target)
 
 

@@ -157,7 +157,7 @@ class GanBench(System):
         }
 
     def grid(self, params: Params, images: np.ndarray) -> dict[str, dict[str, float]]:
-        """The grid that the decoder leaves, see ``metrics.checkerboard``: in made ``images``, in the
+        """The grid that the decoder leaves, ``metrics.checkerboard``: in made ``images``, in the
         test images, and of one code at every place."""
         height, width, _ = self.image_shape
         images = images[: min(GRID_IMAGES, max(16, GRID_PIXELS // (height * width)))]

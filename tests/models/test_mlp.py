@@ -10,8 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import bench, digest, small
-from test_training import run
+from helpers import bench, digest, run, small
 
 from aedenoise.config import CodeConfig, Experiment, ModelConfig, NoiseConfig, from_dict, to_dict
 from aedenoise.errors import UsageError

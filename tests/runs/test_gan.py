@@ -12,9 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from conftest import Command
-from helpers import bench, digest, letters, small
+from helpers import bench, digest, letters, run, small
 from PIL import Image
-from test_training import run
 
 import aedenoise
 from aedenoise.config import (

@@ -12,9 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from conftest import Command
-from helpers import bench, digest, small
+from helpers import Recorder, bench, digest, small
 from PIL import Image
-from test_training import Recorder
 
 from aedenoise.config import ModelConfig
 from aedenoise.config.options import ProbeOptions, RunOptions

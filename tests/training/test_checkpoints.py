@@ -6,21 +6,10 @@ from pathlib import Path
 
 import jax
 import pytest
-from helpers import digest, small
+from helpers import digest
 
 from aedenoise.errors import CheckpointError
 from aedenoise.training.checkpoints import Checkpoints
-from aedenoise.training.sharding import make_executor
-from aedenoise.training.task import abstract_state, create_state, make_task
-
-SHAPE = (28, 28, 1)
-
-
-def state_and_like(**overrides):
-    task = make_task(small(**overrides), channels=1, total_steps=10)
-    executor = make_executor("jit")
-    state = executor.replicate(create_state(task, jax.random.key(0), SHAPE))
-    return state, executor.abstract(abstract_state(task, SHAPE))
 
 
 def test_round_trip_keeps_every_bit_and_the_newest_two(tmp_path: Path) -> None:

@@ -21,9 +21,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from conftest import ROOT
-from helpers import digest, saved_state
+from helpers import digest, saved_state, state_and_like
 from processes import finish, start, start_until_saved, steps_saved, stop, wait_until
-from test_checkpoints import state_and_like
 
 from aedenoise.config.options import RunOptions
 from aedenoise.errors import CheckpointError, StorageError, as_expected

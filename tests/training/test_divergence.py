@@ -9,8 +9,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import pytest
-from helpers import bench, digest, small
-from test_training import Recorder, run
+from helpers import Recorder, bench, digest, run, small
 
 from aedenoise.errors import DivergedError
 from aedenoise.training import loop

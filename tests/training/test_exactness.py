@@ -13,10 +13,9 @@ import jax
 import numpy as np
 import pytest
 from conftest import ROOT, command_environment
-from helpers import bench, digest, small
+from helpers import bench, digest, run, small
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_training import run
 
 from aedenoise.data.batches import TrainBatches
 from aedenoise.training.checkpoints import Checkpoints

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import bench, digest, letters, small
+from helpers import bench, digest, letters, run, small
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,79 +18,13 @@ from aedenoise.data.batch import Batch
 from aedenoise.errors import DivergedError, UsageError
 from aedenoise.losses.reconstruction import bce, bce_floor
 from aedenoise.ops.images import scale
-from aedenoise.training import loop
-from aedenoise.training.loop import Clock, Plan
-from aedenoise.training.loss_spikes import Spike
+from aedenoise.training.loop import Plan
 from aedenoise.training.optimizer import make_schedule
 from aedenoise.training.sharding import make_executor
 from aedenoise.training.step import train_step
 from aedenoise.training.task import create_state, make_task, run_keys
 
 PARALLEL = ("jit", "pmap")
-
-
-class Recorder:
-    """An observer that keeps what it is told, and may ask to stop."""
-
-    def __init__(self, stop_at: int | None = None) -> None:
-        self.losses: list[tuple[int, float]] = []
-        self.saved: dict[int, str] = {}
-        self.evaluated: list[int] = []
-        self.spikes: list[Spike] = []
-        self.states: dict[int, object] = {}
-        self._step, self._stop_at = 0, stop_at
-
-    def stepped(self, step: int) -> None:
-        self._step = step
-
-    def logged(self, step: int, values: dict[str, float]) -> None:
-        self.losses.append((step, values["loss"]))
-
-    def spiked(self, spike: Spike) -> None:
-        self.spikes.append(spike)
-
-    def evaluate(self, step: int, state: object) -> None:
-        self.evaluated.append(step)
-
-    def save(self, step: int, state: object) -> None:
-        self.saved[step] = digest(state)
-        self.states[step] = jax.device_get(state)
-
-    def stop_requested(self) -> bool:
-        return self._stop_at is not None and self._step >= self._stop_at
-
-
-def run(
-    data_dir,
-    experiment,
-    *,
-    parallel="jit",
-    state=None,
-    stop_at=None,
-    steps_per_call=1,
-    log_every=1,
-    save_every=5,
-):
-    b = bench(experiment, data_dir, parallel)
-    init_key, noise_key = run_keys(experiment.seed)
-    plan = Plan(
-        b.batches.steps_per_epoch, experiment.epochs, steps_per_call, log_every, save_every, 1
-    )
-    recorder = Recorder(stop_at)
-    if state is None:
-        state = b.create_state(init_key)
-    state, complete = loop.train(
-        b.executor.replicate(state),
-        step_fn=b.step_fn,
-        executor=b.executor,
-        key=b.executor.replicate(noise_key),
-        split=b.split,
-        batch_at=b.batches,
-        plan=plan,
-        observer=recorder,
-        clock=Clock(),
-    )
-    return state, complete, recorder
 
 
 @pytest.mark.parametrize("decoder", ["upsample", "transpose", "max_unpool"])
