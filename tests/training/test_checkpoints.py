@@ -6,7 +6,7 @@ from pathlib import Path
 
 import jax
 import pytest
-from helpers import digest
+from helpers import digest, state_and_like
 
 from aedenoise.errors import CheckpointError
 from aedenoise.training.checkpoints import Checkpoints
