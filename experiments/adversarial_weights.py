@@ -26,11 +26,11 @@ from aedenoise.config.options import RunOptions
 from aedenoise.data.batch import evenly_spaced
 from aedenoise.data.batches import eval_batches
 from aedenoise.data.reading import load
-from aedenoise.evaluation.classifier import classifier_of
+from aedenoise.evaluation.classifier import load_classifier
 from aedenoise.evaluation.evaluate import evaluation_key, noisy_images
 from aedenoise.files import write_atomically
 from aedenoise.metrics import image_quality
-from aedenoise.metrics.generative import frechet, gaussian_of
+from aedenoise.metrics.generative import fit_gaussian, frechet
 from aedenoise.ops.noise import corruption
 from aedenoise.reporting.figures import write_figure
 from aedenoise.runs.train import train
@@ -48,7 +48,7 @@ def row_of(folder: Path) -> dict[str, Any]:
     denoiser = aedenoise.load(folder)
     experiment = denoiser.experiment
     dataset = load(experiment.data, None, print)
-    classifier = classifier_of(dataset, lowering="auto", notify=print)
+    classifier = load_classifier(dataset, lowering="auto", notify=print)
     chosen = evenly_spaced(len(dataset.test.images), _IMAGES)
     batch = next(eval_batches(dataset.test.images[chosen], len(chosen)))._replace(index=chosen)
     noisy = jax.jit(noisy_images, static_argnums=0)(
@@ -62,11 +62,11 @@ def row_of(folder: Path) -> dict[str, Any]:
         "noise": str(experiment.noise),
         "dataset": dataset.name,
         "epochs": experiment.epochs,
-        "psnr": float(jnp.mean(image_quality.psnr(error))),
+        "psnr": float(jnp.mean(image_quality.psnr_from_mse(error))),
         "ssim": float(jnp.mean(image_quality.ssim(jnp.asarray(denoised), jnp.asarray(clean)))),
         "sharpness": _roughness(denoised) / _roughness(clean),
         "frechet": frechet(
-            gaussian_of(classifier.features(clean)), gaussian_of(classifier.features(denoised))
+            fit_gaussian(classifier.features(clean)), fit_gaussian(classifier.features(denoised))
         ),
     }
 

@@ -51,7 +51,7 @@ def compare(blind: Path, single: Path) -> list[dict[str, float]]:
                 ("guessed", network(image)),
                 ("told", network(image, noise.level)),
             ):
-                psnr = image_quality.psnr(image_quality.mse(jnp.asarray(denoised), clean))
+                psnr = image_quality.psnr(jnp.asarray(denoised), clean)
                 found[name].append(np.asarray(psnr)[batch.mask])
         means = {name: float(np.concatenate(parts).mean()) for name, parts in found.items()}
         rows.append({"level": noise.level, **means})

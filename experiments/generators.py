@@ -20,7 +20,7 @@ import numpy as np
 
 from aedenoise.config import Experiment, replace
 from aedenoise.config.options import RunOptions
-from aedenoise.config.study import display_name, model_of
+from aedenoise.config.study import display_name, parse_decoder
 from aedenoise.files import write_atomically
 from aedenoise.metrics.statistics import difference
 from aedenoise.runs.train import train
@@ -35,7 +35,7 @@ Row = Mapping[str, Any]
 
 def experiment_of(decoder: str, seed: int) -> Experiment:
     """The GAN with another decoder and seed."""
-    changes = {"model": model_of(decoder, EXPERIMENT.model), "seed": seed}
+    changes = {"model": parse_decoder(decoder, EXPERIMENT.model), "seed": seed}
     return replace(EXPERIMENT, changes)
 
 
@@ -45,7 +45,7 @@ def trained(folder: Path, decoder: str, seed: int) -> bool:
     return train(experiment_of(decoder, seed), RunOptions(workdir=place)) is not None
 
 
-def rows_of(folder: Path) -> list[dict[str, Any]]:
+def table_rows(folder: Path) -> list[dict[str, Any]]:
     """What the finished runs in ``folder`` have found, by decoder and seed."""
     rows = []
     for decoder in DECODERS:
@@ -150,7 +150,7 @@ def main() -> int:
         for decoder in given.decoders.split(","):
             if not trained(given.folder, decoder, seed):
                 return 0
-    rows = rows_of(given.folder)
+    rows = table_rows(given.folder)
     write_atomically(RESULTS / "gan.json", (json.dumps(rows, indent=1) + "\n").encode())
     write_atomically(RESULTS / "gan.md", table(rows).encode())
     print(table(rows))

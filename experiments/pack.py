@@ -15,7 +15,7 @@ from aedenoise.config import DataConfig, NoiseConfig
 from aedenoise.config.options import RunOptions
 from aedenoise.inference.denoiser import Denoiser, load_denoiser
 from aedenoise.inference.pretrained import pack
-from aedenoise.runs.denoising import set_up
+from aedenoise.runs.denoising import make_denoising_workload
 from aedenoise.training.workdir import Workdir
 
 LEVELS = (0.1, 0.2, 0.4, 0.6)
@@ -34,8 +34,10 @@ def scores(denoiser: Denoiser) -> list[dict[str, Any]]:
                     data=DataConfig(dataset=dataset),
                     noise=NoiseConfig(level=level),
                 )
-                bench = set_up(experiment, options, notify=print, training=False)
-                results = bench.evaluate(denoiser.params)
+                workload = make_denoising_workload(
+                    experiment, options, notify=print, training=False
+                )
+                results = workload.evaluate(denoiser.params)
                 found.append(
                     {
                         "dataset": dataset,

@@ -44,7 +44,7 @@ GUARDS = {
     2: Guard(
         "lines after the last checkpoint stay in metrics.jsonl",
         "reporting/metrics_log.py",
-        "if _step_of(line) <= step]",
+        "if _parse_step(line) <= step]",
         "if line]",
         "runs/test_kills.py::test_killed_at_random_instants",
     ),

@@ -12,8 +12,8 @@ import numpy as np
 from aedenoise.config import DataConfig, Experiment, ModelConfig, replace
 from aedenoise.config.options import RunOptions
 from aedenoise.data.builders import read_open_letters
-from aedenoise.runs.denoising import set_up
-from aedenoise.runs.gan import set_up_gan
+from aedenoise.runs.denoising import make_denoising_workload
+from aedenoise.runs.gan import make_gan_workload
 from aedenoise.training import loop
 from aedenoise.training.checkpoints import Checkpoints
 from aedenoise.training.loop import Clock, Plan
@@ -35,10 +35,10 @@ def small(**overrides: Any) -> Experiment:
     return replace(SMALL, {name.replace("__", "."): value for name, value in overrides.items()})
 
 
-def bench(experiment: Experiment, data_dir: str, parallel: str = "jit") -> Any:
-    """A bench on the devices of the tests."""
+def workload(experiment: Experiment, data_dir: str, parallel: str = "jit") -> Any:
+    """A workload on the devices of the tests."""
     options = RunOptions(workdir=Path("unused"), data_dir=data_dir, parallel=parallel)
-    made = set_up_gan if experiment.model.network == "gan" else set_up
+    made = make_gan_workload if experiment.model.network == "gan" else make_denoising_workload
     return made(experiment, options, notify=lambda line: None)
 
 
@@ -61,7 +61,7 @@ def saved_state(workdir: Path, data_dir: str) -> Any:
     """The state in a workdir's newest checkpoint."""
     experiment = Workdir(workdir).read_experiment()
     with Checkpoints(workdir / "checkpoints", read_only=True) as checkpoints:
-        return checkpoints.restore(bench(experiment, data_dir).state_like()).state
+        return checkpoints.restore(workload(experiment, data_dir).state_like()).state
 
 
 class Recorder:
@@ -106,7 +106,7 @@ def run(
     log_every=1,
     save_every=5,
 ):
-    b = bench(experiment, data_dir, parallel)
+    b = workload(experiment, data_dir, parallel)
     init_key, noise_key = run_keys(experiment.seed)
     plan = Plan(
         b.batches.steps_per_epoch, experiment.epochs, steps_per_call, log_every, save_every, 1

@@ -1,7 +1,7 @@
 """The command line's flags: their table, their help, and the values they give."""
 
 from aedenoise.cli.definitions import FLAGS, MODES
-from aedenoise.cli.grid import PER_DECODER, part_of, with_grid
+from aedenoise.cli.grid import PER_DECODER, parse_shard, with_grid
 from aedenoise.cli.help import help_text
 from aedenoise.cli.scope import check_mode
 from aedenoise.cli.values import (
@@ -31,7 +31,7 @@ __all__ = [
     "listed",
     "noises",
     "overrides",
-    "part_of",
+    "parse_shard",
     "preempt_exit_code",
     "probe_options",
     "refuse_training",

@@ -44,7 +44,7 @@ def with_grid(study: Study) -> Study:
     return dataclasses.replace(study, **values)
 
 
-def part_of(text: str) -> tuple[int, int]:
+def parse_shard(text: str) -> tuple[int, int]:
     """``2/3`` as (2, 3): the part of a comparison that this process is to do.
 
     Raises:

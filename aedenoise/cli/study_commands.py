@@ -23,7 +23,7 @@ def compare_decoders(signals: StopSignals) -> int:
     named = Study(base=Experiment()) if FLAGS.experiment is None else find_study(FLAGS.experiment)
     study = cli.with_grid(named)
     options = cli.run_options(Path("runs") / f"compare-{study.name or 'decoders'}")
-    part = cli.part_of(FLAGS.part)
+    part = cli.parse_shard(FLAGS.part)
     if FLAGS.seeds_at_once < 0:
         raise UsageError(f"seeds_at_once must be 0 (automatic) or more: {FLAGS.seeds_at_once}")
     quiet_libraries()
@@ -51,7 +51,7 @@ def map_robustness(signals: StopSignals) -> int:
 
 def count_changes(signals: StopSignals) -> int:
     """Counts the images whose class a denoiser changes."""
-    from aedenoise.config.study import model_of
+    from aedenoise.config.study import parse_decoder
 
     levels = cli.listed("noise_levels", float)
     runs = [Path(run).expanduser() for run in cli.listed("runs", str)]
@@ -70,7 +70,7 @@ def count_changes(signals: StopSignals) -> int:
                 raise UsageError(f"--mode=invent does not take --{flag}; use {instead}")
         base = replace(base, cli.overrides())
         for decoder in decoders:
-            model_of(decoder, base.model)
+            parse_decoder(decoder, base.model)
     name = "runs" if runs else base.data.short_name
     options = cli.run_options(Path("runs") / f"invent-{name}")
     quiet_libraries()

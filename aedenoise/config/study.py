@@ -76,8 +76,8 @@ class Study:
       base: what all cells share: encoder, widths to match, loss, optimizer, batch size. Its
         dataset and noise level stand where ``datasets`` or ``noise_levels`` are empty; its seed is
         the first of the seeds; its epochs do not count.
-      decoders: the decoders, such as ``transpose:k4:notail``, see ``model_of``; the first is the
-        one that the others are compared with, and matched to.
+      decoders: such as ``transpose:k4:notail``, see ``parse_decoder``; the others are compared
+        with the first, and matched to it.
       datasets, noise_levels, matches: the grid; matches are of ``MATCHES``.
       steps: lengths of training, in updates; each is a run of its own with its whole schedule.
       seeds: how many.
@@ -118,7 +118,7 @@ class Study:
         if self.seeds < 1:
             raise UsageError(f"seeds must be at least 1, not {self.seeds}")
         for decoder in self.decoders:
-            model_of(decoder, self.base.model)
+            parse_decoder(decoder, self.base.model)
         if self.base.clean_epochs:
             raise UsageError("a comparison has no clean_epochs: its cells are counted in steps")
         if not self.base.noise.levelled and len(self.noise_levels) > 1:
@@ -148,7 +148,7 @@ class Study:
     def experiment(self, cell: Cell, features: tuple[int, ...]) -> Experiment:
         """What ``cell`` trains, with the decoder's matched widths."""
         model = dataclasses.replace(
-            model_of(cell.decoder, self.base.model), decoder_features=features
+            parse_decoder(cell.decoder, self.base.model), decoder_features=features
         )
         return replace(
             dataclasses.replace(self.base, model=model, seed=cell.seed),
@@ -156,7 +156,7 @@ class Study:
         )
 
 
-def model_of(decoder: str, base: ModelConfig) -> ModelConfig:
+def parse_decoder(decoder: str, base: ModelConfig) -> ModelConfig:
     """``base`` with the decoder that a name describes: one of ``DECODERS``, then any of ``kN``
     (side of the kernels), ``resize_conv``, ``notail`` and ``noicnr``, with colons between.
 

@@ -63,7 +63,7 @@ class Records:
             ) from error
 
 
-def mean_of(images: np.ndarray | Records) -> np.ndarray:
+def compute_mean(images: np.ndarray | Records) -> np.ndarray:
     """The mean image, float64 ``[H, W, C]``."""
     total = np.zeros(images.shape[1:], np.float64)
     for start in range(0, len(images), _CHUNK):

@@ -90,7 +90,7 @@ class TrainedClassifier:
         return np.asarray(self._features(self.params, images))
 
 
-def classifier_of(
+def load_classifier(
     dataset: Dataset, *, lowering: str, notify: Callable[[str], None]
 ) -> TrainedClassifier:
     """The classifier of ``dataset``, from the cache or trained now.

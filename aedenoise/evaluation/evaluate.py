@@ -120,7 +120,7 @@ def _quality(image: Array, clean: Array) -> dict[str, Array]:
     error = image_quality.mse(image, clean)
     return {
         "mse": error,
-        "psnr": image_quality.psnr(error),
+        "psnr": image_quality.psnr_from_mse(error),
         "ssim": image_quality.ssim(image, clean),
         "bce": image_quality.bce(image, clean),
     }

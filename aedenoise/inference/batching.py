@@ -26,7 +26,7 @@ def generate_fn(task: GanTask) -> Callable[[Params, Any], Any]:
     return jax.jit(generate)
 
 
-def batch_of(image_shape: tuple[int, int, int]) -> int:
+def fit_batch_size(image_shape: tuple[int, int, int]) -> int:
     """How many images go through a network at once."""
     height, width, _ = image_shape
     return min(_IMAGES, max(8, _PIXELS // (height * width)))

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from aedenoise.config import Experiment
-from aedenoise.inference.batching import batch_of, generate_fn, in_batches
+from aedenoise.inference.batching import fit_batch_size, generate_fn, in_batches
 from aedenoise.inference.saved_run import read_run
 from aedenoise.training.gan import GanState, GanTask, create_gan, make_gan_task
 from aedenoise.training.task import Params
@@ -32,7 +32,7 @@ class ImageMaker:
         self.latent_size = task.latent_size
         self.image_shape = task.image_shape
         self._generate = generate_fn(task)
-        self._batch = batch_of(task.image_shape)
+        self._batch = fit_batch_size(task.image_shape)
 
     def __call__(self, count: int, seed: int = 0) -> np.ndarray:
         """``count`` images, float32 ``[count, H, W, C]`` in [0, 1]; the same for the same seed.

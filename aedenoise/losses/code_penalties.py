@@ -69,7 +69,7 @@ def contraction(encode: Callable[[Array], Array], image: Array, keys: Array) -> 
     return jnp.sum(jnp.square(_rows(moved)), axis=1)
 
 
-def penalty_of(config: CodeConfig) -> Penalty | None:
+def make_penalty(config: CodeConfig) -> Penalty | None:
     """The sum of the penalties that ``config`` asks for; None if it asks for none."""
     parts: list[Penalty] = []
     if config.sparsity == "l1":

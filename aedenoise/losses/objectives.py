@@ -26,14 +26,14 @@ class Examples(NamedTuple):
       noisy: the input of the network.
       keys: ``[B]``, for whatever else is random.
       corrupt: what made ``noisy`` of ``clean``.
-      warming: bool, whether the learning rate still rises; see ``warmed``.
+      in_warmup: bool, whether the learning rate still rises; see ``with_bce_warmup``.
     """
 
     clean: Array
     noisy: Noisy
     keys: Array
     corrupt: Corruption
-    warming: Array | bool = False
+    in_warmup: Array | bool = False
 
 
 Objective = Callable[[Denoise, Examples], Array]
@@ -45,12 +45,12 @@ def supervised(loss: reconstruction.Loss) -> Objective:
     def objective(denoise: Denoise, examples: Examples) -> Array:
         logits = denoise(*examples.noisy)
         own = loss(logits, examples.clean)
-        return warmed(examples, own, reconstruction.bce(logits, examples.clean))
+        return with_bce_warmup(examples, own, reconstruction.bce(logits, examples.clean))
 
     return objective
 
 
-def warmed(examples: Examples, own: Array, start: Array) -> Array:
+def with_bce_warmup(examples: Examples, own: Array, start: Array) -> Array:
     """The objective's ``own`` value, or ``start`` while the learning rate rises: a cross-entropy
     whose minimum is the same mean.
 
@@ -58,9 +58,9 @@ def warmed(examples: Examples, own: Array, start: Array) -> Array:
     mostly black drives it there in the first steps, and it never comes back: the network answers
     black whatever it sees.
     """
-    if examples.warming is False:
+    if examples.in_warmup is False:
         return own
-    return jnp.where(examples.warming, start, own)
+    return jnp.where(examples.in_warmup, start, own)
 
 
 def emphasis(denoise: Denoise, examples: Examples) -> Array:
@@ -73,7 +73,9 @@ def noise2noise(denoise: Denoise, examples: Examples) -> Array:
     """Squared error to the same image with other noise (Lehtinen et al. 2018)."""
     target = jax.vmap(examples.corrupt.apply)(examples.keys, examples.clean).image
     logits = denoise(*examples.noisy)
-    return warmed(examples, reconstruction.mse(logits, target), reconstruction.bce(logits, target))
+    return with_bce_warmup(
+        examples, reconstruction.mse(logits, target), reconstruction.bce(logits, target)
+    )
 
 
 def noise2self(denoise: Denoise, examples: Examples) -> Array:
@@ -93,7 +95,7 @@ def noise2self(denoise: Denoise, examples: Examples) -> Array:
         return jnp.sum(jnp.where(hidden, values, 0.0), axis=(1, 2, 3)) / count
 
     entropy = hidden_mean(jax.nn.softplus(logits) - image * logits)
-    return warmed(examples, hidden_mean(jnp.square(restored - image)), entropy)
+    return with_bce_warmup(examples, hidden_mean(jnp.square(restored - image)), entropy)
 
 
 def sure(denoise: Denoise, examples: Examples) -> Array:
@@ -113,10 +115,10 @@ def sure(denoise: Denoise, examples: Examples) -> Array:
     own = _pixel_mean(jnp.square(restored - image)) - variance + 2.0 * variance * divergence
     # By Stein's identity, too: E[x l(y)] = E[y l(y)] - level**2 E[div l(y)].
     slope = _pixel_mean(probe * (beside - logits)) / _PROBE_STEP
-    return warmed(examples, own, reconstruction.bce(logits, image) + variance * slope)
+    return with_bce_warmup(examples, own, reconstruction.bce(logits, image) + variance * slope)
 
 
-def objective_of(name: str) -> Objective:
+def get_objective(name: str) -> Objective:
     """The objective that ``Experiment.loss`` names."""
     return _OBJECTIVES.get(name) or supervised(reconstruction.LOSSES[name])
 
@@ -131,7 +133,7 @@ def by_level(objective: Objective, middle: float, power: float) -> Objective:
     return weighted
 
 
-def loss_of(name: str) -> reconstruction.Loss:
+def get_loss(name: str) -> reconstruction.Loss:
     """The loss against the clean image that is nearest to the objective."""
     return reconstruction.LOSSES.get(
         name, reconstruction.bce if name == "emphasis" else reconstruction.mse

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 # Above this a classifier is called sure of an image.
-SURE = 0.9
+CONFIDENT = 0.9
 # A class with a smaller part of its share among real images counts as given up.
 LEAST = 0.5
 # Of the distance to its third neighbour is the radius around each point (Kynkaanniemi 2019).
@@ -28,7 +28,7 @@ class Gaussian:
     covariance: np.ndarray
 
 
-def gaussian_of(features: np.ndarray) -> Gaussian:
+def fit_gaussian(features: np.ndarray) -> Gaussian:
     """The normal distribution nearest to features of at least two images."""
     values = features.astype(np.float64)
     return Gaussian(values.mean(axis=0), np.cov(values, rowvar=False))
@@ -60,9 +60,9 @@ def class_shares(probabilities: np.ndarray) -> np.ndarray:
     return shares
 
 
-def sure_share(probabilities: np.ndarray) -> float:
+def confident_share(probabilities: np.ndarray) -> float:
     """The share of images of which the classifier is sure."""
-    return float(np.mean(probabilities.max(axis=1) > SURE))
+    return float(np.mean(probabilities.max(axis=1) > CONFIDENT))
 
 
 def nearest(images: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -27,9 +27,14 @@ def mse(image: Array, reference: Array) -> Array:
     return jnp.mean(jnp.square(image - reference), axis=(1, 2, 3))
 
 
-def psnr(mse: Array) -> Array:
-    """Peak signal-to-noise ratio in dB of a mean squared error, for a peak of 1; at most 100."""
-    return -10.0 * jnp.log10(jnp.maximum(mse, MSE_FLOOR))
+def psnr(image: Array, reference: Array) -> Array:
+    """Returns the peak signal-to-noise ratio in dB, for a peak of 1; at most 100."""
+    return psnr_from_mse(mse(image, reference))
+
+
+def psnr_from_mse(error: Array) -> Array:
+    """Converts mean squared errors to PSNR in dB, for a peak of 1; at most 100."""
+    return -10.0 * jnp.log10(jnp.maximum(error, MSE_FLOOR))
 
 
 def bce(image: Array, reference: Array) -> Array:

@@ -9,7 +9,7 @@ from aedenoise.models.decoders import (
     TransposeDecoder,
     UpsampleDecoder,
 )
-from aedenoise.models.encoders import Encoder, Remembered, constant_code
+from aedenoise.models.encoders import Encoder, PooledCode, constant_code
 from aedenoise.models.gan import Generator, build_discriminator, build_generator
 
 __all__ = [
@@ -19,7 +19,7 @@ __all__ = [
     "Encoder",
     "Generator",
     "MaxUnpoolDecoder",
-    "Remembered",
+    "PooledCode",
     "SubpixelDecoder",
     "TransposeDecoder",
     "UpsampleDecoder",

@@ -47,7 +47,7 @@ class Autoencoder(nn.Module):
         return logits
 
     def encode(self, image: Array, level: Array | None = None) -> Any:
-        """The code ``[B, H/d, W/d, F]``; of a remembering encoder ``encoders.Remembered``."""
+        """The code ``[B, H/d, W/d, F]``; of a remembering encoder ``encoders.PooledCode``."""
         if not self.conditioned:
             return self.encoder(image)
         if level is None:

@@ -16,7 +16,7 @@ from jax import Array
 
 from aedenoise import ops
 from aedenoise.config import TAIL_SIDE
-from aedenoise.models.encoders import Remembered
+from aedenoise.models.encoders import PooledCode
 from aedenoise.models.initializers import icnr, kernel_initializer
 from aedenoise.models.layers import Convolution
 
@@ -199,7 +199,7 @@ class MaxUnpoolDecoder(_Decoder):
     2014). Its encoder must remember the places; any height and width works, odd ones too."""
 
     @nn.compact
-    def __call__(self, code: Remembered) -> Array:
+    def __call__(self, code: PooledCode) -> Array:
         x = code.code
         for stage, places in enumerate(reversed(code.places)):
             operation = partial(self._conv, relu=True)

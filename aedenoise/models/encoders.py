@@ -17,7 +17,7 @@ from aedenoise.models.initializers import kernel_initializer
 from aedenoise.models.layers import Convolution
 
 
-class Remembered(NamedTuple):
+class PooledCode(NamedTuple):
     """A code, and where each pool found its maxima.
 
     Attributes:
@@ -29,13 +29,13 @@ class Remembered(NamedTuple):
     places: tuple[Array, ...]
 
 
-def constant_code(code: Array | Remembered, stride: int) -> Array | Remembered:
+def constant_code(code: Array | PooledCode, stride: int) -> Array | PooledCode:
     """One code that is the same everywhere: the mean over examples and places, ``[1, h, w, F]``.
-    Remembered maxima are put into the first place of each block, as of a constant image."""
-    if isinstance(code, Remembered):
+    PooledCode maxima are put into the first place of each block, as of a constant image."""
+    if isinstance(code, PooledCode):
         mean = constant_code(code.code, stride)
         assert isinstance(mean, Array)
-        return Remembered(mean, tuple(_first_places(places, stride) for places in code.places))
+        return PooledCode(mean, tuple(_first_places(places, stride) for places in code.places))
     mean = jnp.mean(code, axis=(0, 1, 2), keepdims=True)
     return jnp.broadcast_to(mean, (1, *code.shape[1:]))
 
@@ -57,7 +57,7 @@ class Encoder(nn.Module):
       features: channels of each stage.
       stride: side of the pooling windows; each stage divides height and width by it.
       lowering, precision: see ``ops.convolutions`` and ``Convolution``.
-      remember: return ``Remembered``; then sides need not be divisible by the strides.
+      remember: return ``PooledCode``; then sides need not be divisible by the strides.
       initializer: ``he`` or ``glorot``, see ``ModelConfig``.
     """
 
@@ -69,7 +69,7 @@ class Encoder(nn.Module):
     initializer: str = "he"
 
     @nn.compact
-    def __call__(self, image: Array) -> Array | Remembered:
+    def __call__(self, image: Array) -> Array | PooledCode:
         if self.remember:
             return self._remembered(image)
         operation = partial(ops.conv_pool_relu, window=self.stride, lowering=self.lowering)
@@ -78,16 +78,16 @@ class Encoder(nn.Module):
             x = self._layer(features, operation, stage)(x)
         return x
 
-    def _remembered(self, image: Array) -> Remembered:
+    def _remembered(self, image: Array) -> PooledCode:
         operation = partial(ops.conv, lowering=self.lowering)
         x, found = image, []
         for stage, features in enumerate(self.features):
             convolved = self._layer(features, operation, stage)(x)
             # ReLU and maximum commute.
-            pooled, places = ops.max_pool_places(convolved, self.stride)
+            pooled, places = ops.max_pool_argmax(convolved, self.stride)
             x = jax.nn.relu(pooled)
             found.append(places)
-        return Remembered(x, tuple(found))
+        return PooledCode(x, tuple(found))
 
     def _layer(
         self, features: int, operation: Callable[[Array, Array, Array], Array], stage: int

@@ -13,7 +13,7 @@ from aedenoise.ops import phases
 Stage = tuple[str, int, int]
 
 
-def stages_of(config: ModelConfig) -> list[Stage]:
+def decoder_stages(config: ModelConfig) -> list[Stage]:
     """The decoder of ``config`` as stages for ``overlap_map``."""
     k, s = config.kernel_size, config.stride
     enlarge: Stage = ("spread" if config.decoder == "unpool" else "repeat", 0, s)

@@ -3,7 +3,7 @@
 from aedenoise.ops.convolutions import conv, conv_pool_relu, conv_transpose, upsample_conv
 from aedenoise.ops.pooling import max_pool
 from aedenoise.ops.resizing import bilinear_additive, depth_to_space, upsample
-from aedenoise.ops.unpooling import max_pool_places, max_unpool, unpool
+from aedenoise.ops.unpooling import max_pool_argmax, max_unpool, unpool
 
 __all__ = [
     "bilinear_additive",
@@ -12,7 +12,7 @@ __all__ = [
     "conv_transpose",
     "depth_to_space",
     "max_pool",
-    "max_pool_places",
+    "max_pool_argmax",
     "max_unpool",
     "unpool",
     "upsample",

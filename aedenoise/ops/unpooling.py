@@ -17,7 +17,7 @@ def unpool(image: Array, factor: int) -> Array:
     return blocks.reshape(batch, height * factor, width * factor, channels)
 
 
-def max_pool_places(image: Array, window: int) -> tuple[Array, Array]:
+def max_pool_argmax(image: Array, window: int) -> tuple[Array, Array]:
     """The maximum of each ``window x window`` block, and where it stood.
 
     Sides need not be divisible by ``window``: what is over at the end is left out, as in PyTorch's
@@ -46,7 +46,7 @@ def max_unpool(image: Array, places: Array, window: int) -> Array:
 
     Args:
       image: ``[B, H // w, W // w, C]``.
-      places: bool ``[B, H, W, C]`` of ``max_pool_places``.
+      places: bool ``[B, H, W, C]`` of ``max_pool_argmax``.
 
     Returns:
       ``[B, H, W, C]``.

@@ -31,7 +31,7 @@ class MetricsLog(AbstractContextManager["MetricsLog"]):
         self, path: Path, tensorboard: Path, *, step: int, wandb: WandbLog | None = None
     ) -> None:
         if path.exists():
-            kept = [line for line in path.read_bytes().splitlines() if _step_of(line) <= step]
+            kept = [line for line in path.read_bytes().splitlines() if _parse_step(line) <= step]
             write_atomically(path, b"".join(line + b"\n" for line in kept))
         self._file = path.open("a", encoding="utf-8")
         self._events = _Events(tensorboard, step)
@@ -122,7 +122,7 @@ def epoch_means(path: Path, name: str, steps_per_epoch: int) -> dict[int, float]
     return {epoch: total / counts[epoch] for epoch, total in sums.items()}
 
 
-def _step_of(line: bytes) -> float:
+def _parse_step(line: bytes) -> float:
     try:
         return float(json.loads(line)["step"])
     except (ValueError, KeyError, TypeError):

@@ -23,7 +23,7 @@ from aedenoise.files import cache_folder, write_atomically
 from aedenoise.metrics import image_quality
 from aedenoise.ops.images import scale
 from aedenoise.ops.noise import Noisy
-from aedenoise.runs.denoising import Bench
+from aedenoise.runs.denoising import DenoisingWorkload
 from aedenoise.training.task import Params
 
 # Of anything below; results of another number are not taken from the cache.
@@ -42,8 +42,8 @@ Scores = dict[str, dict[str, Any]]
 Rows = dict[str, np.ndarray]
 
 
-def stand_beside(
-    bench: Bench, params: Params, notify: Callable[[str], None] | None
+def evaluate_baselines(
+    workload: DenoisingWorkload, params: Params, notify: Callable[[str], None] | None
 ) -> tuple[dict[str, Any], dict[str, Rows]]:
     """What ``results.json`` holds beside the network's quality; and pictures: the ``worst`` images,
     and what each of the ``baselines`` makes of some.
@@ -51,14 +51,14 @@ def stand_beside(
     ``notify`` gets a line before classical denoisers are tuned; without it, or without noise, they
     are left out.
     """
-    spread, worst = image_scores(bench, params)
-    if notify is None or len(bench.dataset.train.images) < 2:
+    spread, worst = image_scores(workload, params)
+    if notify is None or len(workload.dataset.train.images) < 2:
         return {"per_image": spread}, {"worst": worst}
-    denoised, rows = _compared(bench, params)
+    denoised, rows = _compared(workload, params)
     if np.array_equal(rows["noisy"], rows["original"]):
         return {"per_image": spread}, {"worst": worst}
-    scores, examples = baseline_scores(bench, notify)
-    baselines = {"images": compared_images(bench), "denoised": denoised, "classical": scores}
+    scores, examples = baseline_scores(workload, notify)
+    baselines = {"images": compared_images(workload), "denoised": denoised, "classical": scores}
     shown = {"original": rows["original"], "noisy": rows["noisy"], **examples}
     return (
         {"baselines": baselines, "per_image": spread},
@@ -66,7 +66,9 @@ def stand_beside(
     )
 
 
-def baseline_scores(bench: Bench, notify: Callable[[str], None]) -> tuple[Scores, Rows]:
+def baseline_scores(
+    workload: DenoisingWorkload, notify: Callable[[str], None]
+) -> tuple[Scores, Rows]:
     """Quality of each classical denoiser on evenly spaced test images, beside its setting; and some
     of these images.
 
@@ -75,9 +77,9 @@ def baseline_scores(bench: Bench, notify: Callable[[str], None]) -> tuple[Scores
     record = {
         "version": VERSION,
         "methods": methods_here(),
-        "data": bench.dataset.digest,
-        "splits": [len(bench.dataset.train.images), len(bench.dataset.test.images)],
-        "noise": dataclasses.asdict(bench.experiment.noise),
+        "data": workload.dataset.digest,
+        "splits": [len(workload.dataset.train.images), len(workload.dataset.test.images)],
+        "noise": dataclasses.asdict(workload.experiment.noise),
     }
     name = hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:32]
     place = cache_folder() / "baselines" / f"{name}.npz"
@@ -86,7 +88,7 @@ def baseline_scores(bench: Bench, notify: Callable[[str], None]) -> tuple[Scores
         if kept["of"] == record:
             return kept["scores"], examples
     notify("tuning the classical denoisers to compare with, once for these data and this noise")
-    scores, examples = _measured(bench)
+    scores, examples = _measured(workload)
     with suppress(OSError):
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_atomically(place, _packed({"of": record, "scores": scores}, examples))
@@ -107,17 +109,17 @@ def _read(place: Path) -> tuple[dict[str, Any], Rows]:
     return kept, dict(zip(kept["scores"], examples, strict=True))
 
 
-def compared_images(bench: Bench) -> int:
+def compared_images(workload: DenoisingWorkload) -> int:
     """On how many test images the classical denoisers are measured."""
-    height, width, _ = bench.image_shape
+    height, width, _ = workload.image_shape
     most = min(TESTED_IMAGES, max(8, _PIXELS // (height * width)))
-    return min(most, len(bench.dataset.test.images))
+    return min(most, len(workload.dataset.test.images))
 
 
-def _compared(bench: Bench, params: Params) -> tuple[dict[str, Any], Rows]:
+def _compared(workload: DenoisingWorkload, params: Params) -> tuple[dict[str, Any], Rows]:
     """The network's quality on the same images, and some of them."""
-    clean, noisy = _pair(bench, bench.dataset.test.images, compared_images(bench), 0)
-    denoised = bench.denoise(params, noisy)
+    clean, noisy = _pair(workload, workload.dataset.test.images, compared_images(workload), 0)
+    denoised = workload.denoise(params, noisy)
     rows = {"original": clean, "noisy": np.asarray(noisy.image), "denoised": denoised}
     shown = _shown(len(clean))
     return _score(denoised, clean), {name: row[shown] for name, row in rows.items()}
@@ -127,19 +129,19 @@ def _shown(count: int) -> np.ndarray:
     return np.linspace(0, count - 1, min(SHOWN_IMAGES, count)).astype(np.int32)
 
 
-def image_scores(bench: Bench, params: Params) -> tuple[dict[str, Any], Rows]:
+def image_scores(workload: DenoisingWorkload, params: Params) -> tuple[dict[str, Any], Rows]:
     """How PSNR is spread over the test images: its percentiles, its mean in each class, and the
     worst images; and these themselves: original, noisy, denoised."""
-    images, labels = bench.dataset.test.images, bench.dataset.test.labels
+    images, labels = workload.dataset.test.images, workload.dataset.test.labels
     values = []
     for batch in eval_batches(images, 256):
         clean = scale(jnp.asarray(batch.image))
-        noisy = noisy_images(bench.task.corrupt, evaluation_key(), batch)
-        error = image_quality.mse(jnp.asarray(bench.denoise(params, noisy)), clean)
-        values.append(np.asarray(image_quality.psnr(error))[batch.mask])
+        noisy = noisy_images(workload.task.corrupt, evaluation_key(), batch)
+        error = image_quality.mse(jnp.asarray(workload.denoise(params, noisy)), clean)
+        values.append(np.asarray(image_quality.psnr_from_mse(error))[batch.mask])
     psnr = np.concatenate(values)
     worst = np.argsort(psnr, kind="stable")[:_WORST]
-    names = bench.dataset.label_names
+    names = workload.dataset.label_names
     spread = {
         "percentiles": {f"{p}": float(np.percentile(psnr, p)) for p in _PERCENTILES},
         "by_class": {
@@ -150,18 +152,18 @@ def image_scores(bench: Bench, params: Params) -> tuple[dict[str, Any], Rows]:
             {"index": int(i), "label": int(labels[i]), "psnr": float(psnr[i])} for i in worst
         ],
     }
-    rows = zip(("original", "noisy", "denoised"), bench.examples(params, worst), strict=True)
+    rows = zip(("original", "noisy", "denoised"), workload.examples(params, worst), strict=True)
     return spread, dict(rows)
 
 
-def _measured(bench: Bench) -> tuple[Scores, Rows]:
-    count = compared_images(bench)
+def _measured(workload: DenoisingWorkload) -> tuple[Scores, Rows]:
+    count = compared_images(workload)
     share = count / TESTED_IMAGES
     fitted = max(8, round(FITTED_IMAGES * share))
-    clean, noisy = _pair(bench, bench.dataset.train.images, fitted, 1)
+    clean, noisy = _pair(workload, workload.dataset.train.images, fitted, 1)
     tuning = max(8, round(TUNING_IMAGES * share))
     found = tuned_baselines(clean, np.asarray(noisy.image), tuning=tuning)
-    clean, noisy = _pair(bench, bench.dataset.test.images, count, 0)
+    clean, noisy = _pair(workload, workload.dataset.test.images, count, 0)
     scores: Scores = {}
     examples: Rows = {}
     for baseline in found:
@@ -171,12 +173,14 @@ def _measured(bench: Bench) -> tuple[Scores, Rows]:
     return scores, examples
 
 
-def _pair(bench: Bench, images: Any, count: int, step: int) -> tuple[np.ndarray, Noisy]:
+def _pair(
+    workload: DenoisingWorkload, images: Any, count: int, step: int
+) -> tuple[np.ndarray, Noisy]:
     """Evenly spaced images, clean and with noise; ``step`` 0 is the evaluation's own."""
     chosen = np.linspace(0, len(images) - 1, min(count, len(images))).astype(np.int32)
     batch = next(eval_batches(np.asarray(images[chosen]), len(chosen)))._replace(index=chosen)
     key = evaluation_key() if step == 0 else jax.random.fold_in(evaluation_key(), step)
-    noisy = noisy_images(bench.task.corrupt, key, batch)
+    noisy = noisy_images(workload.task.corrupt, key, batch)
     return np.asarray(scale(jnp.asarray(batch.image))), noisy
 
 
@@ -184,7 +188,7 @@ def _score(result: np.ndarray, reference: np.ndarray) -> dict[str, float]:
     images, clean = jnp.asarray(result), jnp.asarray(reference)
     error = image_quality.mse(images, clean)
     return {
-        "psnr": float(jnp.mean(image_quality.psnr(error))),
+        "psnr": float(jnp.mean(image_quality.psnr_from_mse(error))),
         "ssim": float(jnp.mean(image_quality.ssim(images, clean))),
         "mse": float(jnp.mean(error)),
     }

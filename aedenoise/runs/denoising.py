@@ -15,7 +15,7 @@ from aedenoise.config.options import RunOptions
 from aedenoise.data.batch import evenly_spaced
 from aedenoise.data.batches import eval_batches
 from aedenoise.data.reading import Dataset
-from aedenoise.data.streaming import mean_of
+from aedenoise.data.streaming import compute_mean
 from aedenoise.evaluation.checkerboard import make_grid_step
 from aedenoise.evaluation.evaluate import (
     Results,
@@ -27,7 +27,7 @@ from aedenoise.evaluation.evaluate import (
 from aedenoise.models.autoencoder import predict
 from aedenoise.ops.images import scale
 from aedenoise.ops.noise import Noisy
-from aedenoise.runs.workload import GRID_IMAGES, GRID_PIXELS, System, lay_ground
+from aedenoise.runs.workload import GRID_IMAGES, GRID_PIXELS, Workload, load_context
 from aedenoise.runtime.distributed import for_this_process
 from aedenoise.training.gan import adversarial_step
 from aedenoise.training.step import train_step
@@ -45,7 +45,7 @@ SHOWN_IMAGES = 12
 
 
 @dataclass(frozen=True)
-class Bench(System):
+class DenoisingWorkload(Workload):
     """A denoiser's experiment set up: ready to train and to evaluate.
 
     Attributes:
@@ -70,7 +70,7 @@ class Bench(System):
 
     @property
     def starts(self) -> tuple[int, ...]:
-        return (*(after for _, after in self.task.warm), *self.task.stages.starts)
+        return (*(after for _, after in self.task.bce_warmup), *self.task.stages.starts)
 
     def evaluate(
         self, params: Params, stop_requested: Callable[[], bool] = lambda: False
@@ -113,7 +113,7 @@ class Bench(System):
         )
 
 
-def set_up(
+def make_denoising_workload(
     experiment: Experiment,
     options: RunOptions,
     *,
@@ -121,14 +121,14 @@ def set_up(
     training: bool = True,
     total_steps: int | None = None,
     dataset: Dataset | None = None,
-) -> Bench:
-    """Lays the ground, see ``ground.lay_ground``, and builds the functions of a run.
+) -> DenoisingWorkload:
+    """Lays the context, see ``context.load_context``, and builds the functions of a run.
 
     Raises:
       UsageError, DataError, StorageError: see there; or if the experiment is no denoiser's.
     """
     experiment.check_denoises()
-    ground = lay_ground(
+    context = load_context(
         experiment,
         options,
         notify=notify,
@@ -136,19 +136,19 @@ def set_up(
         total_steps=total_steps,
         dataset=dataset,
     )
-    height, width, channels = ground.image_shape
+    height, width, channels = context.image_shape
     task = make_task(
         experiment,
         channels=channels,
-        total_steps=ground.total_steps,
-        lowering=ground.lowering,
+        total_steps=context.total_steps,
+        lowering=context.lowering,
         size=(height, width),
     )
-    mean_image = (mean_of(ground.dataset.train.images) / 255.0).astype(np.float32)
-    return Bench(
-        **vars(ground),
+    mean_image = (compute_mean(context.dataset.train.images) / 255.0).astype(np.float32)
+    return DenoisingWorkload(
+        **vars(context),
         task=task,
-        eval_fn=ground.executor.evaluate(make_eval_step(task.model, task.corrupt, mean_image)),
+        eval_fn=context.executor.evaluate(make_eval_step(task.model, task.corrupt, mean_image)),
         predict_fn=jax.jit(lambda params, noisy: predict(task.model, params, noisy)),
         grid_fn=jax.jit(
             make_grid_step(task.model, task.corrupt, task.loss, experiment.model.stride)

@@ -12,35 +12,35 @@ from aedenoise.evaluation.evaluate import Results
 from aedenoise.reporting.console import artifacts_line, nothing_learnt, results_table
 from aedenoise.reporting.figures import strip
 from aedenoise.reporting.flat import flat
-from aedenoise.runs.baselines import stand_beside
-from aedenoise.runs.denoising import Bench, set_up
-from aedenoise.runs.figures import say_beside, write_figures
-from aedenoise.runs.hooks import RunObserver, say
-from aedenoise.runs.records import Measures, results_record, tables_of
+from aedenoise.runs.baselines import evaluate_baselines
+from aedenoise.runs.denoising import DenoisingWorkload, make_denoising_workload
+from aedenoise.runs.figures import say_baselines, write_figures
+from aedenoise.runs.hooks import TrainingHooks, say
+from aedenoise.runs.records import Measures, read_tables, results_record
 from aedenoise.runtime.distributed import is_first_process
 from aedenoise.training.task import TrainState
 
 
-class DenoiserRun(RunObserver):
-    """See ``RunObserver``.
+class DenoisingHooks(TrainingHooks):
+    """See ``TrainingHooks``.
 
     Attributes:
       results, grid: the evaluation of the last step, once it is done.
     """
 
-    set_up = staticmethod(set_up)
+    set_up = staticmethod(make_denoising_workload)
 
-    def __init__(self, bench: Bench, *outside: Any) -> None:
+    def __init__(self, workload: DenoisingWorkload, *outside: Any) -> None:
         super().__init__(*outside)
-        self._bench = bench
+        self._workload = workload
         self.results: Results | None = None
         self.grid: tuple[Measures, dict[str, np.ndarray]] | None = None
 
     def _evaluated(self, step: int, state: TrainState) -> float:
-        results = self._bench.evaluate(state.params, self._signalled)
+        results = self._workload.evaluate(state.params, self._signalled)
         values = {f"eval/{name}": value for name, value in results["denoised"].items()}
         if step == self._plan.total_steps:
-            self.results, self.grid = results, self._bench.grid(state.params)
+            self.results, self.grid = results, self._workload.grid(state.params)
             for place, found in self.grid[0].items():
                 values |= {f"artifacts/{place}_{name}": value for name, value in found.items()}
         self._write(step, values)
@@ -48,7 +48,7 @@ class DenoiserRun(RunObserver):
             quality = {name: values[name] for name in ("eval/psnr", "eval/ssim", "eval/bce")}
             self._log.write_settings(step, flat(self._config["experiment"]), quality)
         if self._log is not None:
-            pictures = strip(*self._bench.examples(state.params))
+            pictures = strip(*self._workload.examples(state.params))
             self._log.write_image(step, "denoised", pictures)
         epoch = step // self._plan.steps_per_epoch
         say(
@@ -60,24 +60,34 @@ class DenoiserRun(RunObserver):
     def finish(self, state: TrainState, options: RunOptions) -> dict[str, Any]:
         """Evaluates the last state where that was not done, says what was found, writes figures,
         and returns the content of ``results.json``."""
-        bench = self._bench
+        workload = self._workload
         # None where an earlier session was killed between the last checkpoint and this line.
-        evaluation = self.results or bench.evaluate(state.params)
-        measures, pictures = self.grid or bench.grid(state.params)
+        evaluation = self.results or workload.evaluate(state.params)
+        measures, pictures = self.grid or workload.grid(state.params)
         say(results_table(evaluation))
-        advice = nothing_learnt(evaluation, bench.experiment.loss)
+        advice = nothing_learnt(evaluation, workload.experiment.loss)
         if advice:
             say(advice)
         # By every process: JAX does not wait long for the last when the others have done.
-        beside, rows = stand_beside(bench, state.params, say if options.baselines else None)
+        baseline_results, rows = evaluate_baselines(
+            workload, state.params, say if options.baselines else None
+        )
         results = results_record(
-            bench, evaluation, measures, self._clock, self.best, beside, self._last_loss()
+            workload,
+            evaluation,
+            measures,
+            self._clock,
+            self.best,
+            baseline_results,
+            self._last_loss(),
         )
         if is_first_process():
-            write_figures(self._workdir, bench, state.params, evaluation, pictures, rows, beside)
-        say_beside(beside)
+            write_figures(
+                self._workdir, workload, state.params, evaluation, pictures, rows, baseline_results
+            )
+        say_baselines(baseline_results)
         say(artifacts_line(measures))
-        if self.best["step"] != bench.total_steps:
+        if self.best["step"] != workload.total_steps:
             say(
                 f"best test PSNR: {self.best['psnr']:.2f} dB, after step {self.best['step']} "
                 "(--mode=eval --checkpoint=best)"
@@ -87,5 +97,5 @@ class DenoiserRun(RunObserver):
     @staticmethod
     def show(results: Mapping[str, Any]) -> None:
         """Says what a finished run has found."""
-        say(results_table(tables_of(results)))
-        say_beside(results)
+        say(results_table(read_tables(results)))
+        say_baselines(results)

@@ -7,10 +7,10 @@ from typing import Any
 from aedenoise.config import Experiment
 from aedenoise.config.options import RunOptions
 from aedenoise.reporting.console import artifacts_line, results_table
-from aedenoise.runs.baselines import stand_beside
-from aedenoise.runs.denoising import Bench, set_up
-from aedenoise.runs.figures import say_beside, start_line
-from aedenoise.runs.gan import GanBench, set_up_gan
+from aedenoise.runs.baselines import evaluate_baselines
+from aedenoise.runs.denoising import DenoisingWorkload, make_denoising_workload
+from aedenoise.runs.figures import say_baselines, start_line
+from aedenoise.runs.gan import GanWorkload, make_gan_workload
 from aedenoise.runs.gan_hooks import gan_record, say_gan
 from aedenoise.runs.hooks import say
 from aedenoise.runs.records import evaluation_record
@@ -40,18 +40,20 @@ def evaluate_run(
     workdir = Workdir(options.workdir)
     prepare_process(say)
     gan = experiment.model.network == "gan"
-    bench = (set_up_gan if gan else set_up)(experiment, options, notify=say, training=False)
+    workload = (make_gan_workload if gan else make_denoising_workload)(
+        experiment, options, notify=say, training=False
+    )
     restored: Restored[Any]
     with Checkpoints(checkpoint_place(options), read_only=True, notify=say) as checkpoints:
-        restored = checkpoints.restore(bench.state_like(), checkpoints.choose(checkpoint))
-    say(start_line(bench, options))
+        restored = checkpoints.restore(workload.state_like(), checkpoints.choose(checkpoint))
+    say(start_line(workload, options))
     say(f"checkpoint of step {restored.step} of {workdir.read_config()['total_steps']}")
-    if isinstance(bench, GanBench):
-        bench.prepare()
-        results = {"step": restored.step, **gan_record(bench, restored.state, options.baselines)}
+    if isinstance(workload, GanWorkload):
+        workload.prepare()
+        results = {"step": restored.step, **gan_record(workload, restored.state, options.baselines)}
         say_gan(results)
     else:
-        results = _denoised(bench, restored, options)
+        results = _denoised(workload, restored, options)
     try:
         if is_first_process():
             write_json(workdir.evaluation, results)
@@ -60,16 +62,18 @@ def evaluate_run(
     return results
 
 
-def _denoised(bench: Bench, restored: Restored[Any], options: RunOptions) -> dict[str, Any]:
+def _denoised(
+    workload: DenoisingWorkload, restored: Restored[Any], options: RunOptions
+) -> dict[str, Any]:
     """What is found of a denoiser; it is said, too."""
     params = restored.state.params
-    evaluation = bench.evaluate(params)
-    measures, _ = bench.grid(params)
+    evaluation = workload.evaluate(params)
+    measures, _ = workload.grid(params)
     say(results_table(evaluation))
-    beside, _ = stand_beside(bench, params, say if options.baselines else None)
-    say_beside(beside)
+    baseline_results, _ = evaluate_baselines(workload, params, say if options.baselines else None)
+    say_baselines(baseline_results)
     say(artifacts_line(measures))
-    return evaluation_record(bench, evaluation, measures, restored.step, beside)
+    return evaluation_record(workload, evaluation, measures, restored.step, baseline_results)
 
 
 def recover_config(options: RunOptions) -> None:

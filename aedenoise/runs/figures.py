@@ -18,9 +18,9 @@ from aedenoise.reporting.figures import (
     denoised_figure,
 )
 from aedenoise.reporting.metrics_log import read_series
-from aedenoise.runs.denoising import Bench
+from aedenoise.runs.denoising import DenoisingWorkload
 from aedenoise.runs.hooks import say
-from aedenoise.runs.workload import System
+from aedenoise.runs.workload import Workload
 from aedenoise.training.task import Params, parameter_count
 from aedenoise.training.workdir import Workdir
 
@@ -28,69 +28,72 @@ from aedenoise.training.workdir import Workdir
 _TESTED = ("bce", "mse")
 
 
-def start_line(bench: System, options: RunOptions) -> str:
+def start_line(workload: Workload, options: RunOptions) -> str:
     """The experiment, the devices and the data in one line."""
-    data, noise = bench.dataset, bench.experiment.noise
+    data, noise = workload.dataset, workload.experiment.noise
     count, kind = jax.device_count(), jax.devices()[0].device_kind
     hosts = f" of {jax.process_count()} processes" if jax.process_count() > 1 else ""
-    own = bench.lowering == "auto" and jax.default_backend() == "cpu"
+    own = workload.lowering == "auto" and jax.default_backend() == "cpu"
     convolutions = ", own kernels" if own else ", XLA's convolutions"
-    if bench.experiment.model.network == "mlp":
+    if workload.experiment.model.network == "mlp":
         convolutions = ""
-    weight = bench.experiment.adversary.weight
+    weight = workload.experiment.adversary.weight
     opponent = f" | adversarial weight {weight:g}" if weight else ""
     return (
-        f"{bench.experiment.label}: {options.parallel} on {count} {kind} "
+        f"{workload.experiment.label}: {options.parallel} on {count} {kind} "
         f"device{'s' if count > 1 else ''}{hosts}{convolutions} | "
         f"{data.name} {data.digest[:12]}, "
         f"{len(data.train.images):,} + {len(data.test.images):,} images "
-        f"{' x '.join(map(str, bench.image_shape))} | "
+        f"{' x '.join(map(str, workload.image_shape))} | "
         f"{noise}{opponent} | "
-        f"{parameter_count(bench.state_like().params):,} parameters"
+        f"{parameter_count(workload.state_like().params):,} parameters"
     )
 
 
-def say_beside(beside: Mapping[str, Any]) -> None:
+def say_baselines(baseline_results: Mapping[str, Any]) -> None:
     """Prints the table of the baselines, where they were evaluated."""
-    if "baselines" in beside:
-        say(baselines_table(beside["baselines"]))
+    if "baselines" in baseline_results:
+        say(baselines_table(baseline_results["baselines"]))
 
 
 def write_figures(
     workdir: Workdir,
-    bench: Bench,
+    workload: DenoisingWorkload,
     params: Params,
     evaluation: Results,
     pictures: dict[str, np.ndarray],
     rows: Mapping[str, Mapping[str, np.ndarray]],
-    beside: Mapping[str, Any],
+    baseline_results: Mapping[str, Any],
 ) -> None:
     """Examples, baselines, artifacts and learning curves of a run, as PNG.
 
     Args:
       workdir: has the metrics of the whole run already.
-      bench: of the run.
+      workload: of the run.
       params: at its end.
       evaluation: of ``params``.
       pictures: of the grid, by place.
-      rows, beside: images by row, and the scores they belong to, see ``yardsticks.stand_beside``.
+      rows, baseline_results: images by row, and their scores; see ``evaluate_baselines``.
     """
-    original, noisy, denoised = bench.examples(params)
+    original, noisy, denoised = workload.examples(params)
     denoised_figure(
         workdir.figures / "denoised.png",
         original=original,
         noisy=noisy,
         denoised=denoised,
         title=(
-            f"{bench.experiment.label}: {bench.dataset.name}, "
-            f"{bench.experiment.noise}, PSNR "
+            f"{workload.experiment.label}: {workload.dataset.name}, "
+            f"{workload.experiment.noise}, PSNR "
             f"{evaluation['noisy']['psnr']:.2f} to {evaluation['denoised']['psnr']:.2f} dB"
         ),
     )
-    label = bench.experiment.label
+    label = workload.experiment.label
     _sheet(workdir, "worst", rows["worst"], f"{label}: the test images that were denoised worst")
     if "baselines" in rows:
-        scores = {**beside["baselines"]["classical"], "denoised": beside["baselines"]["denoised"]}
+        scores = {
+            **baseline_results["baselines"]["classical"],
+            "denoised": baseline_results["baselines"]["denoised"],
+        }
         named = {
             f"{name}\n{scores[name]['psnr']:.2f} dB" if name in scores else name: images
             for name, images in rows["baselines"].items()
@@ -98,14 +101,14 @@ def write_figures(
         _sheet(workdir, "baselines", named, f"{label}: beside classical denoisers")
     artifacts_figure(
         workdir.figures / "artifacts.png",
-        rows={bench.experiment.label: pictures},
+        rows={workload.experiment.label: pictures},
         titles={
             "residual": "mean residual",
             "spectrum": "residual's spectrum",
             "constant": "constant code",
         },
     )
-    name = bench.experiment.loss
+    name = workload.experiment.loss
     curve_figure(
         workdir.figures / "curve.png",
         loss_name=name.upper(),
@@ -113,8 +116,8 @@ def write_figures(
         # Of other losses the evaluation has no value.
         test_loss=read_series(workdir.metrics, f"eval/{name}") if name in _TESTED else ([], []),
         psnr=read_series(workdir.metrics, "eval/psnr"),
-        steps_per_epoch=bench.batches.steps_per_epoch,
-        title=f"{bench.experiment.label}: {bench.dataset.name}",
+        steps_per_epoch=workload.batches.steps_per_epoch,
+        title=f"{workload.experiment.label}: {workload.dataset.name}",
     )
 
 

@@ -16,24 +16,24 @@ from aedenoise.config.options import RunOptions
 from aedenoise.data.batch import evenly_spaced
 from aedenoise.errors import DataError
 from aedenoise.evaluation.checkerboard import spreads
-from aedenoise.evaluation.classifier import TrainedClassifier, classifier_of
+from aedenoise.evaluation.classifier import TrainedClassifier, load_classifier
 from aedenoise.evaluation.evaluate import EVALUATION_SEED, AbandonedError
-from aedenoise.inference.batching import batch_of, generate_fn, in_batches
+from aedenoise.inference.batching import fit_batch_size, generate_fn, in_batches
 from aedenoise.metrics import checkerboard
 from aedenoise.metrics.generative import (
     FEWEST,
     LEAST,
     Gaussian,
     class_shares,
+    confident_share,
+    fit_gaussian,
     frechet,
-    gaussian_of,
     nearest,
     precision_recall,
-    sure_share,
 )
 from aedenoise.models import constant_code
 from aedenoise.ops.images import to_image
-from aedenoise.runs.workload import GRID_IMAGES, GRID_PIXELS, System, lay_ground
+from aedenoise.runs.workload import GRID_IMAGES, GRID_PIXELS, Workload, load_context
 from aedenoise.runtime.distributed import first_process_first, for_this_process
 from aedenoise.training.gan import GanState, GanTask, create_gan, gan_step, make_gan_task
 from aedenoise.training.task import Params
@@ -68,7 +68,7 @@ class Made:
 
 
 @dataclass(frozen=True)
-class GanBench(System):
+class GanWorkload(Workload):
     """A GAN's experiment set up: ready to train and to evaluate.
 
     Attributes:
@@ -108,7 +108,7 @@ class GanBench(System):
         """Images, float32 ``[N, H, W, C]`` in [0, 1]; each process computes for itself."""
         own = for_this_process(params)
         return in_batches(
-            lambda part: self.generate_fn(own, part), latents, batch_of(self.image_shape)
+            lambda part: self.generate_fn(own, part), latents, fit_batch_size(self.image_shape)
         )
 
     def evaluate(self, params: Params, stop_requested: Callable[[], bool] = lambda: False) -> Made:
@@ -129,10 +129,10 @@ class GanBench(System):
         lost = [names[k] for k in np.flatnonzero(shares < LEAST * own)]
         scores = {
             "count": len(images),
-            "frechet": frechet(self._real[1], gaussian_of(features)),
+            "frechet": frechet(self._real[1], fit_gaussian(features)),
             "precision": precision,
             "recall": recall,
-            "sure": sure_share(probabilities),
+            "sure": confident_share(probabilities),
             "least_class": float(shares.min()),
             "lost_classes": lost,
             "classes": {name: float(share) for name, share in zip(names, shares, strict=True)},
@@ -149,8 +149,8 @@ class GanBench(System):
         plain = np.clip(train.mean(axis=0) + spread * train.std(axis=0), 0.0, 1.0)
         return {
             name: {
-                "frechet": frechet(self._real[1], gaussian_of(features)),
-                "sure": sure_share(self._in_batches(self.classifier.probabilities, images)),
+                "frechet": frechet(self._real[1], fit_gaussian(features)),
+                "sure": confident_share(self._in_batches(self.classifier.probabilities, images)),
             }
             for name, images in (("training_images", train), ("mean_and_noise", plain))
             for features in [self._in_batches(self.classifier.features, images)]
@@ -193,7 +193,7 @@ class GanBench(System):
         try:
             if len(self.dataset.test.images) < FEWEST:
                 raise DataError(f"{self.dataset.name} has fewer than {FEWEST} test images")
-            return classifier_of(self.dataset, lowering=self.lowering, notify=self.notify)
+            return load_classifier(self.dataset, lowering=self.lowering, notify=self.notify)
         except DataError as error:
             self.notify(f"images are not compared by a classifier: {error}")
             return None
@@ -204,7 +204,7 @@ class GanBench(System):
         return min(EVALUATED, bound, len(self.dataset.test.images))
 
     def _in_batches(self, function: Callable[[Any], Any], images: np.ndarray) -> np.ndarray:
-        return in_batches(function, images, batch_of(self.image_shape))
+        return in_batches(function, images, fit_batch_size(self.image_shape))
 
     @cached_property
     def _real(self) -> tuple[np.ndarray, Gaussian]:
@@ -212,32 +212,32 @@ class GanBench(System):
         assert self.classifier is not None
         images = _evenly(self.dataset.test.images, self._count)
         features = self._in_batches(self.classifier.features, images)
-        return features, gaussian_of(features)
+        return features, fit_gaussian(features)
 
 
-def set_up_gan(
+def make_gan_workload(
     experiment: Experiment,
     options: RunOptions,
     *,
     notify: Callable[[str], None],
     training: bool = True,
     total_steps: int | None = None,
-) -> GanBench:
-    """Lays the ground, see ``ground.lay_ground``, and builds the functions of a run.
+) -> GanWorkload:
+    """Lays the context, see ``context.load_context``, and builds the functions of a run.
 
     Raises:
       UsageError, DataError, StorageError: see there.
     """
-    ground = lay_ground(
+    context = load_context(
         experiment, options, notify=notify, training=training, total_steps=total_steps
     )
     task = make_gan_task(
         experiment,
-        image_shape=ground.image_shape,
-        total_steps=ground.total_steps,
-        lowering=ground.lowering,
+        image_shape=context.image_shape,
+        total_steps=context.total_steps,
+        lowering=context.lowering,
     )
-    return GanBench(**vars(ground), task=task, notify=notify, generate_fn=generate_fn(task))
+    return GanWorkload(**vars(context), task=task, notify=notify, generate_fn=generate_fn(task))
 
 
 def _evenly(images: Any, count: int) -> np.ndarray:

@@ -10,8 +10,8 @@ import numpy as np
 from aedenoise.config.options import RunOptions
 from aedenoise.reporting.figures import contact_sheet, strip
 from aedenoise.reporting.flat import flat
-from aedenoise.runs.gan import SHOWN_COLUMNS, SHOWN_ROWS, GanBench, Made, set_up_gan
-from aedenoise.runs.hooks import RunObserver, say
+from aedenoise.runs.gan import SHOWN_COLUMNS, SHOWN_ROWS, GanWorkload, Made, make_gan_workload
+from aedenoise.runs.hooks import TrainingHooks, say
 from aedenoise.runs.records import dataset_record, environment, training_record
 from aedenoise.runtime.distributed import is_first_process
 from aedenoise.training.gan import GanState
@@ -22,29 +22,29 @@ _COLLAPSED = 0.1
 _NUMBERS = ("frechet", "precision", "recall", "sure", "least_class")
 
 
-class GanRun(RunObserver):
-    """See ``RunObserver``.
+class GanHooks(TrainingHooks):
+    """See ``TrainingHooks``.
 
     Attributes:
       made: the images of the last step, once they are there.
     """
 
     measure = "frechet"
-    set_up = staticmethod(set_up_gan)
+    set_up = staticmethod(make_gan_workload)
     show = staticmethod(lambda results: say_gan(results))
 
-    def __init__(self, bench: GanBench, *outside: Any) -> None:
+    def __init__(self, workload: GanWorkload, *outside: Any) -> None:
         super().__init__(*outside)
-        self._bench = bench
+        self._workload = workload
         # Before the first step: a signal while it is trained then has nothing to save.
-        bench.prepare()
+        workload.prepare()
         self.made: Made | None = None
 
     def _is_better(self, score: float | None, best: float | None) -> bool:
         return score is None or best is None or score < best
 
     def _evaluated(self, step: int, state: GanState) -> float | None:
-        made = self._bench.evaluate(state.average, self._signalled)
+        made = self._workload.evaluate(state.average, self._signalled)
         if step == self._plan.total_steps:
             self.made = made
         values = {f"eval/{name}": made.scores[name] for name in _NUMBERS if name in made.scores}
@@ -52,7 +52,7 @@ class GanRun(RunObserver):
         if self._log is not None:
             if step == self._plan.total_steps:
                 self._log.write_settings(step, flat(self._config["experiment"]), values)
-            self._log.write_image(step, "made", strip(*_rows_of(made.images)))
+            self._log.write_image(step, "made", strip(*_image_rows(made.images)))
         epoch = step // self._plan.steps_per_epoch
         say(f"epoch {epoch}/{self._plan.epochs}: {scores_line(made.scores)}")
         collapse = collapsed(made.scores)
@@ -61,12 +61,12 @@ class GanRun(RunObserver):
         return made.scores.get("frechet")
 
     def finish(self, state: GanState, options: RunOptions) -> dict[str, Any]:
-        bench = self._bench
-        made = self.made or bench.evaluate(state.average)
-        neighbours, distances = bench.neighbours(made.images)
+        workload = self._workload
+        made = self.made or workload.evaluate(state.average)
+        neighbours, distances = workload.neighbours(made.images)
         results = {
-            **gan_record(bench, state, options.baselines, made, distances),
-            "train": training_record(bench, self._clock, self._last_loss()),
+            **gan_record(workload, state, options.baselines, made, distances),
+            "train": training_record(workload, self._clock, self._last_loss()),
             "best": dict(self.best),
             "parameters": parameter_count(state.params),
         }
@@ -76,18 +76,18 @@ class GanRun(RunObserver):
         return results
 
     def _draw(self, state: GanState, images: np.ndarray, neighbours: np.ndarray) -> None:
-        title = f"{self._bench.experiment.label}: {self._bench.dataset.name}"
-        ends = self._bench.latents(2 * SHOWN_ROWS, seed=1)
+        title = f"{self._workload.experiment.label}: {self._workload.dataset.name}"
+        ends = self._workload.latents(2 * SHOWN_ROWS, seed=1)
         between = np.concatenate(
             [
                 between_latents(a, b, SHOWN_COLUMNS)
                 for a, b in zip(ends[::2], ends[1::2], strict=True)
             ]
         )
-        walk = self._bench.generate(state.average, between)
+        walk = self._workload.generate(state.average, between)
         for name, rows, names, what in (
-            ("made", _rows_of(images), [], "images made of random numbers"),
-            ("between", _rows_of(walk), [], "from one image to another"),
+            ("made", _image_rows(images), [], "images made of random numbers"),
+            ("between", _image_rows(walk), [], "from one image to another"),
             (
                 "nearest",
                 [images[:SHOWN_COLUMNS], neighbours],
@@ -104,7 +104,7 @@ class GanRun(RunObserver):
 
 
 def gan_record(
-    bench: GanBench,
+    workload: GanWorkload,
     state: GanState,
     yardsticks: bool,
     made: Made | None = None,
@@ -112,15 +112,15 @@ def gan_record(
 ) -> dict[str, Any]:
     """What is found of a GAN, for ``results.json`` and ``eval.json``; ``made`` and ``distances``
     are computed where they are not given."""
-    made = made or bench.evaluate(state.average)
+    made = made or workload.evaluate(state.average)
     return {
-        "experiment": bench.experiment.label,
-        "dataset": dataset_record(bench),
+        "experiment": workload.experiment.label,
+        "dataset": dataset_record(workload),
         "made": made.scores,
         "collapse": collapsed(made.scores),
-        "yardsticks": bench.yardsticks() if yardsticks else {},
-        "nearest": dict(distances or bench.neighbours(made.images)[1]),
-        "artifacts": bench.grid(state.average, made.images),
+        "yardsticks": workload.yardsticks() if yardsticks else {},
+        "nearest": dict(distances or workload.neighbours(made.images)[1]),
+        "artifacts": workload.grid(state.average, made.images),
         "environment": environment(),
     }
 
@@ -186,7 +186,7 @@ def between_latents(a: np.ndarray, b: np.ndarray, steps: int) -> np.ndarray:
     return arc.astype(np.float32)
 
 
-def _rows_of(images: np.ndarray) -> list[np.ndarray]:
+def _image_rows(images: np.ndarray) -> list[np.ndarray]:
     """The first images ``[N, H, W, C]`` in whole rows, of which there is at least one."""
     columns = min(SHOWN_COLUMNS, len(images))
     count = min(SHOWN_ROWS, len(images) // columns)

@@ -21,7 +21,7 @@ from aedenoise.training.task import TrainState
 from aedenoise.training.workdir import Workdir
 
 
-class RunObserver(ABC):
+class TrainingHooks(ABC):
     """Takes what the loop says to the files and the console.
 
     Attributes:

@@ -9,8 +9,8 @@ from typing import Any
 import jax
 
 from aedenoise.evaluation.evaluate import Results
-from aedenoise.runs.denoising import Bench
-from aedenoise.runs.workload import System
+from aedenoise.runs.denoising import DenoisingWorkload
+from aedenoise.runs.workload import Workload
 from aedenoise.runtime.versions import versions
 from aedenoise.training.loop import Clock
 from aedenoise.training.task import parameter_count
@@ -25,12 +25,12 @@ _TABLES = {
 }
 
 
-def config_record(bench: System, command: str) -> dict[str, Any]:
+def config_record(workload: Workload, command: str) -> dict[str, Any]:
     """What ``config.json`` holds beside the experiment; ``command`` is what the user typed."""
     return {
         "command": command,
-        "total_steps": bench.total_steps,
-        "dataset": dataset_record(bench),
+        "total_steps": workload.total_steps,
+        "dataset": dataset_record(workload),
         "environment": environment(),
     }
 
@@ -39,36 +39,36 @@ Measures = dict[str, dict[str, float]]
 
 
 def results_record(
-    bench: Bench,
+    workload: DenoisingWorkload,
     results: Results,
     artifacts: Measures,
     clock: Clock,
     best: Mapping[str, Any],
-    beside: Mapping[str, Any],
+    baseline_results: Mapping[str, Any],
     train_loss: float | None,
 ) -> dict[str, Any]:
     """What ``results.json`` holds; ``best`` is step and PSNR of the best evaluation,
     ``beside`` what stands beside the result, see ``yardsticks``; ``train_loss`` the mean over the
     last epoch."""
     return {
-        "experiment": bench.experiment.label,
-        "dataset": dataset_record(bench),
+        "experiment": workload.experiment.label,
+        "dataset": dataset_record(workload),
         **_to_file(results),
         "artifacts": artifacts,
-        **beside,
-        "train": training_record(bench, clock, train_loss),
+        **baseline_results,
+        "train": training_record(workload, clock, train_loss),
         "best": dict(best),
-        "parameters": parameter_count(bench.state_like().params),
+        "parameters": parameter_count(workload.state_like().params),
         "environment": environment(),
     }
 
 
-def training_record(bench: System, clock: Clock, train_loss: float | None) -> dict[str, Any]:
+def training_record(workload: Workload, clock: Clock, train_loss: float | None) -> dict[str, Any]:
     """How long a run was, and how fast."""
     speed = clock.images_per_second
     return {
-        "steps": bench.total_steps,
-        "epochs": bench.experiment.epochs,
+        "steps": workload.total_steps,
+        "epochs": workload.experiment.epochs,
         "loss": train_loss,
         "seconds": round(clock.seconds, 3),
         "images_per_second": None if speed is None else round(speed, 1),
@@ -76,34 +76,38 @@ def training_record(bench: System, clock: Clock, train_loss: float | None) -> di
 
 
 def evaluation_record(
-    bench: Bench, results: Results, artifacts: Measures, step: int, beside: Mapping[str, Any]
+    workload: DenoisingWorkload,
+    results: Results,
+    artifacts: Measures,
+    step: int,
+    baseline_results: Mapping[str, Any],
 ) -> dict[str, Any]:
     """What ``eval.json`` holds."""
     return {
-        "experiment": bench.experiment.label,
+        "experiment": workload.experiment.label,
         "step": step,
-        "noise": dataclasses.asdict(bench.experiment.noise),
-        "dataset": dataset_record(bench),
+        "noise": dataclasses.asdict(workload.experiment.noise),
+        "dataset": dataset_record(workload),
         **_to_file(results),
         "artifacts": artifacts,
-        **beside,
+        **baseline_results,
         "environment": environment(),
     }
 
 
-def tables_of(record: Mapping[str, Any]) -> Results:
+def read_tables(record: Mapping[str, Any]) -> Results:
     """The evaluation in the content of ``results.json`` or ``eval.json``."""
     return {name: record[in_file] for name, in_file in _TABLES.items()}
 
 
-def dataset_record(bench: System) -> dict[str, Any]:
+def dataset_record(workload: Workload) -> dict[str, Any]:
     """Which data a run uses; ``digest`` is that of the whole dataset."""
     return {
-        "name": bench.dataset.name,
-        "digest": bench.dataset.digest,
-        "train": len(bench.dataset.train.images),
-        "test": len(bench.dataset.test.images),
-        "image_shape": list(bench.image_shape),
+        "name": workload.dataset.name,
+        "digest": workload.dataset.digest,
+        "train": len(workload.dataset.train.images),
+        "test": len(workload.dataset.test.images),
+        "image_shape": list(workload.image_shape),
     }
 
 

@@ -19,13 +19,13 @@ from aedenoise.reporting.console import Progress
 from aedenoise.reporting.flat import flat
 from aedenoise.reporting.metrics_log import MetricsLog
 from aedenoise.reporting.wandb_log import WandbLog
-from aedenoise.runs.denoising_hooks import DenoiserRun
+from aedenoise.runs.denoising_hooks import DenoisingHooks
 from aedenoise.runs.figures import start_line
-from aedenoise.runs.gan_hooks import GanRun
+from aedenoise.runs.gan_hooks import GanHooks
 from aedenoise.runs.hooks import say
 from aedenoise.runs.records import config_record
 from aedenoise.runs.report_page import write_page
-from aedenoise.runs.workload import System
+from aedenoise.runs.workload import Workload
 from aedenoise.runtime import accelerators
 from aedenoise.runtime.distributed import first_process_first, first_says, is_first_process
 from aedenoise.runtime.preemption import StopSignals
@@ -72,69 +72,72 @@ def train(
             if not workdir.page.exists():  # it was killed in between
                 write_page([workdir.path], workdir.page)
             say(f"{workdir.path} is finished ({finished['train']['steps']} steps); nothing to do")
-            run_of(experiment).show(finished)
+            select_hooks(experiment).show(finished)
             return finished
     prepare_process(say)
     _say_what_is_left_unused()
-    bench = run_of(experiment).set_up(experiment, options, notify=say)
+    workload = select_hooks(experiment).set_up(experiment, options, notify=say)
     with workdir.alone() if is_first_process() else nullcontext():
         if options.overwrite:
             # Only now: the old run is not given up for one that cannot start.
             first_process_first(lambda: _start_anew(workdir, experiment, options))
         with Checkpoints(checkpoint_place(options), notify=say) as checkpoints:
-            return _train(bench, options, workdir, checkpoints, signals)
+            return _train(workload, options, workdir, checkpoints, signals)
 
 
 def _train(
-    bench: System,
+    workload: Workload,
     options: RunOptions,
     workdir: Workdir,
     checkpoints: Checkpoints,
     signals: StopSignals,
 ) -> dict[str, Any] | None:
     plan = loop.Plan(
-        steps_per_epoch=bench.batches.steps_per_epoch,
-        epochs=bench.experiment.epochs,
+        steps_per_epoch=workload.batches.steps_per_epoch,
+        epochs=workload.experiment.epochs,
         steps_per_call=options.steps_per_call or automatic_steps_per_call(),
         log_every=options.log_every,
         save_every=options.save_every,
         eval_every=options.eval_every,
-        starts=bench.starts,
-        spikes=bench.spikes,
+        starts=workload.starts,
+        spikes=workload.spikes,
     )
-    say(start_line(bench, options))
+    say(start_line(workload, options))
     saved = checkpoints.newest_record()  # by all together: Orbax has barriers of its own
-    first_process_first(lambda: _record_config(workdir, bench, saved, options.command))
-    init_key, noise_key = run_keys(bench.experiment.seed)
+    first_process_first(lambda: _record_config(workdir, workload, saved, options.command))
+    init_key, noise_key = run_keys(workload.experiment.seed)
     record = None
     if checkpoints.steps():
-        restored = checkpoints.restore(bench.state_like())
+        restored = checkpoints.restore(workload.state_like())
         state, record = restored.state, restored.record
         clock = loop.Clock(**record["clock"])
         say(f"continuing from step {restored.step} of {plan.total_steps}")
     else:
-        state = bench.create_state(init_key)
+        state = workload.create_state(init_key)
         clock = loop.Clock()
     step = int(state.step)
     with (
         MetricsLog(
-            workdir.metrics, workdir.tensorboard, step=step, wandb=_wandb(bench, workdir, options)
+            workdir.metrics,
+            workdir.tensorboard,
+            step=step,
+            wandb=_wandb(workload, workdir, options),
         )
         if is_first_process()
         else nullcontext() as log,
         Progress(plan.total_steps, step, quiet=not is_first_process()) as progress,
     ):
-        observer = run_of(bench.experiment)(
-            bench, plan, signals, checkpoints, workdir, log, progress, clock
+        observer = select_hooks(workload.experiment)(
+            workload, plan, signals, checkpoints, workdir, log, progress, clock
         )
         observer.take_up(step, state, record)
         state, complete = loop.train(
             state,
-            step_fn=bench.step_fn,
-            executor=bench.executor,
-            key=bench.executor.replicate(noise_key),
-            split=bench.split,
-            batch_at=bench.batches,
+            step_fn=workload.step_fn,
+            executor=workload.executor,
+            key=workload.executor.replicate(noise_key),
+            split=workload.split,
+            batch_at=workload.batches,
             plan=plan,
             observer=observer,
             clock=clock,
@@ -156,16 +159,16 @@ def _train(
     return results
 
 
-def run_of(experiment: Experiment) -> Any:
+def select_hooks(experiment: Experiment) -> Any:
     """The kind of run that an experiment is."""
-    return GanRun if experiment.model.network == "gan" else DenoiserRun
+    return GanHooks if experiment.model.network == "gan" else DenoisingHooks
 
 
-def _wandb(bench: System, workdir: Workdir, options: RunOptions) -> WandbLog | None:
+def _wandb(workload: Workload, workdir: Workdir, options: RunOptions) -> WandbLog | None:
     if not options.wandb:
         return None
     config = flat(workdir.read_config()["experiment"])
-    return WandbLog(options.wandb, bench.experiment.label, config, workdir.wandb, say)
+    return WandbLog(options.wandb, workload.experiment.label, config, workdir.wandb, say)
 
 
 def _start_anew(workdir: Workdir, experiment: Experiment, options: RunOptions) -> None:
@@ -175,31 +178,31 @@ def _start_anew(workdir: Workdir, experiment: Experiment, options: RunOptions) -
 
 
 def _record_config(
-    workdir: Workdir, bench: System, saved: Mapping[str, Any] | None, command: str
+    workdir: Workdir, workload: Workload, saved: Mapping[str, Any] | None, command: str
 ) -> None:
     """Writes ``config.json`` once; a run that goes on must find the same data again.
 
     ``saved`` is the record of a checkpoint, which may lie in another place than the workdir.
     """
     if not workdir.config.exists():  # by every process that has a disk of its own
-        workdir.write_config(bench.experiment, config_record(bench, command))
+        workdir.write_config(workload.experiment, config_record(workload, command))
     for config, where in (
         (workdir.read_config(), workdir.config),
         (saved and saved["config"], "the checkpoint"),
     ):
         if not config:
             continue
-        difference = first_difference(from_dict(config["experiment"]), bench.experiment)
+        difference = first_difference(from_dict(config["experiment"]), workload.experiment)
         if difference:
             raise CheckpointError(
                 f"{where} is of another experiment: {difference}; choose another --workdir and "
                 "--checkpoint_dir, or start anew with --overwrite"
             )
         recorded = config["dataset"]["digest"]
-        if recorded != bench.dataset.digest:
+        if recorded != workload.dataset.digest:
             raise DataError(
-                f"{bench.dataset.name} is not the data this run began with: digest "
-                f"{bench.dataset.digest[:12]}, recorded {recorded[:12]}; check --data_dir"
+                f"{workload.dataset.name} is not the data this run began with: digest "
+                f"{workload.dataset.digest[:12]}, recorded {recorded[:12]}; check --data_dir"
             )
 
 

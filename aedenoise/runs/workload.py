@@ -29,7 +29,7 @@ GRID_PIXELS = 2**20
 
 
 @dataclass(frozen=True)
-class Ground:
+class RunContext:
     """An experiment's devices and data.
 
     Attributes:
@@ -57,7 +57,7 @@ class Ground:
         return height, width, channels
 
 
-class System(Ground, ABC):
+class Workload(RunContext, ABC):
     """A ground with something to train on it: what the training loop asks for."""
 
     @abstractmethod
@@ -81,7 +81,7 @@ class System(Ground, ABC):
     spikes: ClassVar[bool] = True
 
 
-def lay_ground(
+def load_context(
     experiment: Experiment,
     options: RunOptions,
     *,
@@ -89,7 +89,7 @@ def lay_ground(
     training: bool = True,
     total_steps: int | None = None,
     dataset: Dataset | None = None,
-) -> Ground:
+) -> RunContext:
     """Checks the devices and loads the data (``notify`` gets a line before anything slow). Without
     ``training``, the batch size need not fit the devices, and no training images are put there.
     The run has ``total_steps`` updates, or else the experiment's epochs; ``dataset`` is that of a
@@ -118,7 +118,7 @@ def lay_ground(
     split, batches = _training_data(experiment, executor, dataset, training)
     lowering = _lowering(options.lowering, notify) if model.network != "mlp" else "plain"
     _say_where_precision_is_missing(experiment.model.precision, notify)
-    return Ground(
+    return RunContext(
         experiment=experiment,
         executor=executor,
         lowering=lowering,

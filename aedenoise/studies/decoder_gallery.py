@@ -16,7 +16,7 @@ from aedenoise.errors import StorageError
 from aedenoise.evaluation.checkerboard import constant_response
 from aedenoise.metrics import checkerboard
 from aedenoise.models import build_autoencoder
-from aedenoise.models.overlap import overlap_map, stages_of
+from aedenoise.models.overlap import decoder_stages, overlap_map
 from aedenoise.ops.noise import Noisy
 from aedenoise.reporting.console import say
 from aedenoise.reporting.figures import artifacts_figure
@@ -40,7 +40,7 @@ def decoder_gallery(config: ModelConfig, seed: int, path: Path) -> None:
         model = build_autoencoder(variant, lowering="plain")
         params: Any = model.init(jax.random.key(seed), *noisy)["params"]
         response = np.asarray(constant_response(model, params, noisy, variant.stride))[0, :, :, 0]
-        overlap = overlap_map(stages_of(variant), 7)
+        overlap = overlap_map(decoder_stages(variant), 7)
         border = 2 * config.downsampling
         measured = [checkerboard.unevenness(picture, border) for picture in (overlap, response)]
         say(f"{name:<28}{measured[0]:>10.3f}{measured[1]:>10.3f}")

@@ -14,7 +14,7 @@ from aedenoise.config.options import RunOptions
 from aedenoise.errors import UsageError
 from aedenoise.inference.denoiser import load_denoiser
 from aedenoise.reporting.figures import heat_map
-from aedenoise.runs.denoising import Bench, set_up
+from aedenoise.runs.denoising import DenoisingWorkload, make_denoising_workload
 from aedenoise.runs.hooks import say
 from aedenoise.runs.train import train
 from aedenoise.runtime.preemption import StopSignals
@@ -83,13 +83,15 @@ def _tested(plan: RobustnessPlan, options: RunOptions) -> dict[str, Any]:
     params = [load_denoiser(options.workdir / folder_name(n)).params for n in plan.train]
     psnr: list[list[float]] = [[] for _ in plan.train]
     noisy: list[float] = []
-    bench: Bench | None = None
+    workload: DenoisingWorkload | None = None
     for noise in plan.test:
         experiment = plan.base.tested_on(noise)
-        dataset = None if bench is None else bench.dataset
-        bench = set_up(experiment, options, notify=say, training=False, dataset=dataset)
+        dataset = None if workload is None else workload.dataset
+        workload = make_denoising_workload(
+            experiment, options, notify=say, training=False, dataset=dataset
+        )
         for row, trained in zip(psnr, params, strict=True):
-            results = bench.evaluate(trained)
+            results = workload.evaluate(trained)
             row.append(results["denoised"]["psnr"])
         noisy.append(results["noisy"]["psnr"])
     return {

@@ -13,21 +13,21 @@ from aedenoise.errors import StorageError, as_expected
 
 def has_checkpoints(directory: Path | str) -> bool:
     """Whether there is any checkpoint in ``directory``, whole or not."""
-    folder = place_of(directory)
+    folder = resolve_folder(directory)
     with reaching(folder):
         return folder.is_dir() and any(child.name.isdecimal() for child in folder.iterdir())
 
 
 def remove_checkpoints(directory: Path | str) -> None:
     """Removes the checkpoints of a run, and those that were found damaged."""
-    folder = place_of(directory)
+    folder = resolve_folder(directory)
     with reaching(folder):
         for path in (folder, damaged_beside(folder)):
             if path.exists():
                 path.rmtree()
 
 
-def place_of(directory: Path | str) -> epath.Path:
+def resolve_folder(directory: Path | str) -> epath.Path:
     """The folder; one of this machine from its root on."""
     place = epath.Path(directory)
     return place if "://" in str(directory) else place.expanduser().absolute()

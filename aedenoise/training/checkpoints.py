@@ -20,7 +20,7 @@ from absl import logging
 
 from aedenoise.errors import CheckpointError, DivergedError, StorageError, as_expected
 from aedenoise.runtime.distributed import all_agree, is_first_process, wait_for_all
-from aedenoise.training.checkpoint_folders import damaged_beside, place_of, reaching
+from aedenoise.training.checkpoint_folders import damaged_beside, reaching, resolve_folder
 from aedenoise.training.digests import (
     first_non_finite,
     host_leaves,
@@ -61,7 +61,7 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
         # Orbax logs its progress and its fallbacks; what matters here becomes an exception.
         logging.set_verbosity(logging.FATAL)
         std_logging.getLogger("asyncio").setLevel(std_logging.CRITICAL)
-        self._directory = place_of(directory)
+        self._directory = resolve_folder(directory)
         self._damaged = damaged_beside(self._directory)
         self._read_only = read_only
         self._notify = notify

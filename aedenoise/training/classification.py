@@ -17,7 +17,7 @@ from aedenoise.ops.images import scale
 from aedenoise.ops.noise import example_keys
 from aedenoise.training.optimizer import make_optimizer, make_schedule
 from aedenoise.training.task import Params, TrainState
-from aedenoise.training.update import updated
+from aedenoise.training.update import apply_gradients
 
 # How far an image is turned, sheared and stretched (as entries of a matrix around 1), and shifted
 # (as a share of its sides), at most.
@@ -78,7 +78,7 @@ def classification_step(
     count = jnp.sum(weight)
     if axis_name is not None:
         total, count, gradient = jax.lax.psum((total, count, gradient), axis_name)
-    done = updated(task.optimizer, gradient, count, state.params, state.opt_state)
+    done = apply_gradients(task.optimizer, gradient, count, state.params, state.opt_state)
     metrics = {"loss_sum": total, "count": count}
     return TrainState(state.step + 1, done.params, done.opt_state), metrics
 

@@ -15,13 +15,13 @@ from aedenoise.config import AdversaryConfig, Experiment
 from aedenoise.models import Classifier, build_discriminator
 from aedenoise.training.optimizer import make_optimizer
 from aedenoise.training.spectral_norm import Vectors, first_vectors, normalized
-from aedenoise.training.update import updated
+from aedenoise.training.update import apply_gradients
 
 Tree = TypeVar("Tree")
 
 
 @flax.struct.dataclass
-class AdversaryState:
+class DiscriminatorState:
     """What training changes of a discriminator; ``vectors`` are those of ``spectral``."""
 
     params: Any
@@ -30,30 +30,30 @@ class AdversaryState:
 
 
 @dataclass(frozen=True)
-class Adversary:
+class Discriminator:
     """A discriminator and its game, as functions."""
 
     model: Classifier
     config: AdversaryConfig
     optimizer: optax.GradientTransformation
 
-    def create(self, key: Array, image_shape: tuple[int, int, int]) -> AdversaryState:
+    def create(self, key: Array, image_shape: tuple[int, int, int]) -> DiscriminatorState:
         """The state before the first step."""
         init_key, vector_key = jax.random.split(key)
         params = self.model.init(init_key, jnp.zeros((1, *image_shape)))["params"]
         spectral = self.config.regularizer == "spectral_norm"
         vectors = first_vectors(vector_key, params) if spectral else {}
-        return AdversaryState(params, self.optimizer.init(params), vectors)
+        return DiscriminatorState(params, self.optimizer.init(params), vectors)
 
     def update(
         self,
-        state: AdversaryState,
+        state: DiscriminatorState,
         real: Array,
         made: Array,
         weight: Array,
         count: Array,
         axis_name: str | None,
-    ) -> tuple[AdversaryState, dict[str, Array]]:
+    ) -> tuple[DiscriminatorState, dict[str, Array]]:
         """One update on real and made images ``[B, H, W, C]``.
 
         Args:
@@ -81,12 +81,12 @@ class Adversary:
         (_, (vectors, totals)), gradient = jax.value_and_grad(sums, has_aux=True)(state.params)
         if axis_name is not None:
             totals, gradient = jax.lax.psum((totals, gradient), axis_name)
-        done = updated(self.optimizer, gradient, count, state.params, state.opt_state)
+        done = apply_gradients(self.optimizer, gradient, count, state.params, state.opt_state)
         names = ("discriminator_loss", "score_real", "score_made")
         means = {name: total / count for name, total in zip(names, totals, strict=True)}
-        return AdversaryState(done.params, done.opt_state, vectors), means
+        return DiscriminatorState(done.params, done.opt_state, vectors), means
 
-    def opponent_loss(self, state: AdversaryState, made: Array) -> Array:
+    def opponent_loss(self, state: DiscriminatorState, made: Array) -> Array:
         """What whoever made the images ``[B, H, W, C]`` wants to be small, ``[B]``."""
         smooth, _ = normalized(jax.lax.stop_gradient(state.params), state.vectors)
         scores = self._scores(smooth, made)
@@ -111,9 +111,9 @@ def discriminator_loss(kind: str, real: Array, made: Array) -> Array:
     return jax.nn.softplus(-real) + jax.nn.softplus(made)
 
 
-def make_adversary(
+def make_discriminator(
     experiment: Experiment, schedule: optax.Schedule, *, lowering: str
-) -> Adversary | None:
+) -> Discriminator | None:
     """The discriminator that ``experiment`` asks for, if it does.
 
     The gradient of a gradient, which ``r1`` takes, exists for XLA's own convolutions alone.
@@ -122,7 +122,7 @@ def make_adversary(
         return None
     if experiment.adversary.regularizer == "r1":
         lowering = "plain"
-    return Adversary(
+    return Discriminator(
         build_discriminator(experiment.model, lowering=lowering),
         experiment.adversary,
         make_optimizer(experiment.optimizer, schedule),

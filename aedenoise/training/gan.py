@@ -19,11 +19,11 @@ from aedenoise.data.batch import Batch
 from aedenoise.models import Generator, build_generator
 from aedenoise.ops.images import scale, to_image
 from aedenoise.ops.noise import example_keys
-from aedenoise.training.discriminator import Adversary, make_adversary
+from aedenoise.training.discriminator import Discriminator, make_discriminator
 from aedenoise.training.optimizer import make_optimizer, make_schedule
-from aedenoise.training.step import examples_of
+from aedenoise.training.step import make_examples
 from aedenoise.training.task import AdversarialState, Params, Task
-from aedenoise.training.update import norms, updated
+from aedenoise.training.update import apply_gradients, update_norms
 
 # The mean over steps forgets faster at first: after n steps it keeps at most (1 + n) / (10 + n).
 _FIRST = 10.0
@@ -44,7 +44,7 @@ class GanTask:
     model: Generator
     latent_size: int
     image_shape: tuple[int, int, int]
-    adversary: Adversary
+    adversary: Discriminator
     optimizer: optax.GradientTransformation
     schedule: optax.Schedule
 
@@ -58,7 +58,7 @@ def make_gan_task(
 ) -> GanTask:
     """The GAN that ``experiment`` describes, for images of shape ``[H, W, C]``."""
     schedule = make_schedule(experiment.optimizer, total_steps)
-    adversary = make_adversary(experiment, schedule, lowering=lowering)
+    adversary = make_discriminator(experiment, schedule, lowering=lowering)
     assert adversary is not None
     return GanTask(
         build_generator(experiment.model, image_shape, lowering=lowering),
@@ -100,7 +100,7 @@ def gan_step(
     """One update of both networks on one batch; see ``training.step.train_step``.
 
     The scalars' ``loss_sum`` is the discriminator's; beside it ``generator_loss`` and what
-    ``Adversary.update`` returns. A latent vector depends on (key, step, example) alone.
+    ``Discriminator.update`` returns. A latent vector depends on (key, step, example) alone.
     """
     z = latents(example_keys(key, state.step, batch.index), task.latent_size)
 
@@ -109,7 +109,7 @@ def gan_step(
         return jnp.asarray(logits)
 
     real = scale(batch.image)
-    following, metrics = _play(
+    following, metrics = _adversarial_update(
         task, state, produce, _away_from_saturation, real, batch.mask, 1.0, axis_name
     )
     done = state.step.astype(jnp.float32) + 1.0
@@ -139,7 +139,7 @@ def adversarial_step(
     its images with clean ones, the objective each with its own. The scalars' ``loss_sum`` is the
     objective's; ``opponent_loss`` stands beside it.
     """
-    examples = examples_of(task, state.step, key, batch)
+    examples = make_examples(task, state.step, key, batch)
 
     def produce(params: Params) -> Array:
         logits: Any = task.model.apply({"params": params}, *examples.noisy)
@@ -151,10 +151,12 @@ def adversarial_step(
 
     assert task.adversary is not None
     weight = task.adversary.config.weight
-    return _play(task, state, produce, own_loss, examples.clean, batch.mask, weight, axis_name)
+    return _adversarial_update(
+        task, state, produce, own_loss, examples.clean, batch.mask, weight, axis_name
+    )
 
 
-def _play(
+def _adversarial_update(
     task: Task | GanTask,
     state: AdversarialState,
     produce: Callable[[Params], Array],
@@ -185,13 +187,13 @@ def _play(
     (gradient,) = pull_back(change)
     if axis_name is not None:
         totals, gradient = jax.lax.psum((totals, gradient), axis_name)
-    done = updated(task.optimizer, gradient, count, state.params, state.opt_state)
+    done = apply_gradients(task.optimizer, gradient, count, state.params, state.opt_state)
     metrics = {
         "loss_sum": totals[0],
         "count": count,
         "opponent_loss": totals[1] / count,
         "learning_rate": jnp.asarray(task.schedule(state.step), jnp.float32),
-        **norms(done),
+        **update_norms(done),
         **scores,
     }
     return AdversarialState(state.step + 1, done.params, done.opt_state, critic), metrics

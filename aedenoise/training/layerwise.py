@@ -53,7 +53,7 @@ class Stages:
         return [self.steps] * self.layers + [total_steps - self.steps * self.layers]
 
 
-def stages_of(experiment: Experiment, total_steps: int) -> Stages:
+def make_stages(experiment: Experiment, total_steps: int) -> Stages:
     """The stages that ``experiment`` describes."""
     if not experiment.greedy_epochs:
         return Stages()

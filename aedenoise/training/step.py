@@ -17,14 +17,14 @@ from aedenoise.losses.objectives import Examples
 from aedenoise.ops.images import scale
 from aedenoise.ops.noise import Noisy, corrupt_batch, example_keys
 from aedenoise.training.task import Params, Task, TrainState
-from aedenoise.training.update import norms, updated
+from aedenoise.training.update import apply_gradients, update_norms
 
 Tree = TypeVar("Tree")
 # Folded into the key of whatever is random beside the noise; no step has this number.
 _OTHER = 2**32 - 1
 
 
-def examples_of(task: Task, step: Array, key: Array, batch: Batch) -> Examples:
+def make_examples(task: Task, step: Array, key: Array, batch: Batch) -> Examples:
     """The batch as the objective sees it in this step."""
     clean = scale(batch.image)
     noisy = corrupt_batch(task.corrupt, key, step, batch.index, clean)
@@ -32,10 +32,10 @@ def examples_of(task: Task, step: Array, key: Array, batch: Batch) -> Examples:
         shown = jnp.where(step < task.clean_steps, clean, noisy.image)
         noisy = Noisy(shown, jnp.where(step < task.clean_steps, 0.0, noisy.level))
     other_keys = example_keys(jax.random.fold_in(key, _OTHER), step, batch.index)
-    warming: Array | bool = False
-    for first, after in task.warm:
-        warming |= (step >= first) & (step < after)
-    return Examples(clean, noisy, other_keys, task.corrupt, warming)
+    in_warmup: Array | bool = False
+    for first, after in task.bce_warmup:
+        in_warmup |= (step >= first) & (step < after)
+    return Examples(clean, noisy, other_keys, task.corrupt, in_warmup)
 
 
 def train_step(
@@ -54,7 +54,7 @@ def train_step(
       The next state, and scalars: ``loss_sum`` and ``count`` over the real examples of the
       whole batch, ``learning_rate``, and the norms of gradient, parameters and update.
     """
-    examples = examples_of(task, state.step, key, batch)
+    examples = make_examples(task, state.step, key, batch)
     weight = batch.mask.astype(jnp.float32)
 
     count = _over_devices(jnp.sum(weight), axis_name)
@@ -82,12 +82,12 @@ def train_step(
 
     total, gradient = jax.value_and_grad(loss_sum)(state.params)
     total, gradient = _over_devices((total, gradient), axis_name)
-    done = updated(task.optimizer, gradient, count, state.params, state.opt_state)
+    done = apply_gradients(task.optimizer, gradient, count, state.params, state.opt_state)
     metrics = {
         "loss_sum": total,
         "count": count,
         "learning_rate": jnp.asarray(task.schedule(state.step), jnp.float32),
-        **norms(done),
+        **update_norms(done),
     }
     return TrainState(state.step + 1, done.params, done.opt_state), metrics
 

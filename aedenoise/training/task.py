@@ -15,13 +15,13 @@ import optax
 from jax import Array
 
 from aedenoise.config import Experiment
-from aedenoise.losses.code_penalties import Penalty, penalty_of
-from aedenoise.losses.objectives import Objective, by_level, loss_of, objective_of
+from aedenoise.losses.code_penalties import Penalty, make_penalty
+from aedenoise.losses.objectives import Objective, by_level, get_loss, get_objective
 from aedenoise.losses.reconstruction import Loss
 from aedenoise.models import Autoencoder, build_autoencoder
 from aedenoise.ops.noise import Corruption, corruption
-from aedenoise.training.discriminator import Adversary, AdversaryState, make_adversary
-from aedenoise.training.layerwise import LossOfStage, Stages, losses_of_layers, stages_of
+from aedenoise.training.discriminator import Discriminator, DiscriminatorState, make_discriminator
+from aedenoise.training.layerwise import LossOfStage, Stages, losses_of_layers, make_stages
 from aedenoise.training.optimizer import make_optimizer, staged_schedule, warmup_steps
 
 Params = Any
@@ -42,7 +42,7 @@ class TrainState:
 class AdversarialState(TrainState):
     """The same where there is a discriminator, with its own."""
 
-    adversary: AdversaryState
+    adversary: DiscriminatorState
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class Task:
 
     ``objective`` is what training makes small; ``loss`` the nearest that compares with a clean
     image. Before step ``clean_steps`` the network is shown images without noise; from the
-    first to before the second of each pair in ``warm`` the objective is cross-entropy, see
-    ``objectives.warmed``. ``penalty`` is
+    first to before the second of each pair in ``bce_warmup`` the objective is cross-entropy, see
+    ``objectives.with_bce_warmup``. ``penalty`` is
     added to the objective. In the first ``stages`` one of ``layer_losses`` takes its place. Where
     there is an ``adversary``, the state is an ``AdversarialState``.
     """
@@ -64,11 +64,11 @@ class Task:
     optimizer: optax.GradientTransformation
     schedule: optax.Schedule
     clean_steps: int = 0
-    warm: tuple[tuple[int, int], ...] = ()
+    bce_warmup: tuple[tuple[int, int], ...] = ()
     penalty: Penalty | None = None
     stages: Stages = field(default_factory=Stages)
     layer_losses: Sequence[LossOfStage] = ()
-    adversary: Adversary | None = None
+    adversary: Discriminator | None = None
 
 
 def create_state(task: Task, key: Array, image_shape: tuple[int, int, int]) -> TrainState:
@@ -106,11 +106,11 @@ def make_task(
 ) -> Task:
     """The task that ``experiment`` describes, for images of ``channels`` channels; of a dense
     network, for that height and width alone."""
-    stages = stages_of(experiment, total_steps)
+    stages = make_stages(experiment, total_steps)
     lengths = stages.lengths(total_steps)
     schedule = staged_schedule(experiment.optimizer, lengths)
     model = build_autoencoder(experiment.model, channels, lowering=lowering, size=size)
-    objective = objective_of(experiment.loss)
+    objective = get_objective(experiment.loss)
     if experiment.level_power:
         middle = 0.5 * (experiment.noise.level + (experiment.noise.level_max or 0.0))
         objective = by_level(objective, middle, experiment.level_power)
@@ -118,19 +118,19 @@ def make_task(
         model=model,
         corrupt=corruption(experiment.noise),
         objective=objective,
-        loss=loss_of(experiment.loss),
+        loss=get_loss(experiment.loss),
         optimizer=make_optimizer(experiment.optimizer, schedule, lengths[:-1]),
         schedule=schedule,
-        warm=_warm(experiment, lengths),
+        bce_warmup=_bce_warmup(experiment, lengths),
         clean_steps=total_steps * experiment.clean_epochs // experiment.epochs,
-        penalty=penalty_of(experiment.code),
+        penalty=make_penalty(experiment.code),
         stages=stages,
         layer_losses=losses_of_layers(experiment, model, objective),
-        adversary=make_adversary(experiment, schedule, lowering=lowering),
+        adversary=make_discriminator(experiment, schedule, lowering=lowering),
     )
 
 
-def _warm(experiment: Experiment, lengths: Sequence[int]) -> tuple[tuple[int, int], ...]:
+def _bce_warmup(experiment: Experiment, lengths: Sequence[int]) -> tuple[tuple[int, int], ...]:
     """The steps in which the learning rate of each stage rises, where the loss wants a start."""
     if experiment.loss in _NEVER_SATURATED:
         return ()

@@ -9,7 +9,7 @@ import optax
 from jax import Array
 
 
-class Updated(NamedTuple):
+class OptimizerStep(NamedTuple):
     """Parameters and the optimizer's state after a step; the gradient's mean, and the change."""
 
     params: Any
@@ -18,20 +18,20 @@ class Updated(NamedTuple):
     change: Any
 
 
-def updated(
+def apply_gradients(
     optimizer: optax.GradientTransformation,
     gradient_sum: Any,
     count: Array,
     params: Any,
     opt_state: optax.OptState,
-) -> Updated:
+) -> OptimizerStep:
     """A step along the mean gradient: ``gradient_sum`` over ``count`` examples of all devices."""
     gradient = jax.tree.map(lambda g: g / count, gradient_sum)
     change, following = optimizer.update(gradient, opt_state, params)
-    return Updated(optax.apply_updates(params, change), following, gradient, change)
+    return OptimizerStep(optax.apply_updates(params, change), following, gradient, change)
 
 
-def norms(done: Updated) -> dict[str, Array]:
+def update_norms(done: OptimizerStep) -> dict[str, Array]:
     """``gradient_norm``, ``parameter_norm`` and ``update_norm``."""
     return {
         "gradient_norm": optax.tree.norm(done.gradient),

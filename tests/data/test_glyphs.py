@@ -17,7 +17,7 @@ import matplotlib
 import numpy as np
 import pytest
 
-from aedenoise.data.glyphs.fonts import Font, UnusableFontError, family_of, read_font
+from aedenoise.data.glyphs.fonts import Font, UnusableFontError, normalize_family, read_font
 from aedenoise.data.glyphs.pack import build_pack
 from aedenoise.data.glyphs.render import LETTERS, render_font, render_glyph
 from aedenoise.data.glyphs.workers import read_fonts
@@ -80,7 +80,7 @@ def test_fonts_are_read_and_symbol_fonts_refused() -> None:
     ],
 )
 def test_families_leave_style_out(name: str, family: str) -> None:
-    assert family_of(name) == family
+    assert normalize_family(name) == family
 
 
 def command(*flags: str) -> subprocess.CompletedProcess[str]:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from aedenoise.data.batches import TrainBatches, eval_batches
 from aedenoise.data.reading import Dataset, load
 from aedenoise.data.statistics import describe
-from aedenoise.data.streaming import ReadAhead, Records, mean_of
+from aedenoise.data.streaming import ReadAhead, Records, compute_mean
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def test_records_are_the_array(both: tuple[Dataset, Dataset]) -> None:
     np.testing.assert_array_equal(records[10:20], array[10:20])
     np.testing.assert_array_equal(both[1].train.labels, both[0].train.labels)
     assert both[1].digest == both[0].digest
-    np.testing.assert_allclose(mean_of(records), array.mean(axis=0, dtype=np.float64))
+    np.testing.assert_allclose(compute_mean(records), array.mean(axis=0, dtype=np.float64))
     assert describe(records) == describe(array)
 
 

@@ -258,7 +258,7 @@ def test_every_loss_is_least_at_the_target_and_has_finite_gradients(name: str) -
 
 def test_psnr_of_known_errors() -> None:
     np.testing.assert_allclose(
-        image_quality.psnr(jnp.array([1.0, 0.01, 0.0])), [0.0, 20.0, 100.0], atol=1e-5
+        image_quality.psnr_from_mse(jnp.array([1.0, 0.01, 0.0])), [0.0, 20.0, 100.0], atol=1e-5
     )
     assert image_quality.psnr_of_mean(0.001) == pytest.approx(30.0)
 

@@ -13,7 +13,7 @@ from helpers import letters, small
 from aedenoise.config import LOSSES, Experiment, ModelConfig, NoiseConfig
 from aedenoise.data.batches import TrainBatches
 from aedenoise.errors import UsageError
-from aedenoise.losses.objectives import Examples, by_level, objective_of
+from aedenoise.losses.objectives import Examples, by_level, get_objective
 from aedenoise.ops.images import scale
 from aedenoise.ops.noise import corrupt_batch, corruption, example_keys
 from aedenoise.training.sharding import make_executor
@@ -46,23 +46,23 @@ def copy(image: jax.Array, level: jax.Array) -> jax.Array:
 
 def test_sure_estimates_the_error_it_cannot_see() -> None:
     seen = examples()
-    estimate = objective_of("sure")(smooth, seen)
-    error = objective_of("mse")(smooth, seen)
+    estimate = get_objective("sure")(smooth, seen)
+    error = get_objective("mse")(smooth, seen)
     assert float(estimate.mean()) == pytest.approx(float(error.mean()), rel=0.02)
     # It also does where each example has its own level.
     blind = examples(noise=NoiseConfig(level=0.1, level_max=0.5, clip=False))
-    estimate, error = (objective_of(name)(smooth, blind).mean() for name in ("sure", "mse"))
+    estimate, error = (get_objective(name)(smooth, blind).mean() for name in ("sure", "mse"))
     assert float(estimate) == pytest.approx(float(error), rel=0.03)
 
 
 def test_noise2noise_is_the_error_and_the_variance_of_its_target() -> None:
     seen = examples()
-    found = objective_of("noise2noise")(smooth, seen).mean()
-    error = objective_of("mse")(smooth, seen).mean()
+    found = get_objective("noise2noise")(smooth, seen).mean()
+    error = get_objective("mse")(smooth, seen).mean()
     assert float(found - error) == pytest.approx(0.25**2, rel=0.02)
     # The target's noise is not the input's: what copies the input is not right by itself.
     grey = examples(value=0.5)
-    copied = objective_of("noise2noise")(copy, grey).mean()
+    copied = get_objective("noise2noise")(copy, grey).mean()
     assert float(copied) == pytest.approx(2 * 0.25**2, rel=0.1)
 
 
@@ -74,7 +74,7 @@ def test_noise2self_hides_what_it_asks_for() -> None:
         inputs.append(image)
         return copy(image, level)
 
-    loss = objective_of("noise2self")(watched, seen)
+    loss = get_objective("noise2self")(watched, seen)
     hidden = np.asarray(inputs[0] != seen.noisy.image)
     assert hidden.mean() == pytest.approx(1 / 16)
     assert (hidden.reshape(40, 7, 4, 7, 4).sum(axis=(2, 4)) == 1).all()
@@ -86,7 +86,7 @@ def test_noise2self_hides_what_it_asks_for() -> None:
 def test_emphasis_counts_what_the_noise_left_alone_by_half() -> None:
     seen = examples(noise=NoiseConfig(kind="masking", level=0.5))
     changed = np.asarray(seen.noisy.image != seen.clean).mean(axis=(1, 2, 3))
-    flat = objective_of("emphasis")(lambda x, _: jnp.zeros_like(x), seen)
+    flat = get_objective("emphasis")(lambda x, _: jnp.zeros_like(x), seen)
     np.testing.assert_allclose(flat, np.log(2) * (0.5 + 0.5 * changed), rtol=1e-5)
 
 
@@ -136,8 +136,8 @@ def test_every_objective_trains_and_draws_alike_on_any_devices(
 
 def test_faint_noise_can_count_as_much_as_strong() -> None:
     seen = examples(noise=NoiseConfig(level=0.1, level_max=0.5))
-    plain = objective_of("mse")(smooth, seen)
-    weighted = by_level(objective_of("mse"), 0.3, 2.0)(smooth, seen)
+    plain = get_objective("mse")(smooth, seen)
+    weighted = by_level(get_objective("mse"), 0.3, 2.0)(smooth, seen)
     np.testing.assert_allclose(weighted, plain * (0.3 / seen.noisy.level) ** 2, rtol=1e-5)
 
 
@@ -159,18 +159,18 @@ def test_level_power_needs_levels(noise: NoiseConfig, more: dict[str, float]) ->
 def test_while_the_rate_rises_it_is_cross_entropy(loss: str) -> None:
     noise = NoiseConfig(level=0.25, clip=False)
     experiment = Experiment(loss=loss, noise=noise)
-    assert make_task(experiment, channels=1, total_steps=200).warm == ((0, 10),)
+    assert make_task(experiment, channels=1, total_steps=200).bce_warmup == ((0, 10),)
     seen = examples()
-    own = objective_of(loss)(smooth, seen)
-    later = objective_of(loss)(smooth, seen._replace(warming=jnp.bool_(False)))
+    own = get_objective(loss)(smooth, seen)
+    later = get_objective(loss)(smooth, seen._replace(in_warmup=jnp.bool_(False)))
     np.testing.assert_array_equal(own, later)
     # White images, and a network that answers black: nothing else pulls it back.
     white = seen._replace(clean=jnp.ones_like(seen.clean))
 
-    def pull(warming: bool) -> float:
+    def pull(in_warmup: bool) -> float:
         def total(shift: jax.Array) -> jax.Array:
-            shown = white._replace(warming=jnp.bool_(warming))
-            return jnp.sum(objective_of(loss)(lambda x, level: smooth(x, level) + shift, shown))
+            shown = white._replace(in_warmup=jnp.bool_(in_warmup))
+            return jnp.sum(get_objective(loss)(lambda x, level: smooth(x, level) + shift, shown))
 
         return float(jnp.abs(jax.grad(total)(jnp.float32(-200.0))))
 
@@ -181,14 +181,14 @@ def test_while_the_rate_rises_it_is_cross_entropy(loss: str) -> None:
 def test_losses_that_do_not_saturate_need_no_start() -> None:
     for loss in ("bce", "emphasis"):
         task = make_task(Experiment(loss=loss), channels=1, total_steps=200)
-        assert task.warm == ()
+        assert task.bce_warmup == ()
 
 
 @pytest.mark.parametrize("loss", SELF_SUPERVISED)
 def test_the_start_of_blind_losses_is_the_mean_and_not_the_input(loss: str) -> None:
     seen = examples(noise=NoiseConfig(level=0.15, clip=False), value=0.3)
-    warm = seen._replace(warming=jnp.bool_(True))
-    objective = objective_of(loss)
+    warm = seen._replace(in_warmup=jnp.bool_(True))
+    objective = get_objective(loss)
 
     def mean(image: jax.Array, level: jax.Array) -> jax.Array:
         return jnp.full_like(image, jax.scipy.special.logit(0.3))
@@ -203,4 +203,4 @@ def test_each_stage_has_its_start() -> None:
     model = ModelConfig(network="mlp", hidden=(8,), code_size=6)
     experiment = Experiment(model=model, loss="mse", epochs=4, greedy_epochs=1)
     task = make_task(experiment, channels=1, total_steps=400)
-    assert task.warm == ((0, 5), (100, 105), (200, 210))
+    assert task.bce_warmup == ((0, 5), (100, 105), (200, 210))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from aedenoise import ops
 from aedenoise.config import DECODERS, ModelConfig
 from aedenoise.metrics.checkerboard import excess_power, measures, polyphase_index, unevenness
-from aedenoise.models.overlap import overlap_map, stages_of
+from aedenoise.models.overlap import decoder_stages, overlap_map
 
 KEY = jax.random.key(0)
 NOISE = jax.random.normal(KEY, (64, 28, 28, 1))
@@ -89,7 +89,7 @@ def test_overlap_by_hand() -> None:
 
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_maps_have_the_size_of_the_image_and_mean_one(decoder: str) -> None:
-    found = overlap_map(stages_of(ModelConfig(decoder=decoder)), 7)
+    found = overlap_map(decoder_stages(ModelConfig(decoder=decoder)), 7)
     assert found.shape == (28, 28)
     assert found.mean() == pytest.approx(1.0)
     uneven = decoder in ("transpose", "unpool")

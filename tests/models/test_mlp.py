@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import bench, digest, run, small
+from helpers import digest, run, small, workload
 
 from aedenoise.config import CodeConfig, Experiment, ModelConfig, NoiseConfig, from_dict, to_dict
 from aedenoise.errors import UsageError
@@ -193,7 +193,7 @@ def test_the_stage_is_a_function_of_the_step() -> None:
 @pytest.mark.parametrize("tied", [False, True])
 def test_greedy_stages_move_their_layer_alone(data_dir: str, tied: bool) -> None:
     model = dataclasses.replace(GREEDY["model"], tied=tied)
-    b = bench(small(**{**GREEDY, "model": model}), data_dir)
+    b = workload(small(**{**GREEDY, "model": model}), data_dir)
     init_key, key = run_keys(0)
     state = create_state(b.task, init_key, b.image_shape)
     step_fn = jax.jit(partial(train_step, b.task))

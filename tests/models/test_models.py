@@ -22,7 +22,7 @@ from aedenoise.ops import (
     bilinear_additive,
     depth_to_space,
     max_pool,
-    max_pool_places,
+    max_pool_argmax,
     max_unpool,
     unpool,
     upsample,
@@ -192,7 +192,7 @@ def test_unpooling_fills_the_first_corner() -> None:
 
 def test_max_unpooling_puts_values_back_at_odd_sizes() -> None:
     image = jnp.array([[1, 5, 0, 0, 9], [2, 3, 7, 7, 9], [4, 4, 4, 4, 4]]).reshape(1, 3, 5, 1)
-    pooled, places = max_pool_places(image, 2)
+    pooled, places = max_pool_argmax(image, 2)
     np.testing.assert_array_equal(pooled[0, :, :, 0], [[5, 7]])
     # The last column and row belong to no block; of equal maxima the first counts.
     expected = [[0, 10, 0, 0, 0], [0, 0, 20, 0, 0], [0, 0, 0, 0, 0]]

@@ -101,7 +101,7 @@ def test_pixel_shuffle_is_that_of_pytorch(torch: Any, factor: int) -> None:
 @pytest.mark.parametrize("size", [(8, 8), (7, 9), (5, 6)])
 def test_max_unpooling_is_that_of_pytorch(torch: Any, size: tuple[int, int]) -> None:
     x = image(2, *size, 3)
-    pooled, places = ops.max_pool_places(jnp.asarray(x), 2)
+    pooled, places = ops.max_pool_argmax(jnp.asarray(x), 2)
     theirs, indices = torch.nn.MaxPool2d(2, return_indices=True)(to_nchw(torch, x))
     np.testing.assert_array_equal(pooled, from_nchw(theirs))
     back = torch.nn.MaxUnpool2d(2)(theirs, indices, output_size=size)

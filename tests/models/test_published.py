@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from conftest import ROOT
-from helpers import bench, small
+from helpers import small, workload
 
 from aedenoise.config import NETWORKS, ModelConfig, NoiseConfig
 from aedenoise.config.registry import find_experiment
@@ -84,7 +84,7 @@ def test_clean_epochs_show_clean_images(data_dir: str) -> None:
     noisy = small(epochs=2, clean_epochs=1)
     clean = small(epochs=2, noise=NoiseConfig(kind="none"))
     init_key, key = run_keys(0)
-    benches = [bench(experiment, data_dir) for experiment in (noisy, clean)]
+    benches = [workload(experiment, data_dir) for experiment in (noisy, clean)]
     first, second = (
         [
             jax.jit(partial(train_step, b.task))(

@@ -6,20 +6,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import bench, letters, small
+from helpers import letters, small, workload
 
 from aedenoise.evaluation.classical import tuned_baselines
 from aedenoise.reporting.console import baselines_table
 from aedenoise.runs import baselines
-from aedenoise.runs.denoising import Bench
+from aedenoise.runs.denoising import DenoisingWorkload
 from aedenoise.training.task import create_state, run_keys
 
 NAMES = ["linear", "median", "non-local means", "total variation", "wavelet"]
 
 
 @pytest.fixture(scope="module")
-def untrained(data_dir: str) -> tuple[Bench, object]:
-    found = bench(small(), data_dir)
+def untrained(data_dir: str) -> tuple[DenoisingWorkload, object]:
+    found = workload(small(), data_dir)
     return found, create_state(found.task, run_keys(0)[0], found.image_shape).params
 
 
@@ -68,12 +68,12 @@ def test_settings_follow_the_noise() -> None:
 
 
 def test_scores_are_kept_for_the_same_data_and_noise(
-    untrained: tuple[Bench, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    untrained: tuple[DenoisingWorkload, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     found, params = untrained
     said: list[str] = []
-    first, pictures = baselines.stand_beside(found, params, said.append)
+    first, pictures = baselines.evaluate_baselines(found, params, said.append)
     assert [row.shape for row in pictures["worst"].values()] == [(20, 28, 28, 1)] * 3
     shown = pictures["baselines"]
     assert list(shown) == ["original", "noisy", *NAMES, "denoised"]
@@ -85,21 +85,21 @@ def test_scores_are_kept_for_the_same_data_and_noise(
     assert list(found_baselines["classical"]) == NAMES
     assert found_baselines["images"] == 40
     assert max(score["psnr"] for score in found_baselines["classical"].values()) > 12.0
-    again, kept_pictures = baselines.stand_beside(found, params, said.append)
+    again, kept_pictures = baselines.evaluate_baselines(found, params, said.append)
     assert again == first
     np.testing.assert_array_equal(kept_pictures["baselines"]["wavelet"], shown["wavelet"])
     assert len(said) == 1
     (kept,) = (tmp_path / "aedenoise" / "baselines").iterdir()
     kept.write_text("{")
-    assert baselines.stand_beside(found, params, said.append)[0] == first
+    assert baselines.evaluate_baselines(found, params, said.append)[0] == first
     assert len(said) == 2
     lines = baselines_table(found_baselines).splitlines()
     assert [line.split("  ")[0] for line in lines[1:]] == ["denoised", *NAMES]
-    without, _ = baselines.stand_beside(found, params, None)
+    without, _ = baselines.evaluate_baselines(found, params, None)
     assert list(without) == ["per_image"]
 
 
-def test_single_images_agree_with_the_mean(untrained: tuple[Bench, object]) -> None:
+def test_single_images_agree_with_the_mean(untrained: tuple[DenoisingWorkload, object]) -> None:
     found, params = untrained
     spread, worst = baselines.image_scores(found, params)
     mean = found.evaluate(params)["denoised"]["psnr"]

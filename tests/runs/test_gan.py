@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from conftest import Command
-from helpers import bench, digest, letters, run, small
+from helpers import digest, letters, run, small, workload
 from PIL import Image
 
 import aedenoise
@@ -33,11 +33,11 @@ from aedenoise.errors import UsageError
 from aedenoise.inference.denoiser import load_denoiser
 from aedenoise.metrics.generative import (
     class_shares,
+    confident_share,
+    fit_gaussian,
     frechet,
-    gaussian_of,
     nearest,
     precision_recall,
-    sure_share,
 )
 from aedenoise.models import build_discriminator, build_generator
 from aedenoise.runs.gan_hooks import between_latents, collapsed
@@ -157,7 +157,7 @@ def test_losses_by_hand() -> None:
 
 
 def test_r1_is_the_squared_gradient(data_dir: str) -> None:
-    b = bench(small(**GAN, adversary=SIDES["r1"]), data_dir)
+    b = workload(small(**GAN, adversary=SIDES["r1"]), data_dir)
     adversary = b.task.adversary
     assert adversary.model.encoder.lowering == "plain"  # of others there is no second derivative
     state = b.create_state(KEY).adversary
@@ -198,7 +198,7 @@ def test_several_steps_per_call_change_nothing(data_dir: str, overrides: dict[st
 
 
 def test_a_checkpoint_has_both_networks(data_dir: str, tmp_path: Path) -> None:
-    b = bench(small(**GAN), data_dir)
+    b = workload(small(**GAN), data_dir)
     state = b.create_state(KEY)
     with Checkpoints(tmp_path) as checkpoints:
         checkpoints.save(3, state, {})
@@ -209,7 +209,7 @@ def test_a_checkpoint_has_both_networks(data_dir: str, tmp_path: Path) -> None:
 
 
 def test_the_mean_over_steps_follows(data_dir: str) -> None:
-    b = bench(small(**GAN, adversary__average=0.5), data_dir)
+    b = workload(small(**GAN, adversary__average=0.5), data_dir)
     state = b.create_state(KEY)
     before = jax.tree.map(np.array, state.average)
     step = b.executor.train(b.step_fn, several=False)
@@ -222,7 +222,7 @@ def test_the_mean_over_steps_follows(data_dir: str) -> None:
 
 @BOTH
 def test_padding_counts_for_nothing(data_dir: str, overrides: dict[str, object]) -> None:
-    b = bench(small(**overrides), data_dir)
+    b = workload(small(**overrides), data_dir)
     batch = b.batches(0)._replace(image=b.dataset.train.images[b.batches(0).index])
     half = batch._replace(mask=np.arange(len(batch.mask)) < 16)
     other = half._replace(
@@ -244,12 +244,12 @@ def test_a_weight_of_almost_nothing_is_the_denoiser(data_dir: str) -> None:
 
 def test_frechet_of_known_distributions() -> None:
     points = NORMAL.normal(size=(20_000, 3))
-    own = gaussian_of(points)
+    own = fit_gaussian(points)
     assert frechet(own, own) == pytest.approx(0.0, abs=1e-6)
-    moved = gaussian_of(points + np.array([3.0, 0.0, 4.0]))
+    moved = fit_gaussian(points + np.array([3.0, 0.0, 4.0]))
     assert frechet(own, moved) == pytest.approx(25.0, rel=1e-3)
     # Of N(0, 1) and N(0, 4) in three dimensions: 3 (2 - 1)^2.
-    assert frechet(own, gaussian_of(2.0 * points)) == pytest.approx(3.0, rel=0.05)
+    assert frechet(own, fit_gaussian(2.0 * points)) == pytest.approx(3.0, rel=0.05)
 
 
 def test_precision_and_recall_of_known_sets() -> None:
@@ -266,7 +266,7 @@ def test_precision_and_recall_of_known_sets() -> None:
 def test_shares_and_neighbours() -> None:
     said = np.array([[0.95, 0.05, 0.0], [0.5, 0.4, 0.1], [0.0, 1.0, 0.0], [0.02, 0.97, 0.01]])
     np.testing.assert_allclose(class_shares(said), [0.5, 0.5, 0.0])
-    assert sure_share(said) == 0.75
+    assert confident_share(said) == 0.75
     rows = NORMAL.normal(size=(1500, 7)).astype(np.float32)
     place, apart = nearest(rows[[3, 1400]] + np.float32(1e-2), rows)
     assert place.tolist() == [3, 1400]

@@ -18,7 +18,7 @@ from aedenoise.config.options import RunOptions
 from aedenoise.data.reading import Dataset, Split
 from aedenoise.errors import CheckpointError, DataError, UsageError
 from aedenoise.evaluation import classifier
-from aedenoise.evaluation.classifier import Trained, TrainedClassifier, class_names, classifier_of
+from aedenoise.evaluation.classifier import Trained, TrainedClassifier, class_names, load_classifier
 from aedenoise.metrics.class_changes import find_changes
 from aedenoise.metrics.statistics import paired_shares, wilson_interval
 from aedenoise.models import build_classifier
@@ -164,7 +164,7 @@ def test_a_classifier_is_trained_once(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     said: list[str] = []
     dataset = labelled(90)
-    first = classifier_of(dataset, lowering="plain", notify=said.append)
+    first = load_classifier(dataset, lowering="plain", notify=said.append)
     assert said == ["training a classifier of squares, once for these data"]
     assert (first.trained.correct, first.trained.tested, first.trained.steps) == (30, 30, 20)
     assert first.names == ("0", "1", "2")
@@ -172,7 +172,7 @@ def test_a_classifier_is_trained_once(tmp_path: Path, monkeypatch: pytest.Monkey
     assert first.probabilities(clean).sum(axis=1) == pytest.approx(1.0, abs=1e-5)
     assert first.features(clean).shape == (30, 128)
 
-    kept = classifier_of(dataset, lowering="plain", notify=said.append)
+    kept = load_classifier(dataset, lowering="plain", notify=said.append)
     assert len(said) == 1
     assert kept.trained == first.trained
     assert digest(kept.params) == digest(first.params)
@@ -181,17 +181,17 @@ def test_a_classifier_is_trained_once(tmp_path: Path, monkeypatch: pytest.Monkey
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
-    again = classifier_of(dataset, lowering="plain", notify=said.append)
+    again = load_classifier(dataset, lowering="plain", notify=said.append)
     assert len(said) == 2
     assert digest(again.params) == digest(first.params)
 
     def refuse(line: str) -> None:
         raise AssertionError(line)
 
-    classifier_of(dataset, lowering="plain", notify=refuse)
+    load_classifier(dataset, lowering="plain", notify=refuse)
     monkeypatch.setattr(classifier, "VERSION", classifier.VERSION + 1)
     with pytest.raises(AssertionError, match="training a classifier"):
-        classifier_of(dataset, lowering="plain", notify=refuse)
+        load_classifier(dataset, lowering="plain", notify=refuse)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from conftest import Command
-from helpers import Recorder, bench, digest, small
+from helpers import Recorder, digest, small, workload
 from PIL import Image
 
 from aedenoise.config import ModelConfig
@@ -23,7 +23,7 @@ from aedenoise.metrics.classification import confusion, score, wilson
 from aedenoise.models import build_autoencoder
 from aedenoise.runs.train import train
 from aedenoise.runtime.preemption import StopSignals
-from aedenoise.studies.probing.codes import codes_of, make_encode, pixels_of
+from aedenoise.studies.probing.codes import encode_images, flatten_pixels, make_encode
 from aedenoise.studies.probing.regression import PENALTIES, fit, fit_chosen
 from aedenoise.studies.probing.tuning import (
     first_state,
@@ -89,12 +89,12 @@ def test_the_penalty_is_chosen_without_the_test_set() -> None:
     ids=["mlp", "conv"],
 )
 def test_codes_are_those_of_clean_images(data_dir: str, model: ModelConfig) -> None:
-    b = bench(small(model=model), data_dir)
+    b = workload(small(model=model), data_dir)
     params = create_state(b.task, run_keys(0)[0], b.image_shape).params
     images = b.dataset.test.images
     rows = evenly_spaced(len(images), 5)
-    found = codes_of(make_encode(b.task.model), params, images, rows)
-    clean = pixels_of(images, rows).reshape(5, 28, 28, 1)
+    found = encode_images(make_encode(b.task.model), params, images, rows)
+    clean = flatten_pixels(images, rows).reshape(5, 28, 28, 1)
     code = b.task.model.apply({"params": params}, jnp.asarray(clean), method="encode")
     np.testing.assert_allclose(found, np.asarray(code).reshape(5, -1), atol=1e-5)
 
@@ -112,11 +112,11 @@ def test_codes_of_networks_that_remember_or_are_told() -> None:
 
 def tune(data_dir: str, parallel: str, *, stop_at: int | None = None, state=None):
     experiment = small(model=MLP)
-    b = bench(experiment, data_dir, parallel)
+    b = workload(experiment, data_dir, parallel)
     encode = make_encode(b.task.model)
     params = create_state(b.task, run_keys(0)[0], b.image_shape).params
     train_split = b.dataset.train
-    codes = codes_of(encode, params, train_split.images, np.arange(200))
+    codes = encode_images(encode, params, train_split.images, np.arange(200))
     head = fit(codes, train_split.labels, 10, penalty=1.0)
     tuning = make_tuning(encode, train_split.labels, ProbeOptions(rate=1e-2), b.total_steps)
     recorder = Recorder(stop_at)

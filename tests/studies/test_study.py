@@ -11,11 +11,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import SMALL, bench, digest, saved_state, small
+from helpers import SMALL, digest, saved_state, small, workload
 from scipy import stats
 
 from aedenoise.config.options import RunOptions
-from aedenoise.config.study import Cell, Study, model_of, study_from_dict, study_to_dict
+from aedenoise.config.study import Cell, Study, parse_decoder, study_from_dict, study_to_dict
 from aedenoise.errors import CheckpointError, UsageError
 from aedenoise.metrics.statistics import difference, percentile_interval, student_interval
 from aedenoise.models import build_autoencoder
@@ -249,7 +249,7 @@ def _take(path: Path, cells: list[Cell]) -> list[str]:
 @pytest.fixture(scope="module")
 def trainer(data_dir: str) -> SeedTrainer:
     """One epoch of a small network on real letters."""
-    setup = bench(small(epochs=1), data_dir)
+    setup = workload(small(epochs=1), data_dir)
     return SeedTrainer(setup, jnp.asarray(np.asarray(setup.dataset.train.images)))
 
 
@@ -278,7 +278,7 @@ class TestTraining:
     def test_decoders_of_one_seed_begin_with_one_encoder(self) -> None:
         begun = set()
         for decoder in TINY.decoders:
-            model = build_autoencoder(model_of(decoder, SMALL.model), lowering="plain")
+            model = build_autoencoder(parse_decoder(decoder, SMALL.model), lowering="plain")
             init_key, _ = run_keys(7)
             begun.add(digest(model.init(init_key, jnp.zeros((1, 8, 8, 1)))["params"]["encoder"]))
         assert len(begun) == 1

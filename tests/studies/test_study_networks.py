@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aedenoise.config import DECODERS, ModelConfig
-from aedenoise.config.study import model_of
+from aedenoise.config.study import parse_decoder
 from aedenoise.errors import UsageError
 from aedenoise.models import build_autoencoder
 from aedenoise.studies.comparison import costs
@@ -48,7 +48,7 @@ def test_multiply_adds_of_one_layer_are_half_of_xlas_operations(
         return jax.lax.conv_transpose(x, w, strides, "SAME", dimension_numbers=numbers)
 
     for layer in (conv, transposed):
-        counted = costs.multiply_adds_of(layer, x, weights)
+        counted = costs.count_multiply_adds(layer, x, weights)
         assert 2 * counted == operations(layer, x, weights)
 
 
@@ -93,7 +93,7 @@ def test_networks_cost_the_same_within_one_percent(match: str) -> None:
         model = build_autoencoder(
             ModelConfig(
                 **{
-                    **vars(model_of(decoder, base)),
+                    **vars(parse_decoder(decoder, base)),
                     "decoder_features": network.features,
                 }
             )
@@ -139,4 +139,4 @@ def test_widths_stay_if_asked() -> None:
 )
 def test_wrong_decoders_are_refused(name: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        model_of(name, ModelConfig())
+        parse_decoder(name, ModelConfig())

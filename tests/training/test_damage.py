@@ -26,7 +26,7 @@ from processes import finish, start, start_until_saved, steps_saved, stop, wait_
 
 from aedenoise.config.options import RunOptions
 from aedenoise.errors import CheckpointError, StorageError, as_expected
-from aedenoise.runs.denoising import set_up
+from aedenoise.runs.denoising import make_denoising_workload
 from aedenoise.training.checkpoints import Checkpoints
 from aedenoise.training.workdir import Workdir
 
@@ -299,11 +299,13 @@ def test_what_earlier_versions_saved_is_restored(
     shutil.copytree(OLD / version, workdir.path)
     expected = json.loads((workdir.path / "expected.json").read_text())
     options = RunOptions(workdir=workdir.path, data_dir=data_dir)
-    bench = set_up(workdir.read_experiment(), options, notify=lambda line: None, training=False)
+    workload = make_denoising_workload(
+        workdir.read_experiment(), options, notify=lambda line: None, training=False
+    )
     with Checkpoints(workdir.checkpoints, read_only=True) as checkpoints:
-        restored = checkpoints.restore(bench.state_like())
+        restored = checkpoints.restore(workload.state_like())
     assert digest(restored.state) == expected["digest"]
-    found = bench.evaluate(restored.state.params)["denoised"]
+    found = workload.evaluate(restored.state.params)["denoised"]
     for name, value in expected["eval"].items():
         np.testing.assert_allclose(found[name], value, atol=1e-5)
     reached(version)

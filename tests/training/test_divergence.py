@@ -9,7 +9,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import pytest
-from helpers import Recorder, bench, digest, run, small
+from helpers import Recorder, digest, run, small, workload
 
 from aedenoise.errors import DivergedError
 from aedenoise.training import loop
@@ -44,7 +44,7 @@ def poisoned(step_fn, at: int, what: str):
 
 
 def train_poisoned(data_dir: str, folder: Path, at: int, what: str, log_every: int = 4) -> Recorder:
-    b = bench(small(), data_dir)
+    b = workload(small(), data_dir)
     init_key, noise_key = run_keys(0)
     with Checkpoints(folder) as checkpoints:
 
@@ -83,7 +83,7 @@ def test_a_bad_value_stops_the_run_and_the_last_good_checkpoint_resumes(
     assert at <= step <= at + 4  # within one interval of logging
     if what != "state":
         assert step == at
-    b = bench(small(), data_dir)
+    b = workload(small(), data_dir)
     with Checkpoints(tmp_path, read_only=True) as checkpoints:
         kept = checkpoints.steps()
         assert all(number < at for number in kept)

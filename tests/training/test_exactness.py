@@ -13,7 +13,7 @@ import jax
 import numpy as np
 import pytest
 from conftest import ROOT, command_environment
-from helpers import bench, digest, run, small
+from helpers import digest, run, small, workload
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -81,7 +81,7 @@ def test_a_save_is_the_state_of_its_step_though_the_next_step_takes_its_buffers(
     data_dir: str, tmp_path: Path, soak: bool, reached: Reached
 ) -> None:
     saves = 100 if soak else 10
-    b = bench(small(), data_dir)
+    b = workload(small(), data_dir)
     init_key, noise_key = run_keys(0)
     state = b.executor.replicate(create_state(b.task, init_key, b.image_shape))
     step = b.executor.train(b.step_fn, several=False)
@@ -141,7 +141,7 @@ def test_jit_equals_pmap(eight: dict[str, dict], reached: Reached) -> None:
 def test_a_checkpoint_fits_any_number_of_devices(
     data_dir: str, tmp_path: Path, reached: Reached
 ) -> None:
-    b = bench(small(), data_dir)
+    b = workload(small(), data_dir)
     state, _, _ = run(data_dir, small(), stop_at=3)
     with Checkpoints(tmp_path) as checkpoints:
         checkpoints.save(3, state, {})

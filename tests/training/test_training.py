@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import bench, digest, letters, run, small
+from helpers import digest, letters, run, small, workload
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -64,7 +64,7 @@ def test_stop_and_resume_equal_an_unbroken_run_bit_for_bit(
 
 
 def test_the_state_is_donated_and_stays_replicated(data_dir: str) -> None:
-    b = bench(small(), data_dir)
+    b = workload(small(), data_dir)
     init_key, noise_key = run_keys(0)
     for parallel in PARALLEL:
         executor = make_executor(parallel)
@@ -78,7 +78,7 @@ def test_the_state_is_donated_and_stays_replicated(data_dir: str) -> None:
 
 @pytest.mark.parametrize("parallel", PARALLEL)
 def test_one_program_serves_every_batch(data_dir: str, parallel: str) -> None:
-    b = bench(small(), data_dir, parallel)
+    b = workload(small(), data_dir, parallel)
     traces = []
 
     def counted(logits, target):
@@ -103,7 +103,7 @@ def test_one_program_serves_every_batch(data_dir: str, parallel: str) -> None:
 
 def test_padding_does_not_count(data_dir: str) -> None:
     experiment = small(data__train_examples=33)  # the second batch has one real example
-    b = bench(experiment, data_dir)
+    b = workload(experiment, data_dir)
     init_key, noise_key = run_keys(0)
     state = create_state(b.task, init_key, b.image_shape)
     batch = b.batches(1)

@@ -120,7 +120,7 @@ def read_font(
         raise UnusableFontError("states no open licence")
     return Font(
         path=path,
-        family=facts.get("family") or family_of(full_name),
+        family=facts.get("family") or normalize_family(full_name),
         style=names[17] or names[2] or "Regular",
         weight=weight,
         italic=italic,
@@ -131,7 +131,7 @@ def read_font(
     )
 
 
-def family_of(name: str) -> str:
+def normalize_family(name: str) -> str:
     """A family name without words for style, weight, width and optical size, in lower case."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z0-9])", " ", name).replace("-", " ").lower()
     bare = " ".join(_STYLE_WORDS.sub(" ", spaced).split())

@@ -23,7 +23,7 @@ from aedenoise.evaluation.evaluate import evaluation_key, noisy_images
 from aedenoise.metrics import checkerboard, image_quality
 from aedenoise.ops.images import scale
 from aedenoise.ops.noise import Noisy
-from aedenoise.runs.denoising import Bench, set_up
+from aedenoise.runs.denoising import DenoisingWorkload, make_denoising_workload
 from aedenoise.studies.comparison.matching import Network
 from aedenoise.studies.comparison.rows import Row
 from aedenoise.studies.comparison.training import SeedTrainer
@@ -56,7 +56,7 @@ class Finished:
 class _Setup(NamedTuple):
     """What the cells of one decoder and condition share: compiled functions and data."""
 
-    bench: Bench
+    workload: DenoisingWorkload
     trainer: SeedTrainer
     curve_point: Callable[[Params], dict[str, Any]]
     constant_spreads: Callable[[Params], dict[str, Any]]
@@ -82,7 +82,7 @@ class Runner:
     ) -> list[Finished] | None:
         """Trains ``cells``, which differ in their seeds alone; None if it was asked to stop."""
         setup = self._set_up(cells[0], network)
-        bench = setup.bench
+        workload = setup.workload
         curves: list[list[Row]] = [[] for _ in cells]
 
         def at_mark(step: int, params: list[Params]) -> None:
@@ -94,13 +94,13 @@ class Runner:
         trained = setup.trainer.train(
             [cell.seed for cell in cells],
             steps_per_call=steps_per_call,
-            marks=_marks(bench.total_steps),
+            marks=_marks(workload.total_steps),
             at_mark=at_mark,
             stop_requested=stop_requested,
         )
         if trained is None:
             return None
-        images = bench.experiment.batch_size * trained.counted_steps * len(cells)
+        images = workload.experiment.batch_size * trained.counted_steps * len(cells)
         speed = round(images / trained.seconds, 1) if trained.seconds and images else None
         return [
             _finished(setup, network, cell, params, curve, diverged, speed)
@@ -113,7 +113,7 @@ class Runner:
         alike = dataclasses.replace(cell, seed=self._study.base.seed)
         if alike not in self._setups:
             name = cell.condition.dataset
-            bench = set_up(
+            workload = make_denoising_workload(
                 self._study.experiment(alike, network.features),
                 self._options,
                 notify=self._notify,
@@ -122,10 +122,10 @@ class Runner:
                 dataset=self._data[name][0] if name in self._data else None,
             )
             if name not in self._data:
-                self._data[name] = bench.dataset, _on_device(bench.dataset)
-            trainer = SeedTrainer(bench, self._data[name][1])
+                self._data[name] = workload.dataset, _on_device(workload.dataset)
+            trainer = SeedTrainer(workload, self._data[name][1])
             self._setups[alike] = _Setup(
-                bench, trainer, _curve_point(bench), _constant_spreads(bench)
+                workload, trainer, _curve_point(workload), _constant_spreads(workload)
             )
         return self._setups[alike]
 
@@ -150,7 +150,7 @@ def _finished(
     diverged: int | None,
     speed: float | None,
 ) -> Finished:
-    bench = setup.bench
+    workload = setup.workload
     row: Row = {
         "features": " ".join(map(str, network.features)),
         "parameters": network.parameters,
@@ -158,23 +158,23 @@ def _finished(
         "matched": network.ratio,
         "images_per_second": speed,
         "device": jax.devices()[0].device_kind,
-        "dataset_digest": bench.dataset.digest[:12],
+        "dataset_digest": workload.dataset.digest[:12],
     }
     # As NumPy arrays, for evaluation uses all devices.
     quality, pictures = _measures(setup, cell, jax.device_get(params))
     if diverged is None and all(map(math.isfinite, quality.values())):
         return Finished(cell, row | {"diverged_at": None} | quality, curve, pictures)
     # Its numbers would be of nothing; the row stays, and says why it has none.
-    step = bench.total_steps if diverged is None else diverged
+    step = workload.total_steps if diverged is None else diverged
     return Finished(cell, row | {"diverged_at": step} | dict.fromkeys(quality), curve, {})
 
 
 def _measures(
     setup: _Setup, cell: Cell, params: Params
 ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
-    bench = setup.bench
-    results = bench.evaluate(params)
-    grid, pictures = bench.grid(params)
+    workload = setup.workload
+    results = workload.evaluate(params)
+    grid, pictures = workload.grid(params)
     denoised = results["denoised"]
     quality = {name: denoised[name] for name in ("psnr", "psnr_of_mean_mse", "ssim", "mse", "bce")}
     quality["noisy_psnr"] = results["noisy"]["psnr"]
@@ -182,7 +182,7 @@ def _measures(
         quality |= {f"{of}_{name}": value for name, value in grid[of].items()}
     untrained = setup.constant_spreads(setup.trainer.begin(cell.seed).params)
     quality |= {f"untrained_{name}": float(value) for name, value in untrained.items()}
-    original, noisy, shown = bench.examples(params)
+    original, noisy, shown = workload.examples(params)
     return quality, pictures | {"original": original, "noisy": noisy, "denoised": shown}
 
 
@@ -190,29 +190,29 @@ def _marks(steps: int) -> list[int]:
     return sorted({steps >> halvings for halvings in range(_CURVE_HALVINGS + 1)} - {0})
 
 
-def _curve_point(bench: Bench) -> Callable[[Params], dict[str, Any]]:
+def _curve_point(workload: DenoisingWorkload) -> Callable[[Params], dict[str, Any]]:
     """PSNR and grid on fixed test images, as a compiled function of parameters."""
-    images = bench.dataset.test.images
+    images = workload.dataset.test.images
     chosen = np.linspace(0, len(images) - 1, min(_CURVE_IMAGES, len(images))).astype(np.int32)
     batch = next(eval_batches(images[chosen], len(chosen)))._replace(index=chosen)
     clean = scale(jnp.asarray(batch.image))
-    noisy = noisy_images(bench.task.corrupt, evaluation_key(), batch)
+    noisy = noisy_images(workload.task.corrupt, evaluation_key(), batch)
 
     @jax.jit
     def measures(denoised: Any, clean: Any) -> dict[str, Any]:
         return {
-            "psnr": jnp.mean(image_quality.psnr(image_quality.mse(denoised, clean))),
+            "psnr": jnp.mean(image_quality.psnr(denoised, clean)),
             "excess_2": checkerboard.excess_power(denoised - clean, 2),
         }
 
-    return lambda params: measures(bench.predict_fn(params, noisy), clean)
+    return lambda params: measures(workload.predict_fn(params, noisy), clean)
 
 
-def _constant_spreads(bench: Bench) -> Callable[[Params], dict[str, Any]]:
+def _constant_spreads(workload: DenoisingWorkload) -> Callable[[Params], dict[str, Any]]:
     """The grid in the response to a constant code, as a compiled function of parameters."""
-    clean = scale(jnp.asarray(np.asarray(bench.dataset.test.images[:_RESPONSE_IMAGES])))
+    clean = scale(jnp.asarray(np.asarray(workload.dataset.test.images[:_RESPONSE_IMAGES])))
     images = Noisy(clean, jnp.zeros(len(clean)))
-    stride = bench.experiment.model.stride
+    stride = workload.experiment.model.stride
     return jax.jit(
-        lambda params: spreads(constant_response(bench.task.model, params, images, stride))
+        lambda params: spreads(constant_response(workload.task.model, params, images, stride))
     )

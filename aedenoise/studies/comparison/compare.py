@@ -13,7 +13,7 @@ from aedenoise.config.study import Cell, Study, display_name
 from aedenoise.errors import CheckpointError
 from aedenoise.files import write_atomically
 from aedenoise.reporting.console import say
-from aedenoise.runs.denoising import set_up
+from aedenoise.runs.denoising import make_denoising_workload
 from aedenoise.runtime.preemption import StopSignals
 from aedenoise.runtime.process import prepare_process
 from aedenoise.studies.comparison import report
@@ -144,8 +144,10 @@ def _match(study: Study, options: RunOptions) -> Networks:
     for dataset in study.datasets:
         cell = next(cell for cell in study.cells() if cell.condition.dataset == dataset)
         features = study.base.model.decoder_features
-        bench = set_up(study.experiment(cell, features), options, notify=say, training=False)
-        shapes[dataset] = bench.image_shape
+        workload = make_denoising_workload(
+            study.experiment(cell, features), options, notify=say, training=False
+        )
+        shapes[dataset] = workload.image_shape
     networks: Networks = {}
     for match in study.matches:
         say(f"seeking networks of equal {match.replace('_', '-')}")

@@ -39,10 +39,10 @@ def multiply_adds(config: ModelConfig, shape: ImageShape) -> int:
     image = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
     level = jax.ShapeDtypeStruct((1,), jnp.float32)
     variables = jax.eval_shape(model.init, jax.random.key(0), image, level)
-    return multiply_adds_of(model.apply, variables, image, level)
+    return count_multiply_adds(model.apply, variables, image, level)
 
 
-def multiply_adds_of(function: Callable[..., Any], *arguments: Any) -> int:
+def count_multiply_adds(function: Callable[..., Any], *arguments: Any) -> int:
     """Multiply-adds of the convolutions of ``function(*arguments)``, which is only traced."""
     traced = jax.make_jaxpr(function)(*arguments)
     return sum(_of_convolution(equation) for equation in _convolutions(traced.jaxpr))

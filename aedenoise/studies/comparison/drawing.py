@@ -18,7 +18,7 @@ from aedenoise.reporting.study_figures import (
     lines_figure,
     side_by_side_figure,
 )
-from aedenoise.studies.comparison.pairing import by_condition, compare, decoders_of, paired
+from aedenoise.studies.comparison.pairing import by_condition, compare, list_decoders, paired
 from aedenoise.studies.comparison.rows import Row
 
 Colors = dict[str, str]
@@ -51,7 +51,7 @@ def draw(
         seed = min(row["seed"] for row in group)
         found = {
             display_name(decoder): drawn
-            for decoder in decoders_of(group)
+            for decoder in list_decoders(group)
             if (drawn := pictures(decoder, condition, seed)) is not None
         }
         if found:
@@ -83,7 +83,7 @@ def _clouds(folder: Path, rows: Sequence[Row], colors: Colors) -> None:
                 [row["residual_excess_2"] for row in group if row["decoder"] == decoder],
                 [row["psnr"] for row in group if row["decoder"] == decoder],
             )
-            for decoder in decoders_of(group)
+            for decoder in list_decoders(group)
         }
         for condition, group in by_condition(rows).items()
     }
@@ -102,7 +102,7 @@ def _costs(folder: Path, rows: Sequence[Row], colors: Colors) -> None:
     panels: dict[str, dict[str, Line]] = {}
     for condition, group in by_condition(rows).items():
         panel = panels.setdefault(_short(condition).rpartition(",")[0], {})
-        for decoder in decoders_of(group):
+        for decoder in list_decoders(group):
             mine = [row for row in group if row["decoder"] == decoder]
             before = panel.get(display_name(decoder), Line([], []))
             spread = float(np.std([row["psnr"] for row in mine]))
@@ -129,11 +129,11 @@ def _learning(folder: Path, curves: Sequence[Row], reference: str, colors: Color
         steps = sorted({point["at_step"] for point in group})
         at = {step: [point for point in group if point["at_step"] == step] for step in steps}
         levels[_short(condition)] = {
-            display_name(decoder): _mean_line(at, decoder) for decoder in decoders_of(group)
+            display_name(decoder): _mean_line(at, decoder) for decoder in list_decoders(group)
         }
         gaps[_short(condition)] = {
             display_name(decoder): _gap_line(at, decoder, reference)
-            for decoder in decoders_of(group)
+            for decoder in list_decoders(group)
             if decoder != reference
         }
     for name, panels, label in (

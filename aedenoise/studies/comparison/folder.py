@@ -179,8 +179,8 @@ class StudyFolder:
                 raise CheckpointError(
                     f"{path} is damaged; remove it, and its cell is trained again"
                 ) from error
-            rows.append(key_of(cell) | row)
-            curves += [key_of(cell) | point for point in curve]
+            rows.append(cell_key(cell) | row)
+            curves += [cell_key(cell) | point for point in curve]
         return rows, curves
 
     def load_pictures(self, decoder: str, condition: Condition, seed: int) -> dict[str, Any] | None:
@@ -192,7 +192,7 @@ class StudyFolder:
             return dict(arrays)
 
 
-def key_of(cell: Cell) -> Row:
+def cell_key(cell: Cell) -> Row:
     """The columns that say which cell a row is of."""
     return {
         "decoder": cell.decoder,

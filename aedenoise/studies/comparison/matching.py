@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from aedenoise.config import ModelConfig
-from aedenoise.config.study import display_name, model_of
+from aedenoise.config.study import display_name, parse_decoder
 from aedenoise.errors import UsageError
 from aedenoise.studies.comparison import costs
 from aedenoise.studies.comparison.costs import ImageShape
@@ -57,9 +57,9 @@ def match_networks(
     Raises:
       UsageError: if a decoder has no widths within 1 %.
     """
-    reference = model_of(decoders[0], base)
+    reference = parse_decoder(decoders[0], base)
     return {
-        decoder: _network(decoder, model_of(decoder, base), reference, shape, match)
+        decoder: _network(decoder, parse_decoder(decoder, base), reference, shape, match)
         for decoder in decoders
     }
 

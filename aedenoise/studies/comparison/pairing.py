@@ -52,7 +52,7 @@ def compare(
         samples: dict[tuple[Condition, str], dict[int, float]] = {
             (condition, decoder): paired(group, decoder, reference, metric)
             for condition, group in groups.items()
-            for decoder in decoders_of(group)
+            for decoder in list_decoders(group)
             if decoder != reference
         }
         samples |= _over_conditions(samples)
@@ -105,7 +105,7 @@ def by_condition(rows: Sequence[Row]) -> dict[Condition, list[Row]]:
     return groups
 
 
-def decoders_of(rows: Sequence[Row]) -> list[str]:
+def list_decoders(rows: Sequence[Row]) -> list[str]:
     """The decoders in ``rows``, in the order of their first."""
     return list(dict.fromkeys(row["decoder"] for row in rows))
 

@@ -13,7 +13,7 @@ from aedenoise.studies.comparison.pairing import (
     Comparison,
     by_condition,
     compare,
-    decoders_of,
+    list_decoders,
 )
 from aedenoise.studies.comparison.rows import Row
 
@@ -115,7 +115,7 @@ def grids(rows: Sequence[Row], reference: str, budget: tuple[str, int]) -> str:
     }
     head = [f"{budget[1]:,} steps: grid", *_GRIDS.values()]
     lines = [f"| {' | '.join(head)} |", "|" + " --- |" * len(head)]
-    for decoder in decoders_of(mine):
+    for decoder in list_decoders(mine):
         cells = [display_name(decoder)]
         for metric in _GRIDS:
             value = np.mean([row[metric] for row in mine if row["decoder"] == decoder])
@@ -155,7 +155,7 @@ def _table(
     header = "decoder | widths | parameters | multiply-adds | seeds"
     header += "".join(f" | {METRICS[metric]} | difference | corrected" for metric in _DIGITS)
     lines = [f"| {header} |", "|" + " --- |" * (header.count("|") + 1)]
-    for decoder in decoders_of(rows):
+    for decoder in list_decoders(rows):
         mine = [row for row in rows if row["decoder"] == decoder]
         good = [row for row in mine if row["diverged_at"] is None]
         cells = [

@@ -19,7 +19,7 @@ from jax import Array
 
 from aedenoise.data.batch import Batch
 from aedenoise.data.batches import TrainBatches
-from aedenoise.runs.denoising import Bench
+from aedenoise.runs.denoising import DenoisingWorkload
 from aedenoise.training.task import Params, TrainState, create_state, run_keys
 
 # Divergence and stop signals are looked for after so many steps.
@@ -47,16 +47,18 @@ class SeedTrainer:
     """Trains one experiment from any seeds.
 
     Args:
-      bench: the experiment; its own seed does not count.
+      workload: the experiment; its own seed does not count.
       split: its training images, uint8 ``[N, H, W, C]`` on one device, which computes.
     """
 
-    def __init__(self, bench: Bench, split: Array) -> None:
-        self._bench = bench
+    def __init__(self, workload: DenoisingWorkload, split: Array) -> None:
+        self._workload = workload
         self._split = split
-        self._create = jax.jit(partial(create_state, bench.task, image_shape=bench.image_shape))
-        self._one = _compiled(bench, several=False)
-        self._several = _compiled(bench, several=True)
+        self._create = jax.jit(
+            partial(create_state, workload.task, image_shape=workload.image_shape)
+        )
+        self._one = _compiled(workload, several=False)
+        self._several = _compiled(workload, several=True)
 
     def begin(self, seed: int) -> TrainState:
         """The state before the first step."""
@@ -72,7 +74,7 @@ class SeedTrainer:
         at_mark: Callable[[int, list[Params]], None] = lambda step, params: None,
         stop_requested: Callable[[], bool] = lambda: False,
     ) -> Trained | None:
-        """Trains ``bench.total_steps`` updates from each seed, all seeds at once by ``vmap``.
+        """Trains ``workload.total_steps`` updates from each seed, all seeds at once by ``vmap``.
 
         Args:
           seeds: one or more.
@@ -84,15 +86,15 @@ class SeedTrainer:
         Returns:
           None if it was asked to stop.
         """
-        bench, several, total = self._bench, len(seeds) > 1, self._bench.total_steps
+        workload, several, total = self._workload, len(seeds) > 1, self._workload.total_steps
         noise_keys = [run_keys(seed)[1] for seed in seeds]
         states: list[Any] = [self.begin(seed) for seed in seeds]
         state = _stack(states) if several else states[0]
         key = jnp.stack(noise_keys) if several else noise_keys[0]
         batches = [
             TrainBatches(
-                bench.dataset.train.images,
-                batch_size=bench.experiment.batch_size,
+                workload.dataset.train.images,
+                batch_size=workload.experiment.batch_size,
                 seed=seed,
                 resident=True,
             )
@@ -129,10 +131,10 @@ class SeedTrainer:
         return trained
 
 
-def _compiled(bench: Bench, *, several: bool) -> Any:
+def _compiled(workload: DenoisingWorkload, *, several: bool) -> Any:
     def update(state: Any, key: Array, split: Array, batch: Batch) -> tuple[Any, Array]:
         whole = batch._replace(image=jnp.take(split, batch.index, axis=0))
-        state, metrics = bench.step_fn(state, key, whole)
+        state, metrics = workload.step_fn(state, key, whole)
         return state, metrics["loss_sum"]
 
     each = jax.vmap(update, in_axes=(0, 0, None, 0)) if several else update

@@ -12,14 +12,14 @@ import numpy as np
 
 from aedenoise.config import Experiment, NoiseConfig
 from aedenoise.config.options import RunOptions
-from aedenoise.config.study import display_name, model_of, slug
+from aedenoise.config.study import display_name, parse_decoder, slug
 from aedenoise.data.reading import Dataset
 from aedenoise.errors import CheckpointError, DataError, UsageError
-from aedenoise.evaluation.classifier import TrainedClassifier, classifier_of
+from aedenoise.evaluation.classifier import TrainedClassifier, load_classifier
 from aedenoise.files import write_atomically
 from aedenoise.inference.denoiser import load_denoiser
 from aedenoise.reporting.label_flip_figures import Example, gallery_figure, shares_figure
-from aedenoise.runs.denoising import Bench, set_up
+from aedenoise.runs.denoising import DenoisingWorkload, make_denoising_workload
 from aedenoise.runs.hooks import say
 from aedenoise.runs.records import environment
 from aedenoise.runs.train import train
@@ -59,7 +59,7 @@ class Network:
 def networks_of_decoders(
     base: Experiment, decoders: Sequence[str], levels: Sequence[float], workdir: Path
 ) -> list[Network]:
-    """A network for each decoder, as ``study.design.model_of`` reads it, and each noise level
+    """A network for each decoder, as ``study.design.parse_decoder`` reads it, and each noise level
     (none: that of ``base``), each in a folder of its own in ``workdir``.
 
     Raises:
@@ -71,7 +71,7 @@ def networks_of_decoders(
     found = []
     for noise in _noises(base.noise, levels):
         for decoder in decoders:
-            model = model_of(decoder, base.model)
+            model = parse_decoder(decoder, base.model)
             experiment = dataclasses.replace(base.trained_on(noise), model=model, name="")
             folder = workdir / f"{slug(decoder)}-{slug(noise.label)}"
             found.append(Network(display_name(decoder), folder, experiment, (noise,)))
@@ -145,10 +145,10 @@ class _Room:
         self._datasets: dict[Any, Dataset] = {}
         self.classifiers: dict[str, TrainedClassifier] = {}
 
-    def set_up(self, network: Network, noise: NoiseConfig) -> Bench:
-        """A bench of ``network`` with ``noise``; the classifier of its data is there then."""
+    def set_up(self, network: Network, noise: NoiseConfig) -> DenoisingWorkload:
+        """A workload of ``network`` with ``noise``; the classifier of its data is there then."""
         data = network.experiment.data
-        bench = set_up(
+        workload = make_denoising_workload(
             # The loss does not count here, and some go with their own noise only.
             network.experiment.tested_on(noise),
             self._options,
@@ -157,15 +157,15 @@ class _Room:
             dataset=self._datasets.get(data),
         )
         if data not in self._datasets:
-            self._datasets[data] = bench.dataset
-            if bench.dataset.name in self.classifiers:
+            self._datasets[data] = workload.dataset
+            if workload.dataset.name in self.classifiers:
                 raise UsageError(
-                    f"the runs use {bench.dataset.name} in different ways; test them one by one"
+                    f"the runs use {workload.dataset.name} in different ways; test them one by one"
                 )
-            self.classifiers[bench.dataset.name] = classifier_of(
-                bench.dataset, lowering=bench.lowering, notify=say
+            self.classifiers[workload.dataset.name] = load_classifier(
+                workload.dataset, lowering=workload.lowering, notify=say
             )
-        return bench
+        return workload
 
 
 def _tested(networks: Sequence[Network], room: _Room) -> tuple[list[Outcome], list[Example]]:
@@ -176,15 +176,15 @@ def _tested(networks: Sequence[Network], room: _Room) -> tuple[list[Outcome], li
         params = load_denoiser(network.folder).params
         steps = Workdir(network.folder).read_config()["total_steps"]
         for noise in network.noises:
-            bench = room.set_up(network, noise)
-            classifier = room.classifiers[bench.dataset.name]
-            verdict = judge(bench, params, classifier)
+            workload = room.set_up(network, noise)
+            classifier = room.classifiers[workload.dataset.name]
+            verdict = judge(workload, params, classifier)
             if not verdict.denoised.judged.any():
                 raise DataError(
-                    f"the classifier of {bench.dataset.name} gets no test image right; "
+                    f"the classifier of {workload.dataset.name} gets no test image right; "
                     "give it more to learn from"
                 )
-            data = bench.dataset.name
+            data = workload.dataset.name
             place = {"dataset": data, "noise": noise.label, "level": noise.level}
             noisy.setdefault(
                 (data, noise.label), Outcome(NOISY, None, verdict.noisy_psnr, verdict.noisy, place)
@@ -192,7 +192,7 @@ def _tested(networks: Sequence[Network], room: _Room) -> tuple[list[Outcome], li
             tested.append(Outcome(network.name, steps, verdict.psnr, verdict.denoised, place))
             shown = verdict.denoised.most_confident(_SHOWN)
             if len(shown):
-                pictures = np.stack(bench.examples(params, shown), axis=1)
+                pictures = np.stack(workload.examples(params, shown), axis=1)
                 titles = [
                     f"{classifier.names[verdict.denoised.labels[i]]} \N{RIGHTWARDS ARROW} "
                     f"{classifier.names[verdict.denoised.became[i]]}"

@@ -14,7 +14,7 @@ from aedenoise.evaluation.evaluate import evaluation_key, noisy_images
 from aedenoise.metrics import image_quality
 from aedenoise.metrics.class_changes import Changes, find_changes
 from aedenoise.ops.images import scale
-from aedenoise.runs.denoising import EVAL_BATCH, Bench
+from aedenoise.runs.denoising import EVAL_BATCH, DenoisingWorkload
 from aedenoise.training.task import Params
 
 
@@ -33,26 +33,26 @@ class Verdict:
     noisy_psnr: float
 
 
-def judge(bench: Bench, params: Params, classifier: TrainedClassifier) -> Verdict:
+def judge(workload: DenoisingWorkload, params: Params, classifier: TrainedClassifier) -> Verdict:
     """Shows ``classifier`` every test image in its three states; the noise is the evaluation's."""
-    corrupted = jax.jit(lambda batch: noisy_images(bench.task.corrupt, evaluation_key(), batch))
+    corrupted = jax.jit(lambda batch: noisy_images(workload.task.corrupt, evaluation_key(), batch))
     said: dict[str, list[np.ndarray]] = {"clean": [], "noisy": [], "denoised": []}
     psnr: dict[str, list[np.ndarray]] = {"noisy": [], "denoised": []}
-    for batch in eval_batches(bench.dataset.test.images, EVAL_BATCH):
+    for batch in eval_batches(workload.dataset.test.images, EVAL_BATCH):
         clean = scale(jnp.asarray(batch.image))
         noisy = corrupted(batch)
         states = {
             "clean": clean,
             "noisy": noisy.image,
-            "denoised": jnp.asarray(bench.denoise(params, noisy)),
+            "denoised": jnp.asarray(workload.denoise(params, noisy)),
         }
         for name, images in states.items():
             said[name].append(classifier.probabilities(images)[batch.mask])
             if name != "clean":
-                quality = image_quality.psnr(image_quality.mse(images, clean))
+                quality = image_quality.psnr(images, clean)
                 psnr[name].append(np.asarray(quality)[batch.mask])
     spoken = {name: np.concatenate(parts) for name, parts in said.items()}
-    labels = bench.dataset.test.labels
+    labels = workload.dataset.test.labels
     return Verdict(
         denoised=find_changes(labels, spoken["clean"], spoken["denoised"]),
         psnr=float(np.concatenate(psnr["denoised"]).mean()),

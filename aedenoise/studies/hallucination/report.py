@@ -117,7 +117,7 @@ def sentences(found: Mapping[str, Any]) -> list[str]:
 _HEADER = ("", "dataset", "noise", "PSNR dB", "changed", "confident", "more than the first")
 
 
-def rows_of(found: Mapping[str, Any]) -> list[tuple[str, ...]]:
+def table_rows(found: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """The table's rows below its header: by dataset and noise, the noisy input first."""
     apart = {(d["second"], d["dataset"], d["noise"]): d for d in found["differences"]}
     rows: list[tuple[str, ...]] = []
@@ -146,7 +146,7 @@ def rows_of(found: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 def changes_table(found: Mapping[str, Any]) -> str:
     """The results for the screen."""
-    rows = [_HEADER, *rows_of(found)]
+    rows = [_HEADER, *table_rows(found)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(_HEADER))]
     lines = sentences(found)
     lines += [
@@ -162,7 +162,7 @@ def changes_table(found: Mapping[str, Any]) -> str:
 
 def markdown(found: Mapping[str, Any]) -> str:
     """The results as a table in Markdown."""
-    rows = [_HEADER, ("---",) * len(_HEADER), *rows_of(found)]
+    rows = [_HEADER, ("---",) * len(_HEADER), *table_rows(found)]
     lines = [f"- {sentence}" for sentence in sentences(found)]
     lines += ["", *(f"| {' | '.join(row)} |" for row in rows)]
     return "\n".join(lines) + "\n"

@@ -11,7 +11,7 @@ import numpy as np
 from jax import Array
 
 from aedenoise.data.batches import eval_batches
-from aedenoise.models import Autoencoder, Remembered
+from aedenoise.models import Autoencoder, PooledCode
 from aedenoise.ops.images import scale
 
 _BATCH = 256
@@ -26,13 +26,13 @@ def make_encode(model: Autoencoder) -> Encode:
     def encode(params: Any, image: Array) -> Array:
         levels = jnp.zeros(len(image), jnp.float32)
         found: Any = model.apply({"params": params}, image, levels, method="encode")
-        code = found.code if isinstance(found, Remembered) else found
+        code = found.code if isinstance(found, PooledCode) else found
         return code.reshape(len(image), -1).astype(jnp.float32)
 
     return encode
 
 
-def codes_of(encode: Encode, params: Any, images: Any, rows: np.ndarray) -> np.ndarray:
+def encode_images(encode: Encode, params: Any, images: Any, rows: np.ndarray) -> np.ndarray:
     """The codes of some images of a split, uint8 ``[N, H, W, C]``: float32 ``[len(rows), F]``."""
     compiled = jax.jit(lambda params, image: encode(params, scale(image)))
     found = []
@@ -43,7 +43,7 @@ def codes_of(encode: Encode, params: Any, images: Any, rows: np.ndarray) -> np.n
     return np.concatenate(found)
 
 
-def pixels_of(images: Any, rows: np.ndarray) -> np.ndarray:
+def flatten_pixels(images: Any, rows: np.ndarray) -> np.ndarray:
     """The same of the pixels themselves, in [0, 1]: float32 ``[len(rows), H W C]``."""
     chosen = np.asarray(images[rows])
     return chosen.reshape(len(chosen), -1).astype(np.float32) / np.float32(255.0)

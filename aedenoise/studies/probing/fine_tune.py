@@ -1,4 +1,4 @@
-"""Carries out fine-tuning on a bench's devices, with checkpoints, signals and the training loop."""
+"""Fine-tuning through an encoder: devices, checkpoints, signals and the training loop."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from aedenoise.config.options import ProbeOptions, RunOptions
 from aedenoise.data.batches import eval_batches
 from aedenoise.reporting.console import Progress
-from aedenoise.runs.denoising import EVAL_BATCH, Bench
+from aedenoise.runs.denoising import EVAL_BATCH, DenoisingWorkload
 from aedenoise.runs.hooks import say
 from aedenoise.runtime.preemption import StopSignals
 from aedenoise.studies.probing.codes import Encode
@@ -32,7 +32,7 @@ from aedenoise.training.task import TrainState, run_keys
 
 
 def fine_tune(
-    bench: Bench,
+    workload: DenoisingWorkload,
     encode: Encode,
     params: Any,
     head: Logistic,
@@ -47,7 +47,7 @@ def fine_tune(
     goes on where it was stopped, bit for bit.
 
     Args:
-      bench: of the data, and of as many epochs.
+      workload: of the data, and of as many epochs.
       encode: see ``probing.codes``.
       folder: of checkpoints.
       record: what these belong to; others there are removed.
@@ -55,41 +55,41 @@ def fine_tune(
     Returns:
       The confusion table of the test split, int ``[K, K]``; None if a signal stopped it.
     """
-    labels, test = bench.dataset.train.labels, bench.dataset.test
-    tuning = make_tuning(encode, labels, choice, bench.total_steps)
+    labels, test = workload.dataset.train.labels, workload.dataset.test
+    tuning = make_tuning(encode, labels, choice, workload.total_steps)
 
     def step_fn(state: Any, key: Any, batch: Any, *, axis_name: str | None = None) -> Any:
         return tune_step(tuning, state, key, batch, axis_name=axis_name)
 
     plan = loop.Plan(
-        steps_per_epoch=bench.batches.steps_per_epoch,
+        steps_per_epoch=workload.batches.steps_per_epoch,
         epochs=choice.epochs,
         steps_per_call=options.steps_per_call or automatic_steps_per_call(),
         log_every=options.log_every,
-        save_every=bench.total_steps,
+        save_every=workload.total_steps,
         eval_every=choice.epochs,
         # Near zero the losses of batches differ by more than any spike.
         spikes=False,
     )
     _remove_others(folder, record)
     state = first_state(tuning, params, head)
-    _, key = run_keys(bench.experiment.seed)
+    _, key = run_keys(workload.experiment.seed)
     clock = loop.Clock()
     with Checkpoints(folder, notify=say) as checkpoints:
         if checkpoints.steps():
-            restored = checkpoints.restore(bench.executor.abstract(state))
+            restored = checkpoints.restore(workload.executor.abstract(state))
             state = restored.state
             say(f"fine-tuning goes on from step {restored.step} of {plan.total_steps}")
         else:
-            state = bench.executor.replicate(state)
+            state = workload.executor.replicate(state)
         with Progress(plan.total_steps, int(state.step)) as progress:
             state, complete = loop.train(
                 state,
                 step_fn=step_fn,
-                executor=bench.executor,
-                key=bench.executor.replicate(key),
-                split=bench.split,
-                batch_at=bench.batches,
+                executor=workload.executor,
+                key=workload.executor.replicate(key),
+                split=workload.split,
+                batch_at=workload.batches,
                 plan=plan,
                 observer=_Observer(plan, signals, checkpoints, record, progress, clock),
                 clock=clock,
@@ -98,7 +98,7 @@ def fine_tune(
         return None
     signals.interrupt()
     step = make_confusion_step(encode, test.labels, len(head.bias))
-    compiled = bench.executor.evaluate(step)
+    compiled = workload.executor.evaluate(step)
     size = -(-EVAL_BATCH // jax.device_count()) * jax.device_count()
     tables = [compiled(state.params, key, batch) for batch in eval_batches(test.images, size)]
     total: np.ndarray = np.sum([np.asarray(table, np.float64) for table in tables], axis=0)

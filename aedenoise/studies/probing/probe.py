@@ -16,13 +16,13 @@ from aedenoise.inference.denoiser import load_denoiser
 from aedenoise.metrics.classification import confusion, score
 from aedenoise.reporting.console import probe_table
 from aedenoise.reporting.probe_figures import code_figure, confusion_figure
-from aedenoise.runs.denoising import Bench, set_up
+from aedenoise.runs.denoising import DenoisingWorkload, make_denoising_workload
 from aedenoise.runs.hooks import say
 from aedenoise.runs.records import dataset_record, environment
 from aedenoise.runs.report_page import write_page
 from aedenoise.runtime.preemption import StopSignals
 from aedenoise.runtime.process import prepare_process
-from aedenoise.studies.probing.codes import codes_of, make_encode, pixels_of
+from aedenoise.studies.probing.codes import encode_images, flatten_pixels, make_encode
 from aedenoise.studies.probing.fine_tune import fine_tune
 from aedenoise.studies.probing.projection import neighbours, principal
 from aedenoise.studies.probing.regression import Logistic, fit_chosen
@@ -67,12 +67,12 @@ def probe(
     denoiser = load_denoiser(options.workdir, checkpoint)
     lasting = {"epochs": max(1, choice.epochs), "clean_epochs": 0, "greedy_epochs": 0}
     base = dataclasses.replace(replace(trained, lasting), data=data or trained.data)
-    bench = set_up(base, options, notify=say, training=choice.epochs > 0)
-    _check(bench, denoiser.params)
+    workload = make_denoising_workload(base, options, notify=say, training=choice.epochs > 0)
+    _check(workload, denoiser.params)
     record = {
         "step": denoiser.step,
         "settings": dataclasses.asdict(choice),
-        "dataset": dataset_record(bench),
+        "dataset": dataset_record(workload),
     }
     if workdir.probe.exists():
         found = read_json(workdir.probe)
@@ -80,11 +80,11 @@ def probe(
             say(f"{workdir.probe} is there already; nothing to do")
             say(probe_table(found))
             return found
-    encode = make_encode(bench.task.model)
-    scores, head, shown = _regressions(bench, encode, denoiser.params)
+    encode = make_encode(workload.task.model)
+    scores, head, shown = _regressions(workload, encode, denoiser.params)
     if choice.epochs:
         table = fine_tune(
-            bench,
+            workload,
             encode,
             denoiser.params,
             head,
@@ -103,11 +103,11 @@ def probe(
         "experiment": trained.label,
         **record,
         "code_size": shown.shape[1],
-        "label_errors": bench.dataset.facts.get("label_errors"),
+        "label_errors": workload.dataset.facts.get("label_errors"),
         **scores,
         "environment": environment(),
     }
-    _draw(workdir, bench, found, shown)
+    _draw(workdir, workload, found, shown)
     write_json(workdir.probe, found)
     if workdir.results.exists():
         write_page([workdir.path], workdir.page)
@@ -116,34 +116,34 @@ def probe(
     return found
 
 
-def _check(bench: Bench, params: Any) -> None:
+def _check(workload: DenoisingWorkload, params: Any) -> None:
     """Refuses data without classes, and images that the network does not take."""
-    for name, split in (("training", bench.dataset.train), ("test", bench.dataset.test)):
+    for name, split in (("training", workload.dataset.train), ("test", workload.dataset.test)):
         if len(np.unique(split.labels)) < 2:
             raise DataError(
-                f"{bench.dataset.name} has no labels to probe a code with: its {name} images are "
-                "all of one class"
+                f"{workload.dataset.name} has no labels to probe a code with: its {name} images "
+                "are all of one class"
             )
     shapes = jax.tree.map(lambda leaf: leaf.shape, params)
-    if shapes != jax.tree.map(lambda leaf: leaf.shape, bench.state_like().params):
-        height, width, channels = bench.image_shape
+    if shapes != jax.tree.map(lambda leaf: leaf.shape, workload.state_like().params):
+        height, width, channels = workload.image_shape
         raise UsageError(
-            f"the network was trained on other images than those of {bench.dataset.name}, "
+            f"the network was trained on other images than those of {workload.dataset.name}, "
             f"{height} x {width} pixels of {channels} channels"
         )
 
 
 def _regressions(
-    bench: Bench, encode: Any, params: Any
+    workload: DenoisingWorkload, encode: Any, params: Any
 ) -> tuple[dict[str, Any], Logistic, np.ndarray]:
     """Scores of logistic regression on pixels and on the code, the latter's weights, and the codes
     of the test images that are shown."""
-    train, test = bench.dataset.train, bench.dataset.test
-    classes = max(len(bench.dataset.label_names), int(train.labels.max()) + 1)
+    train, test = workload.dataset.train, workload.dataset.test
+    classes = max(len(workload.dataset.label_names), int(train.labels.max()) + 1)
     classes = max(classes, int(test.labels.max()) + 1)
     all_test = np.arange(len(test.images))
-    test_codes = codes_of(encode, params, test.images, all_test)
-    widest = max(test_codes.shape[1], int(np.prod(bench.image_shape)))
+    test_codes = encode_images(encode, params, test.images, all_test)
+    widest = max(test_codes.shape[1], int(np.prod(workload.image_shape)))
     chosen = evenly_spaced(len(train.images), max(2, _MOST_VALUES // widest))
     if len(chosen) < len(train.images):
         say(f"logistic regression takes {len(chosen):,} of {len(train.images):,} training images")
@@ -152,23 +152,28 @@ def _regressions(
     for name in ("pixels", "code"):
         say(f"logistic regression on the {name}")
         if name == "pixels":
-            rows, tested = pixels_of(train.images, chosen), pixels_of(test.images, all_test)
+            rows, tested = (
+                flatten_pixels(train.images, chosen),
+                flatten_pixels(test.images, all_test),
+            )
         else:
-            rows, tested = codes_of(encode, params, train.images, chosen), test_codes
+            rows, tested = encode_images(encode, params, train.images, chosen), test_codes
         head = fit_chosen(rows, labels, classes)
         table = confusion(test.labels, head.classes(tested), classes)
         scores[name] = {**score(table), "penalty": head.penalty}
     return scores, head, test_codes[evenly_spaced(len(test_codes), _SHOWN)]
 
 
-def _draw(workdir: Workdir, bench: Bench, found: dict[str, Any], shown: np.ndarray) -> None:
-    test = bench.dataset.test
+def _draw(
+    workdir: Workdir, workload: DenoisingWorkload, found: dict[str, Any], shown: np.ndarray
+) -> None:
+    test = workload.dataset.test
     labels = test.labels[evenly_spaced(len(test.images), _SHOWN)]
     names = [
-        bench.dataset.label_names[k] if k < len(bench.dataset.label_names) else str(k)
+        workload.dataset.label_names[k] if k < len(workload.dataset.label_names) else str(k)
         for k in range(len(found["code"]["confusion"]))
     ]
-    title = f"{found['experiment']}: {bench.dataset.name}"
+    title = f"{found['experiment']}: {workload.dataset.name}"
     code_figure(
         workdir.figures / "code.png",
         {"principal components": principal(shown), "t-SNE": neighbours(shown)},

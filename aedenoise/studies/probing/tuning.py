@@ -22,7 +22,7 @@ from aedenoise.studies.probing.codes import Encode
 from aedenoise.studies.probing.regression import Logistic
 from aedenoise.training.optimizer import make_optimizer, make_schedule
 from aedenoise.training.task import TrainState
-from aedenoise.training.update import norms, updated
+from aedenoise.training.update import apply_gradients, update_norms
 
 
 @dataclass(frozen=True)
@@ -89,12 +89,12 @@ def tune_step(
     count = jnp.sum(weight)
     if axis_name is not None:
         total, count, gradient = jax.lax.psum((total, count, gradient), axis_name)
-    done = updated(tuning.optimizer, gradient, count, state.params, state.opt_state)
+    done = apply_gradients(tuning.optimizer, gradient, count, state.params, state.opt_state)
     metrics = {
         "loss_sum": total,
         "count": count,
         "learning_rate": jnp.asarray(tuning.schedule(state.step), jnp.float32),
-        **norms(done),
+        **update_norms(done),
     }
     return TrainState(state.step + 1, done.params, done.opt_state), metrics
 
