@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from aedenoise.config.fields import option
 from aedenoise.config.validation import check_known
 from aedenoise.errors import UsageError
 
@@ -28,11 +29,17 @@ class AdversaryConfig:
         in each step, at most; after n steps it is no more than ``(1 + n) / (10 + n)``.
     """
 
-    weight: float = 0.0
-    loss: str = "hinge"
-    regularizer: str = "spectral_norm"
-    r1_weight: float = 1.0
-    average: float = 0.999
+    weight: float = option(
+        0.0, "weight of a denoiser's adversarial loss", flag="adversarial_weight", detail=True
+    )
+    loss: str = option(
+        "hinge", "adversarial loss", choices=GAN_LOSSES, flag="gan_loss", detail=True
+    )
+    regularizer: str = option(
+        "spectral_norm", "regularizer of the discriminator", choices=REGULARIZERS, detail=True
+    )
+    r1_weight: float = option(1.0, "factor of the r1 gradient penalty", detail=True)
+    average: float = option(0.999, "decay of a GAN's averaged parameters", detail=True)
 
     def __post_init__(self) -> None:
         check_known("gan_loss", self.loss, GAN_LOSSES)

@@ -1,10 +1,11 @@
-"""What is asked of the code beside that the image comes back, as a value."""
+"""Penalties on the code, as a value."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
+from aedenoise.config.fields import option
 from aedenoise.config.validation import check_known
 from aedenoise.errors import UsageError
 
@@ -23,10 +24,12 @@ class CodeConfig:
       contractive_weight: factor of the squared Frobenius norm of the encoder's Jacobian.
     """
 
-    sparsity: str = "none"
-    sparsity_weight: float = 0.01
-    sparsity_target: float = 0.05
-    contractive_weight: float = 0.0
+    sparsity: str = option("none", "sparsity penalty on the code", choices=SPARSITIES, detail=True)
+    sparsity_weight: float = option(0.01, "factor of the sparsity penalty", detail=True)
+    sparsity_target: float = option(0.05, "mean activation that kl aims at", detail=True)
+    contractive_weight: float = option(
+        0.0, "factor of the squared norm of the encoder's Jacobian", detail=True
+    )
 
     def __post_init__(self) -> None:
         check_known("sparsity", self.sparsity, SPARSITIES)

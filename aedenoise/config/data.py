@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from aedenoise.config.fields import option
 from aedenoise.config.validation import check_known, check_positive
 from aedenoise.errors import UsageError, nearest
 
@@ -67,11 +68,20 @@ class DataConfig:
       fit: how: ``resize`` or ``crop``; see ``data.user_files.FolderSource``.
     """
 
-    dataset: str = "notmnist/open"
-    train_examples: int | None = None
-    test_examples: int | None = None
-    image_size: int = 64
-    fit: str = "resize"
+    dataset: str = option(
+        "notmnist/open",
+        "dataset: mnist | notmnist[/small|/large] | NAME of TFDS | folder:DIR | npz:FILE, or A+B",
+    )
+    train_examples: int | None = option(
+        None, "number of training images, evenly spaced (default: all)", detail=True
+    )
+    test_examples: int | None = option(
+        None, "number of test images, evenly spaced (default: all)", detail=True
+    )
+    image_size: int = option(64, "side of a folder's images in pixels", detail=True)
+    fit: str = option(
+        "resize", "way to cut a folder's images to squares", choices=FITS, detail=True
+    )
 
     def __post_init__(self) -> None:
         names = [_full_name(name) for name in self.parts]

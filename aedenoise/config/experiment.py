@@ -10,6 +10,7 @@ from typing import Any
 from aedenoise.config.adversary import AdversaryConfig
 from aedenoise.config.code import CodeConfig
 from aedenoise.config.data import DataConfig
+from aedenoise.config.fields import option
 from aedenoise.config.model import ModelConfig
 from aedenoise.config.noise import NO_NOISE, NoiseConfig
 from aedenoise.config.optimizer import OptimizerConfig
@@ -72,13 +73,17 @@ class Experiment:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     code: CodeConfig = field(default_factory=CodeConfig)
     adversary: AdversaryConfig = field(default_factory=AdversaryConfig)
-    loss: str = "bce"
-    batch_size: int = 64
-    epochs: int = 5
-    clean_epochs: int = 0
-    greedy_epochs: int = 0
-    level_power: float = 0.0
-    seed: int = 0
+    loss: str = option("bce", "reconstruction loss", choices=LOSSES)
+    batch_size: int = option(64, "images per step over all devices")
+    epochs: int = option(5, "passes over the training set")
+    clean_epochs: int = option(0, "first epochs without noise", detail=True)
+    greedy_epochs: int = option(
+        0, "epochs of layer-wise pretraining for each layer of an mlp", detail=True
+    )
+    level_power: float = option(
+        0.0, "exponent that weights faint noise in a range of levels", detail=True
+    )
+    seed: int = option(0, "seed of parameters, noise and order")
 
     def __post_init__(self) -> None:
         check_known("loss", self.loss, LOSSES)

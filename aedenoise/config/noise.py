@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from aedenoise.config.fields import option
 from aedenoise.errors import UsageError, nearest
 
 # Each kind with what its level is, the greatest that it can be, and whether the mean of what it
@@ -48,12 +49,21 @@ class NoiseConfig:
       fresh: whether an example gets other noise in every step; otherwise the same in each epoch.
     """
 
-    kind: str = "gaussian"
-    level: float = 0.4
+    kind: str = option(
+        "gaussian", "noise, or several as NAME+NAME:0.1", choices=NOISES, flag="noise"
+    )
+    level: float = option(
+        0.4,
+        "strength in units of the [0, 1] range; 0.2:0.6 draws one for each image",
+        flag="noise_level",
+        kind="string",
+    )
     level_max: float | None = None
-    mean: float = 0.0
-    clip: bool = True
-    fresh: bool = True
+    mean: float = option(0.0, "mean of gaussian and uniform noise", flag="noise_mean", detail=True)
+    clip: bool = option(True, "clipping of noisy images to [0, 1]", flag="noise_clip", detail=True)
+    fresh: bool = option(
+        True, "new noise in every step; otherwise one draw", flag="noise_fresh", detail=True
+    )
 
     def __post_init__(self) -> None:
         if self.kind == NO_NOISE:

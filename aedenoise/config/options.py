@@ -5,9 +5,10 @@ Nothing heavy is imported here, so that a wrong flag is answered at once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from aedenoise.config.fields import describe, option
 from aedenoise.config.validation import check_known, check_positive
 from aedenoise.errors import DataError, UsageError
 
@@ -15,6 +16,11 @@ PARALLEL = ("jit", "pmap")
 LOWERINGS = ("auto", "plain")
 DISTRIBUTED = ("auto", "on", "off")
 INVERSIONS = ("auto", "yes", "no")
+# Headings of RunOptions in the help.
+RECORDS = "Checkpoints and reports"
+STORED = "Stored datasets"
+DEVICES = "Devices"
+INTERVALS = "Intervals"
 # Stands for standard input and output.
 STREAM = "-"
 # What a denoised picture can be written as: of these PNG and TIFF keep 16 bits, JPEG is lossy.
@@ -43,20 +49,53 @@ class RunOptions:
       command: what the user typed, for the report.
     """
 
-    workdir: Path
-    checkpoint_dir: str | None = None
-    data_dir: str | None = None
-    manual_dir: str | None = None
-    memory_budget: int = 4096
-    parallel: str = "jit"
-    lowering: str = "auto"
-    steps_per_call: int = 0
-    log_every: int = 20
-    save_every: int = 200
-    eval_every: int = 1
-    baselines: bool = True
-    overwrite: bool = False
-    wandb: str = ""
+    workdir: Path = field(
+        metadata=describe("folder of the run (default: runs/EXPERIMENT or runs/DECODER-DATASET)")
+    )
+    checkpoint_dir: str | None = option(
+        None,
+        "folder of the checkpoints, also gs://bucket/folder (default: in the workdir)",
+        group=RECORDS,
+        detail=True,
+    )
+    data_dir: str | None = option(
+        None, "folder of prepared datasets (default: TFDS_DATA_DIR, then TFDS's own)", group=STORED
+    )
+    manual_dir: str | None = option(
+        None,
+        "folder of archives that you downloaded (default: downloads/manual in data_dir)",
+        group=STORED,
+        detail=True,
+    )
+    memory_budget: int = option(
+        4096, "size in MB above which a split is read from disk", group=STORED, detail=True
+    )
+    parallel: str = option(
+        "jit", "parallelism over devices", choices=PARALLEL, group=DEVICES, detail=True
+    )
+    lowering: str = option(
+        "auto",
+        "kernels on CPU: this package's (auto) or XLA's (plain)",
+        choices=LOWERINGS,
+        group=DEVICES,
+        detail=True,
+    )
+    steps_per_call: int = option(
+        0,
+        "training steps in one call of the device; 0: 1 on CPU, else 16",
+        group=DEVICES,
+        detail=True,
+    )
+    log_every: int = option(20, "steps between log lines", group=INTERVALS, detail=True)
+    save_every: int = option(
+        200, "steps between checkpoints; each epoch ends with one", group=INTERVALS, detail=True
+    )
+    eval_every: int = option(1, "epochs between evaluations", group=INTERVALS, detail=True)
+    baselines: bool = option(True, "comparison with classical denoisers", group=RECORDS)
+    overwrite: bool = option(False, "new start in a workdir that holds a run")
+    wandb: str = option(
+        "", "project of Weights & Biases for the metrics", group=RECORDS, detail=True
+    )
     command: str = ""
 
     def __post_init__(self) -> None:
@@ -83,11 +122,13 @@ class HostOptions:
       heartbeat_timeout: seconds without a sign of life after which a process counts as dead.
     """
 
-    distributed: str = "auto"
-    coordinator_address: str | None = None
-    num_processes: int | None = None
-    process_id: int | None = None
-    heartbeat_timeout: int = 100
+    distributed: str = option("auto", "use of several processes", choices=DISTRIBUTED, detail=True)
+    coordinator_address: str | None = option(None, "host:port of process 0", detail=True)
+    num_processes: int | None = option(None, "number of processes", detail=True)
+    process_id: int | None = option(None, "number of this process, from 0", detail=True)
+    heartbeat_timeout: int = option(
+        100, "seconds of silence after which a process counts as dead", detail=True
+    )
 
     def __post_init__(self) -> None:
         check_known("distributed", self.distributed, DISTRIBUTED)
@@ -127,10 +168,10 @@ class ProbeOptions:
       dropout: share of the code's values that are set to 0, likewise.
     """
 
-    epochs: int = 15
-    rate: float = 1e-3
-    masking: float = 0.25
-    dropout: float = 0.5
+    epochs: int = option(15, "epochs of fine-tuning; 0: none", flag="tune_epochs")
+    rate: float = option(1e-3, "first learning rate of fine-tuning", flag="tune_rate")
+    masking: float = option(0.25, "share of pixels set to 0", flag="tune_masking")
+    dropout: float = option(0.5, "share of the code set to 0", flag="tune_dropout")
 
     def __post_init__(self) -> None:
         if self.epochs < 0:
@@ -157,11 +198,15 @@ class DenoiseOptions:
       overwrite: replace files that are there. A source is never replaced.
     """
 
-    source: str
-    target: str | None = None
+    source: str = field(
+        metadata=describe("an image, a folder of them, or - for standard input", flag="input")
+    )
+    target: str | None = option(
+        None, "file or folder to write, or - (default: NAME-denoised)", flag="output"
+    )
     level: float | None = None
-    invert: str = "auto"
-    before_after: bool = False
+    invert: str = option("auto", "inversion of dark on light", choices=INVERSIONS)
+    before_after: bool = option(False, "pictures of both, side by side, as well")
     overwrite: bool = False
 
     def __post_init__(self) -> None:

@@ -23,6 +23,7 @@ from aedenoise.config import (
     replace,
     to_dict,
 )
+from aedenoise.config.fields import option
 from aedenoise.errors import CheckpointError, UsageError, nearest
 
 # What the networks of one comparison have in common: see ``study.matching``.
@@ -85,18 +86,17 @@ class Study:
 
     name: str = ""
     base: Experiment
-    decoders: tuple[str, ...] = (
-        "upsample",
-        "bilinear",
-        "transpose:k3",
-        "transpose:k4",
-        "subpixel",
+    decoders: tuple[str, ...] = option(
+        ("upsample", "bilinear", "transpose:k3", "transpose:k4", "subpixel"),
+        "decoders, as upsample,transpose:k4:notail; the first is the reference",
     )
-    datasets: tuple[str, ...] = ()
-    noise_levels: tuple[float, ...] = ()
-    matches: tuple[str, ...] = ("parameters",)
-    steps: tuple[int, ...] = (1000,)
-    seeds: int = 8
+    datasets: tuple[str, ...] = option((), "datasets (default: --dataset)")
+    noise_levels: tuple[float, ...] = option((), "noise levels (default: --noise_level)")
+    matches: tuple[str, ...] = option(
+        ("parameters",), "equal quantities of the networks", choices=MATCHES, flag="match"
+    )
+    steps: tuple[int, ...] = option((1000,), "lengths of training in updates")
+    seeds: int = option(8, "number of seeds, from --seed on")
 
     def __post_init__(self) -> None:
         self.base.check_denoises()
