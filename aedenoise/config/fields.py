@@ -89,4 +89,4 @@ def option_fields(config: type[Any], prefix: str = "") -> Iterator[OptionField]:
             kind = described.kind or _KINDS[str(field.type).removesuffix(" | None")]
             yield OptionField(path, described.flag or field.name, kind, default, described)
         elif dataclasses.is_dataclass(field.default_factory):
-            yield from option_fields(field.default_factory, f"{path}.")  # type: ignore[arg-type]
+            yield from option_fields(field.default_factory, f"{path}.")
