@@ -1,4 +1,4 @@
-"""A second network that tells what is made from what is real, as a value."""
+"""The discriminator, as a value."""
 
 from __future__ import annotations
 
@@ -15,18 +15,17 @@ REGULARIZERS = ("spectral_norm", "r1", "none")
 
 @dataclass(frozen=True, kw_only=True)
 class AdversaryConfig:
-    """The discriminator of a GAN, or of a denoiser that is also to look real; see
-    ``training.adversary``.
+    """Discriminator of a GAN, or of a denoiser with an adversarial loss; see
+    ``training.discriminator``.
 
     Attributes:
-      weight: of the adversarial term beside a denoiser's loss; 0: there is none. A GAN has no
-        other loss.
+      weight: factor of a denoiser's adversarial loss; 0: none. A GAN has no other loss.
       loss: ``non_saturating`` (Goodfellow et al. 2014) or ``hinge`` (Lim and Ye 2017).
-      regularizer: what keeps the discriminator smooth: ``spectral_norm`` (Miyato et al. 2018),
-        ``r1`` (Mescheder et al. 2018) or ``none``.
-      r1_weight: of ``r1``, the factor of the squared gradient, halved.
-      average: of a GAN: what the mean over steps of the generator's parameters keeps of its value
-        in each step, at most; after n steps it is no more than ``(1 + n) / (10 + n)``.
+      regularizer: of the discriminator: ``spectral_norm`` (Miyato et al. 2018), ``r1`` (Mescheder
+        et al. 2018) or ``none``.
+      r1_weight: twice the factor of the squared gradient with ``r1``.
+      average: decay of the moving average of a GAN's generator parameters; after n steps it is at
+        most ``(1 + n) / (10 + n)``.
     """
 
     weight: float = option(

@@ -17,10 +17,10 @@ class CodeConfig:
     """Penalties on the code, added to the loss; see ``training.penalties``.
 
     Attributes:
-      sparsity: ``none``; ``l1``, the mean magnitude of the code's values; or ``kl``, how far each
-        value's mean over a batch is from ``sparsity_target``, for codes in (0, 1).
-      sparsity_weight: its factor.
-      sparsity_target: of ``kl``.
+      sparsity: ``none``; ``l1``, the mean magnitude of the code; or ``kl``, the divergence of each
+        unit's mean activation over a batch from ``sparsity_target``, for codes in (0, 1).
+      sparsity_weight: factor of the sparsity penalty.
+      sparsity_target: mean activation with ``kl``.
       contractive_weight: factor of the squared Frobenius norm of the encoder's Jacobian.
     """
 
@@ -49,5 +49,5 @@ class CodeConfig:
 
     @property
     def penalised(self) -> bool:
-        """Whether there is any penalty."""
+        """True where there is any penalty."""
         return self.sparsity != "none" or self.contractive_weight > 0.0

@@ -14,9 +14,9 @@ SCHEDULES = ("cosine", "constant", "drop")
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizerConfig:
-    """Adam. The rate rises linearly over ``warmup`` (a share of all steps), then follows
-    ``schedule``: a cosine to zero, constant, or a drop to a tenth in the last third. Gradients
-    longer than ``max_grad_norm`` are shortened to it (None: never)."""
+    """Adam with a schedule. The rate rises linearly over ``warmup`` (a share of all steps), then
+    follows ``schedule``: a cosine to zero, constant, or a drop to a tenth in the last third.
+    Gradients are clipped to the norm ``max_grad_norm`` (None: no clipping)."""
 
     learning_rate: float = option(8e-3, "peak learning rate of Adam")
     schedule: str = option(

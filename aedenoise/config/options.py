@@ -21,22 +21,23 @@ RECORDS = "Checkpoints and reports"
 STORED = "Stored datasets"
 DEVICES = "Devices"
 INTERVALS = "Intervals"
-# Stands for standard input and output.
+# Standard input or output.
 STREAM = "-"
-# What a denoised picture can be written as: of these PNG and TIFF keep 16 bits, JPEG is lossy.
+# Formats of denoised pictures; PNG and TIFF keep 16 bits, JPEG is lossy.
 WRITTEN = {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WEBP", ".jpg": "JPEG"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """Where and how an experiment is carried out. None of it belongs to the experiment.
+    """Place and manner of a run. None of it belongs to the experiment.
 
     Attributes:
       workdir: folder of the run.
       checkpoint_dir: folder of its checkpoints, or ``gs://bucket/folder`` (None: in the workdir).
       data_dir: folder of prepared datasets (None: TFDS's own default).
-      manual_dir: folder of archives that the user got (None: ``downloads/manual`` there).
-      memory_budget: in MB; a training or test split with more stays on disk, if it can.
+      manual_dir: folder of archives that the user downloaded (None: ``downloads/manual`` in
+        ``data_dir``).
+      memory_budget: size in MB above which a training or test split is read from disk.
       parallel: ``jit`` (with ``NamedSharding``) or ``pmap``.
       lowering: ``auto`` (on CPU, this package's own kernels) or ``plain`` (XLA's convolutions).
       steps_per_call: training steps in one call of the device (0: 1 on CPU, 16 elsewhere).
@@ -46,7 +47,7 @@ class RunOptions:
       baselines: compare the result with classical denoisers.
       overwrite: start anew in a workdir that holds a run.
       wandb: project of Weights & Biases that gets the metrics too; empty: none.
-      command: what the user typed, for the report.
+      command: the command line, for the report.
     """
 
     workdir: Path = field(
@@ -113,13 +114,13 @@ class RunOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class HostOptions:
-    """How this process finds the others of its run, if there are any.
+    """Way of this process to find the other processes of its run.
 
     Attributes:
-      distributed: ``auto`` (where flags or a cluster tell of others), ``on`` or ``off``.
-      coordinator_address: ``host:port`` of process 0 (None: the cluster tells).
-      num_processes, process_id: how many there are, and which this is (None: the cluster tells).
-      heartbeat_timeout: seconds without a sign of life after which a process counts as dead.
+      distributed: ``auto`` (where flags or a cluster name other processes), ``on`` or ``off``.
+      coordinator_address: ``host:port`` of process 0 (None: from the cluster).
+      num_processes, process_id: number of processes, and of this one (None: from the cluster).
+      heartbeat_timeout: seconds of silence after which a process counts as dead.
     """
 
     distributed: str = option("auto", "use of several processes", choices=DISTRIBUTED, detail=True)
@@ -150,7 +151,7 @@ class HostOptions:
 
     @property
     def explicit(self) -> bool:
-        """Whether anything says that there are other processes."""
+        """True where an option names other processes."""
         return any(
             value is not None
             for value in (self.coordinator_address, self.num_processes, self.process_id)
@@ -159,13 +160,13 @@ class HostOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeOptions:
-    """How a classifier is trained through the encoder of a finished run.
+    """Fine-tuning of a classifier through the encoder of a finished run.
 
     Attributes:
       epochs: passes over the training set (0: the encoder stays as it is).
-      rate: Adam's first rate; it falls to zero along a cosine.
-      masking: share of the pixels that are set to 0, others in each step.
-      dropout: share of the code's values that are set to 0, likewise.
+      rate: first learning rate; it falls to zero along a cosine.
+      masking: share of pixels set to 0, drawn anew in each step.
+      dropout: share of the code's values set to 0, drawn anew in each step.
     """
 
     epochs: int = option(15, "epochs of fine-tuning; 0: none", flag="tune_epochs")
@@ -185,17 +186,17 @@ class ProbeOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class DenoiseOptions:
-    """What is denoised, and what becomes of it.
+    """Source and target of denoising.
 
     Attributes:
       source: a file, a folder, or ``-`` for standard input.
-      target: the file or folder to write (``new/`` is made), or ``-`` for standard output; None:
-        beside the source, ``NAME-denoised.png`` or the folder ``NAME-denoised``.
-      level: of the noise, for a network that is told it; None: estimated.
-      invert: whether dark on light is turned into light on dark for the network: ``auto`` where it
-        was trained on light glyphs and the picture is mostly light.
-      before_after: write pictures of both side by side, too.
-      overwrite: replace files that are there. A source is never replaced.
+      target: file or folder to write (``new/`` is created), or ``-`` for standard output; None:
+        ``NAME-denoised.png`` or the folder ``NAME-denoised`` next to the source.
+      level: of the noise, for a network with condition ``noise_level``; None: estimated.
+      invert: inverts dark on light for the network; ``auto``: where it was trained on light glyphs
+        and the picture is mostly light.
+      before_after: writes pictures of both, side by side, as well.
+      overwrite: replaces files that exist. A source is never replaced.
     """
 
     source: str = field(
@@ -218,7 +219,7 @@ class DenoiseOptions:
         if self.source == STREAM and self.target is None:
             raise UsageError("standard input needs an --output, such as - or a file")
         if self.target == STREAM and (self.many or self.before_after):
-            raise UsageError("only one picture can go to standard output")
+            raise UsageError("standard output takes one picture; give --output a folder")
         if self.target in (None, STREAM) or self.many or self.into_folder:
             return
         if Path(str(self.target)).suffix.lower() not in WRITTEN:
@@ -226,11 +227,11 @@ class DenoiseOptions:
 
     @property
     def into_folder(self) -> bool:
-        """Whether the target is a folder, there already or named with a slash at its end."""
+        """True where the target is an existing folder or ends with a slash."""
         target = self.target or ""
         return target.endswith("/") or Path(target or "-").is_dir()
 
     @property
     def many(self) -> bool:
-        """Whether the source is a folder."""
+        """True where the source is a folder."""
         return self.source != STREAM and Path(self.source).is_dir()
