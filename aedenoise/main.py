@@ -36,12 +36,12 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _run(signals: StopSignals) -> int:
-    command = dispatch.find(FLAGS.mode)
-    dispatch.check_flags(command)
-    values.preempt_exit_code()
     if FLAGS.experiment == "list":
         list_experiments()
         return 0
+    command = dispatch.find(FLAGS.mode)
+    dispatch.check_flags(command)
+    values.preempt_exit_code()
     return command.run(signals)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from aedenoise.config.experiment import GAN_DEFAULTS, Experiment, replace
 from aedenoise.config.fields import option_fields
 from aedenoise.config.noise import NO_NOISE, noise_parts
-from aedenoise.errors import UsageError
+from aedenoise.errors import UsageError, nearest
 
 # Fields that mean something only together with another one.
 _DEPENDENT = (
@@ -56,9 +56,12 @@ def override(
       UsageError: if the values contradict each other or a field that does not adapt; the message
         names the flags to change.
     """
-    values = dict(given)
-    if values.get("model.network") == "gan" != experiment.model.network:
-        values = {**GAN_DEFAULTS, **values}
+    known = ("name", *_flatten(experiment))
+    for path in given:
+        if path not in known:
+            raise UsageError(f"unknown field {path!r}; {nearest(path, known)}")
+    becomes_gan = _changes_network(experiment, given) and given["model.network"] == "gan"
+    values = {**GAN_DEFAULTS, **given} if becomes_gan else dict(given)
     _check_level(experiment, values)
     try:
         return replace(experiment, values), ()
@@ -82,7 +85,7 @@ def _possible(
     old, default = _flatten(experiment), _flatten(Experiment())
     fixes = {
         path: default[path]
-        for path in _dependents(given)
+        for path in _dependents(experiment, given)
         if path not in values and old[path] != default[path]
     }
     if not _legal(experiment, {**values, **fixes}):
@@ -98,14 +101,18 @@ def _possible(
     return fixes
 
 
-def _dependents(given: Mapping[str, Any]) -> Iterator[str]:
-    if "model.network" not in given:
+def _dependents(experiment: Experiment, given: Mapping[str, Any]) -> Iterator[str]:
+    if not _changes_network(experiment, given):
         yield from _DEPENDENT
         return
     yield from ("clean_epochs", "greedy_epochs", "level_power", "loss")
     for path in _flatten(Experiment()):
         if path.partition(".")[0] in _OF_NETWORK:
             yield path
+
+
+def _changes_network(experiment: Experiment, given: Mapping[str, Any]) -> bool:
+    return given.get("model.network", experiment.model.network) != experiment.model.network
 
 
 def _scaled(path: str, experiment: Experiment, values: Mapping[str, Any]) -> Any:
@@ -161,7 +168,7 @@ def _advise(
 
 def _cause(experiment: Experiment, values: Mapping[str, Any], given: Mapping[str, Any]) -> str:
     """Names the override without which nothing would have changed, if there is one."""
-    if "model.network" in given and given["model.network"] != experiment.model.network:
+    if _changes_network(experiment, given):
         return f", since {_flag('model.network')} is {given['model.network']}"
     causes = [path for path in given if _legal(experiment, _without(values, path))]
     return f", since {_flag(causes[0])} is {_text(given[causes[0]])}" if causes else ""

@@ -119,3 +119,8 @@ def test_a_gan_keeps_its_own_settings() -> None:
     made, notes = override(Experiment(), {"model.network": "gan", "optimizer.b1": 0.5})
     assert (made.optimizer.b1, made.optimizer.b2, made.model.hidden) == (0.5, 0.99, (1024,))
     assert notes == ()
+
+
+def test_a_misspelt_field_is_answered_with_the_nearest() -> None:
+    with pytest.raises(UsageError, match=r"did you mean 'noise\.level'"):
+        override(Experiment(), {"noise.levl": 0.2})
