@@ -112,7 +112,8 @@ def _dependents(experiment: Experiment, given: Mapping[str, Any]) -> Iterator[st
 
 
 def _changes_network(experiment: Experiment, given: Mapping[str, Any]) -> bool:
-    return given.get("model.network", experiment.model.network) != experiment.model.network
+    own = experiment.model.network
+    return bool(given.get("model.network", own) != own)
 
 
 def _scaled(path: str, experiment: Experiment, values: Mapping[str, Any]) -> Any:
