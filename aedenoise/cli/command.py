@@ -22,7 +22,7 @@ class Command:
       meanings: help of flags that mean something else to it.
       instead: flags that it refuses, each with the flag to give instead.
       trained: the kind of network that it restores; flags that describe an experiment are refused.
-      resumable: whether the same command continues after a stop signal.
+      resumable: true where the same command continues after a stop signal.
       aliases: other names.
     """
 
@@ -38,10 +38,10 @@ class Command:
     aliases: tuple[str, ...] = ()
 
     def uses(self, flag: Flag) -> bool:
-        """Returns whether the flag has an effect on this command."""
+        """Tells if the flag has an effect on this command."""
         own = flag.name in self.flags or flag.group in self.flags or flag.name in ("mode", "debug")
         return own and flag.name not in self.instead
 
     def accepts(self, flag: Flag) -> bool:
-        """Returns whether the flag may be given."""
+        """Tells if the flag may be given."""
         return self.uses(flag) or flag.group in SHARED_GROUPS

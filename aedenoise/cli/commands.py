@@ -160,7 +160,7 @@ COMMANDS = (
     ),
     Command(
         name="doctor",
-        help="examine whether this machine can carry out a run",
+        help="examine the machine: devices, kernels, data, disk",
         run=tool_commands.examine_machine,
         flags=(EXPERIMENT, DATA, "workdir", STORED),
     ),

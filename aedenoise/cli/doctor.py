@@ -1,4 +1,4 @@
-"""The command ``doctor``: examines in a few seconds whether this machine can carry out a run."""
+"""The command ``doctor``: examines this machine in a few seconds."""
 
 from __future__ import annotations
 

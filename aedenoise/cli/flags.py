@@ -32,7 +32,7 @@ EXPERIMENT, NETWORK, DATA, NOISE = "Experiment", "Network", "Data", "Noise"
 TRAINING, RUN, HOSTS = "Training", "Run", "Several processes"
 COMPARISON, ROBUSTNESS, PROBING = "Comparison", "Robustness", "Probing"
 PICTURES, SAMPLES, PAGES = "Pictures", "Samples", "Finished runs"
-# What describes an experiment.
+# Groups that describe an experiment.
 EXPERIMENT_GROUPS = (EXPERIMENT, NETWORK, DATA, NOISE, TRAINING, DENSE, GAN)
 # Flags that every command accepts, so that one set of them serves several commands.
 SHARED_GROUPS = (*EXPERIMENT_GROUPS, RUN, STORED, DEVICES, INTERVALS)
@@ -67,8 +67,8 @@ class Flag:
       kind: of absl: ``string``, ``integer``, ``float``, ``bool`` or ``list``.
       default: the value without the flag, for people.
       field: dotted path of the experiment's field that it overrides.
-      optional: whether the parsed value is None where the flag is not given.
-      detail: whether the short help gives the name only.
+      optional: the parsed value is None where the flag is not given.
+      detail: the short help gives the name only.
     """
 
     name: str
@@ -88,7 +88,7 @@ class Flag:
 
     @property
     def given(self) -> bool:
-        """Whether the command line changes the default."""
+        """True where the command line changes the default."""
         return not FLAGS[self.name].using_default_value
 
 

@@ -69,7 +69,7 @@ def write_report(_: StopSignals) -> int:
 
 
 def examine_machine(_: StopSignals) -> int:
-    """Examines whether this machine can carry out a run."""
+    """Examines this machine: devices, kernels, data, disk."""
     experiment = read_experiment()
     options = values.run_options(Path("runs") / experiment.label)
     quiet_libraries()

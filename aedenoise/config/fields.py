@@ -38,7 +38,7 @@ class Option:
       flag: the flag's name, where it is not the field's.
       group: heading in the help, where it is not that of the field's dataclass.
       kind: of the flag's value, where the annotation does not tell.
-      detail: whether the short help gives the name only.
+      detail: the short help gives the name only.
     """
 
     help: str

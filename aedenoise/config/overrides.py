@@ -47,7 +47,7 @@ def override(
     Args:
       experiment: the experiment to start from.
       given: new values by dotted path, such as ``noise.level``; none of them is adapted.
-      adapt: whether dependent fields may change.
+      adapt: allows changes of dependent fields.
 
     Returns:
       The new experiment, and a line for each field that was adapted.

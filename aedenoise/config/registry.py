@@ -52,12 +52,12 @@ def _named_package() -> ModuleType:
     """
     if importlib.util.find_spec("aedenoise.experiments") is not None:  # a wheel
         return importlib.import_module("aedenoise.experiments")
-    beside = Path(__file__).resolve().parents[2] / "experiments" / "__init__.py"
+    expected = Path(__file__).resolve().parents[2] / "experiments" / "__init__.py"
     spec = importlib.util.find_spec("experiments")
     found = spec.origin if spec else None
-    if found is None or not beside.exists() or not beside.samefile(found):
+    if found is None or not expected.exists() or not expected.samefile(found):
         raise UsageError(
-            f"named experiments are in {beside.parent}, but Python finds {found or 'none'}; run "
+            f"named experiments are in {expected.parent}, but Python finds {found or 'none'}; run "
             "from another folder, or install the package"
         )
     return importlib.import_module("experiments")
