@@ -51,7 +51,7 @@ def _stopped(stopped: Stopped) -> int:
         return report(stopped, debug=FLAGS.debug)
     from aedenoise.reporting.console import say
 
-    say(f"{stopped}: stopped, with nothing left to save; the same command goes on")
+    say(f"{stopped}: stopped, with nothing left to save; the same command continues")
     return values.preempt_exit_code()
 
 

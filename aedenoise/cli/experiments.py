@@ -22,13 +22,18 @@ def adapt(experiment: Experiment, given: dict[str, Any]) -> Experiment:
     return adapted
 
 
-def adapt_to_steps(experiment: Experiment) -> Experiment:
-    """Drops clean epochs where training is counted in steps, and says so."""
-    if not experiment.clean_epochs or FLAGS.clean_epochs is not None:
-        return experiment
-    old = experiment.clean_epochs
-    _tell([f"clean_epochs 0 instead of {old}, since a comparison counts steps"])
-    return replace(experiment, {"clean_epochs": 0})
+def adapt_to_comparison(experiment: Experiment) -> Experiment:
+    """Drops settings that a comparison has no place for, and says so."""
+    if experiment.clean_epochs and FLAGS.clean_epochs is None:
+        old = experiment.clean_epochs
+        _tell([f"clean_epochs 0 instead of {old}, since a comparison counts steps"])
+        experiment = replace(experiment, {"clean_epochs": 0})
+    matched = FLAGS.match != ["widths"]
+    if matched and experiment.model.condition != "none" and FLAGS.condition is None:
+        told = experiment.model.condition
+        _tell([f"condition none instead of {told}, since a comparison matches plain networks"])
+        experiment = replace(experiment, {"model.condition": "none"})
+    return experiment
 
 
 def _tell(notes: Sequence[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from aedenoise.cli.experiments import adapt, adapt_to_steps, read_named, read_overrides
+from aedenoise.cli.experiments import adapt, adapt_to_comparison, read_named, read_overrides
 from aedenoise.cli.flags import FLAGS
 from aedenoise.cli.values import listed
 from aedenoise.config.study import Study
@@ -20,7 +20,7 @@ def read_study() -> Study:
     levels = listed("noise_levels", float)
     if levels and start.noise.level_max is not None:
         overrides = {"noise.level": levels[0], "noise.level_max": None, **overrides}
-    base = adapt(adapt_to_steps(start), overrides)
+    base = adapt(adapt_to_comparison(start), overrides)
     values: dict[str, Any] = {"base": base}
     if FLAGS.dataset is not None:
         values["datasets"] = (FLAGS.dataset,)

@@ -121,6 +121,8 @@ class Study:
             parse_decoder(decoder, self.base.model)
         if self.base.clean_epochs:
             raise UsageError("a comparison counts steps, not epochs; use --clean_epochs=0")
+        if self.base.model.condition != "none" and self.matches != ("widths",):
+            raise UsageError("a comparison matches plain networks; use --condition=none")
         if not self.base.noise.levelled and len(self.noise_levels) > 1:
             raise UsageError(f"noise {self.base.noise.kind} ignores --noise_levels; leave them out")
         if self.base.noise.level_max is not None:

@@ -32,6 +32,8 @@ WRONG_WORDS = [
     (["--experiment=mlp_basic", "--noise_level=0.2"], "does not count with --noise=none"),
     (["--experiment=keras_io", "--epochs=1", "--clean_epochs=1"], "clean_epochs"),
     (["compare", "--experiment=blind"], "--noise_levels=0.2,0.4"),
+    (["compare", "--condition=noise_level"], "use --condition=none"),
+    (["compare", "--clean_epochs=1"], "use --clean_epochs=0"),
 ]
 
 
