@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from aedenoise.cli.definitions import DEFINED
+from aedenoise.cli.dispatch import DEFINED
 from aedenoise.config import Experiment
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

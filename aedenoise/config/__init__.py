@@ -30,6 +30,7 @@ from aedenoise.config.model import (
 )
 from aedenoise.config.noise import NO_NOISE, NOISES, NoiseConfig, noise_from_text, noise_parts
 from aedenoise.config.optimizer import SCHEDULES, OptimizerConfig
+from aedenoise.config.overrides import override
 
 __all__ = [
     "ACTIVATIONS",
@@ -64,6 +65,7 @@ __all__ = [
     "from_dict",
     "noise_from_text",
     "noise_parts",
+    "override",
     "replace",
     "to_dict",
 ]
