@@ -2,9 +2,9 @@
 
 python -m experiments.samples
 
-The letters are test images of ``notmnist/open``, which no network of this package was trained on:
-``letter.png`` holds one as it is, light on dark, ``page.png`` six rows of eight, dark on light. Both
-have Gaussian noise of standard deviation 0.4, clipped, as in the default experiment.
+The letters are test images of ``notmnist/open``, which no network of this package was trained on.
+``letter.png`` holds one, light on dark; ``page.png`` six rows of eight, dark on light. Both have
+Gaussian noise of standard deviation 0.4, clipped, as in the default experiment.
 """
 
 from __future__ import annotations
