@@ -1,9 +1,9 @@
-"""What looking real costs a denoiser: runs that differ in ``--adversarial_weight`` alone.
+"""Trains denoisers that differ only in ``--adversarial_weight``, and tabulates them.
 
-python -m experiments.adversarial_weights --folder=runs/adversarial
+python -m experiments.adversarial_weights --folder=runs/adversarial-weights
 
-Trains whatever ``--folder`` does not hold yet (a run that was stopped goes on), and writes
-``experiments/results/adversarial.{json,md,png}`` of all that are finished there.
+Trains the runs that ``--folder`` does not hold yet, resumes stopped ones, and writes
+``experiments/results/adversarial.{json,md,png}`` from the finished ones.
 """
 
 from __future__ import annotations

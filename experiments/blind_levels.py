@@ -1,4 +1,4 @@
-"""A network for a range of levels, which are not told to it, beside those trained at each level.
+"""Compares a network for a range of noise levels with networks trained at one level each.
 
 python -m experiments.blind_levels --blind=runs/blind --single=runs/single
 

@@ -1,15 +1,15 @@
-"""Is notmnist/open cut as the original notMNIST is, and does it mix as many kinds of faces?
+"""Is notmnist/open cut like the original notMNIST, and does it mix the same kinds of faces?
 
 python -m experiments.font_mix --manual_dir=DIR        (DIR holds notMNIST_small.tar.gz)
 
 Answer: yes; the table in aedenoise/data/NOTMNIST.md.
 
-The cut is compared in numbers. The mix of text, display and script faces must be judged: the
-original says nothing of its fonts but their pictures. So each of its fonts takes the kind of the
-face of notmnist/open that looks most like it, the mean over all ten letters and pixels; how far
-that can be trusted is tried on the faces of notmnist/open themselves, each judged by faces of other
-designs ("counted", beside the shares that they really have). The estimate is then corrected for
-those errors: the shares that, sent through the matrix of errors, come nearest to what was counted.
+The cut is compared in numbers. The mix of text, display and script faces has to be estimated,
+since the original has pictures of its fonts and no names of their kinds. Each of its fonts takes
+the kind of the most similar face of notmnist/open, by the mean over all ten letters and pixels.
+The error of this rule is measured on the faces of notmnist/open themselves, each judged by faces
+of other designs ("counted", next to their true shares). The estimate is then corrected for these
+errors: the shares that, multiplied by the confusion matrix, come nearest to the counts.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""The decoder question for generators: GANs that differ in their decoder and their seed alone.
+"""Trains GANs that differ only in decoder and seed, and tabulates them.
 
 python -m experiments.generators --folder=runs/gans
 
-Trains whatever ``--folder`` does not hold yet (a run that was stopped goes on), and writes
-``experiments/results/gan.{json,md}`` of all that are finished there. Several such commands with
-other ``--decoders`` or ``--seeds`` may share the folder.
+Trains the runs that ``--folder`` does not hold yet, resumes stopped ones, and writes
+``experiments/results/gan.{json,md}`` from the finished ones. Several such commands with other
+``--decoders`` or ``--seeds`` may share the folder.
 """
 
 from __future__ import annotations

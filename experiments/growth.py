@@ -1,9 +1,9 @@
-"""How do time, memory and traffic grow with devices, images and parameters, and what ends first?
+"""Measures how time, memory and traffic grow with devices, images and parameters.
 
 python -m experiments.growth --output=experiments/results/growth.md
 
 Counts are exact: they come from the compiled programs. Times are of eight devices simulated on the
-cores of one machine, which says how the program grows, not how fast eight accelerators are.
+cores of one machine. They show how the program scales, not how fast eight accelerators are.
 """
 
 from __future__ import annotations

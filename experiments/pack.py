@@ -1,4 +1,4 @@
-"""Packs a trained network into the package, with its scores; see experiments/pretrained.py.
+"""Packs a trained network and its scores into the package; see experiments/pretrained.py.
 
 python -m experiments.pack --run=runs/pretrained
 """

@@ -1,7 +1,7 @@
-"""The published figures beside those measured here.
+"""Tabulates published figures and those measured here.
 
 python -m experiments.published --runs=runs/udacity,runs/udacity-seed1    # adds runs
-python -m experiments.published                                           # writes the table anew
+python -m experiments.published                                           # rewrites the table
 """
 
 from __future__ import annotations

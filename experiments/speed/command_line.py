@@ -1,4 +1,4 @@
-"""What a user waits for and what a run takes: start-up, first step, memory."""
+"""Measures start-up, first step and memory of the command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the machine itself can do: its matrix products and its copies."""
+"""Measures the machine: matrix products and copies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The network that every system is timed on, and what one image costs in it."""
+"""The network that every system is timed on, and the cost of one image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Systems that are timed in turn, each in a process of its own that sleeps in between."""
+"""Times systems in turn, each in a process of its own that sleeps in between."""
 
 from __future__ import annotations
 
