@@ -14,7 +14,7 @@ level_power and without the level as input, the same training loses 1.07 dB at 0
 
 from aedenoise.config import DataConfig, Experiment, ModelConfig, NoiseConfig
 
-# The default recipe. The network is told the level while it trains; afterwards it guesses it.
+# The default recipe. Training feeds the true level; inference estimates it.
 EXPERIMENT = Experiment(
     name="blind",
     model=ModelConfig(condition="noise_level"),

@@ -60,7 +60,7 @@ print(f"{line}, peak {peak:.2f} GB")
 
 
 def main() -> None:
-    """Makes the archive, unless it is there, and prints a line for each of the three."""
+    """Makes the archive if it is missing, and prints a line for each of the three processes."""
     parser = argparse.ArgumentParser(prog="python -m experiments.large_archive")
     parser.add_argument("--folder", type=Path, required=True)
     folder: Path = parser.parse_args().folder

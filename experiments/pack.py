@@ -23,7 +23,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "aedenoise" / "evaluation" / 
 
 
 def scores(denoiser: Denoiser) -> list[dict[str, Any]]:
-    """Quality on each test split at each level of noise."""
+    """Measures quality on each test split at each noise level."""
     found = []
     with tempfile.TemporaryDirectory() as folder:
         options = RunOptions(workdir=Path(folder))
