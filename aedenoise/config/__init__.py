@@ -8,6 +8,14 @@ answered at once.
 from aedenoise.config.adversary import GAN_LOSSES, REGULARIZERS, AdversaryConfig
 from aedenoise.config.code import SPARSITIES, CodeConfig
 from aedenoise.config.data import DATASETS, FITS, PREFIXES, TFDS_NAMES, DataConfig, dataset_kind
+from aedenoise.config.decoders import (
+    DECODER_SPECS,
+    DECODERS,
+    ORDERS,
+    TAIL_SIDE,
+    DecoderSpec,
+    Layer,
+)
 from aedenoise.config.experiment import (
     GAN_DEFAULTS,
     LOSSES,
@@ -20,12 +28,9 @@ from aedenoise.config.experiment import (
 from aedenoise.config.model import (
     ACTIVATIONS,
     CONDITIONS,
-    DECODERS,
     INITIALIZERS,
     NETWORKS,
-    ORDERS,
     PRECISIONS,
-    TAIL_SIDE,
     ModelConfig,
 )
 from aedenoise.config.noise import NO_NOISE, NOISES, NoiseConfig, noise_from_text, noise_parts
@@ -36,6 +41,7 @@ __all__ = [
     "CONDITIONS",
     "DATASETS",
     "DECODERS",
+    "DECODER_SPECS",
     "FITS",
     "GAN_DEFAULTS",
     "GAN_LOSSES",
@@ -55,7 +61,9 @@ __all__ = [
     "AdversaryConfig",
     "CodeConfig",
     "DataConfig",
+    "DecoderSpec",
     "Experiment",
+    "Layer",
     "ModelConfig",
     "NoiseConfig",
     "OptimizerConfig",

@@ -145,8 +145,10 @@ class Experiment:
             raise UsageError(
                 "sparsity kl wants a code in (0, 1): take --model=mlp --activation=sigmoid, or l1"
             )
-        if self.model.decoder == "max_unpool":
-            raise UsageError("the code of max_unpool is more than numbers: it takes no penalty")
+        if self.model.decoder_spec.needs_argmax:
+            raise UsageError(
+                f"the code of {self.model.decoder} is more than numbers: it takes no penalty"
+            )
 
     def _check_adversary(self) -> None:
         if self.model.network == "gan":
