@@ -176,7 +176,7 @@ def _measures(
     results = workload.evaluate(params)
     grid, pictures = workload.grid(params)
     denoised = results["denoised"]
-    quality = {name: denoised[name] for name in ("psnr", "psnr_of_mean_mse", "ssim", "mse", "bce")}
+    quality = {m.name: denoised[m.name] for m in image_quality.METRICS if m.in_studies}
     quality["noisy_psnr"] = results["noisy"]["psnr"]
     for of in ("residual", "gradient", "constant"):
         quality |= {f"{of}_{name}": value for name, value in grid[of].items()}
