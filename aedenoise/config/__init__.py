@@ -33,7 +33,15 @@ from aedenoise.config.model import (
     PRECISIONS,
     ModelConfig,
 )
-from aedenoise.config.noise import NO_NOISE, NOISES, NoiseConfig, noise_from_text, noise_parts
+from aedenoise.config.noise import (
+    NO_NOISE,
+    NOISE_SPECS,
+    NOISES,
+    NoiseConfig,
+    NoiseSpec,
+    noise_from_text,
+    noise_parts,
+)
 from aedenoise.config.optimizer import SCHEDULES, OptimizerConfig
 
 __all__ = [
@@ -49,6 +57,7 @@ __all__ = [
     "LOSSES",
     "NETWORKS",
     "NOISES",
+    "NOISE_SPECS",
     "NO_NOISE",
     "ORDERS",
     "PRECISIONS",
@@ -66,6 +75,7 @@ __all__ = [
     "Layer",
     "ModelConfig",
     "NoiseConfig",
+    "NoiseSpec",
     "OptimizerConfig",
     "dataset_kind",
     "first_difference",

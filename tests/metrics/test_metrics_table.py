@@ -28,7 +28,7 @@ def test_rows_are_complete_and_named_once() -> None:
 
 def test_tables_are_those_of_earlier_versions() -> None:
     values = {metric.name: 1.23456 for metric in METRICS}
-    results = {name: values for name in ("denoised", "noisy", "mean_image", "black")}
+    results = dict.fromkeys(("denoised", "noisy", "mean_image", "black"), values)
     table = results_table({**results, "dataset": {"count": 7.0, "bce_floor": 0.5}}).splitlines()
     titles = ("PSNR dB", "of mean MSE", "SSIM", "MSE", "BCE", "above floor")
     assert table[0] == " " * 20 + "".join(f"{title:>13}" for title in titles)
