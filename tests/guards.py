@@ -99,9 +99,9 @@ GUARDS = {
     ),
     10: Guard(
         "pmap does not sum gradients over devices",
-        "training/step.py",
-        "total, gradient = _over_devices((total, gradient), axis_name)",
-        "total = _over_devices(total, axis_name)",
+        "training/update.py",
+        "total, gradient = sum_over_devices((total, gradient), axis_name)",
+        "total = sum_over_devices(total, axis_name)",
         "training/test_exactness.py::test_jit_equals_pmap",
     ),
     11: Guard(

@@ -22,7 +22,7 @@ from aedenoise.studies.probing.codes import Encode
 from aedenoise.studies.probing.regression import Logistic
 from aedenoise.training.optimizer import make_optimizer, make_schedule
 from aedenoise.training.task import TrainState
-from aedenoise.training.update import apply_gradients, update_norms
+from aedenoise.training.update import make_update, step_metrics, sum_over_devices
 
 
 @dataclass(frozen=True)
@@ -85,17 +85,10 @@ def tune_step(
         own = jnp.take_along_axis(logits, labels[:, None], axis=1)[:, 0]
         return jnp.sum((jax.nn.logsumexp(logits, axis=1) - own) * weight)
 
-    total, gradient = jax.value_and_grad(loss_sum)(state.params)
-    count = jnp.sum(weight)
-    if axis_name is not None:
-        total, count, gradient = jax.lax.psum((total, count, gradient), axis_name)
-    done = apply_gradients(tuning.optimizer, gradient, count, state.params, state.opt_state)
-    metrics = {
-        "loss_sum": total,
-        "count": count,
-        "learning_rate": jnp.asarray(tuning.schedule(state.step), jnp.float32),
-        **update_norms(done),
-    }
+    count = sum_over_devices(jnp.sum(weight), axis_name)
+    update = make_update(loss_sum, tuning.optimizer)
+    done, total, _ = update(state.params, state.opt_state, count, axis_name)
+    metrics = step_metrics(total, count, tuning.schedule(state.step), done)
     return TrainState(state.step + 1, done.params, done.opt_state), metrics
 
 
