@@ -24,13 +24,14 @@ import aedenoise
 from aedenoise.config import replace
 from aedenoise.config.options import RunOptions
 from aedenoise.data.batch import evenly_spaced
-from aedenoise.data.batches import eval_batches
+from aedenoise.data.batches import batch_of_rows
 from aedenoise.data.reading import load
 from aedenoise.evaluation.classifier import load_classifier
 from aedenoise.evaluation.evaluate import evaluation_key, noisy_images
 from aedenoise.files import write_atomically
 from aedenoise.metrics import image_quality
 from aedenoise.metrics.generative import fit_gaussian, frechet
+from aedenoise.ops.images import scale_numpy
 from aedenoise.ops.noise import corruption
 from aedenoise.reporting.figures import write_figure
 from aedenoise.runs.train import train
@@ -50,11 +51,11 @@ def row_of(folder: Path) -> dict[str, Any]:
     dataset = load(experiment.data, None, print)
     classifier = load_classifier(dataset, lowering="auto", notify=print)
     chosen = evenly_spaced(len(dataset.test.images), _IMAGES)
-    batch = next(eval_batches(dataset.test.images[chosen], len(chosen)))._replace(index=chosen)
+    batch = batch_of_rows(dataset.test.images, chosen)
     noisy = jax.jit(noisy_images, static_argnums=0)(
         corruption(experiment.noise), evaluation_key(), batch
     )
-    clean = np.asarray(batch.image, np.float32) / np.float32(255.0)
+    clean = scale_numpy(batch.image)
     denoised = denoiser(np.asarray(noisy.image))
     error = image_quality.mse(jnp.asarray(denoised), jnp.asarray(clean))
     return {

@@ -150,9 +150,10 @@ class Experiment:
             raise UsageError(
                 "sparsity kl needs a code in (0, 1): --model=mlp --activation=sigmoid; or use l1"
             )
-        if self.model.decoder == "max_unpool":
+        if self.model.decoder_spec.needs_argmax:
             raise UsageError(
-                "decoder max_unpool passes argmax indices; a penalty on the code needs another"
+                f"decoder {self.model.decoder} passes argmax indices; "
+                "a penalty on the code needs another"
             )
 
     def _check_adversary(self) -> None:

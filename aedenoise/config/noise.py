@@ -1,4 +1,7 @@
-"""The corruption, as a value."""
+"""The corruption, as a value.
+
+To add a noise, add its ``NoiseSpec`` here and a function of the same name to ``ops.noise``.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +11,41 @@ from typing import NamedTuple
 from aedenoise.config.fields import option
 from aedenoise.errors import UsageError, nearest
 
-# Each kind with the meaning of its level, the maximum, and whether the mean of noisy images is the
-# clean image.
-_KINDS = {
-    "gaussian": ("the standard deviation", 2.0, True),
-    "uniform": ("the half width", 2.0, True),
-    "speckle": ("the standard deviation of the factor", 2.0, True),
-    "poisson": ("the standard deviation at white", 2.0, True),
-    "salt_pepper": ("the share of pixels", 1.0, False),
-    "masking": ("the share of pixels", 1.0, False),
-    "blocks": ("the share of squares", 1.0, False),
-    "quantisation": ("the step between values", 1.0, False),
+
+class NoiseSpec(NamedTuple):
+    """A noise without its code.
+
+    Attributes:
+      level: meaning of its level, in words.
+      most: greatest level.
+      unbiased: the mean over draws of a noisy image is the image itself.
+      takes_mean: it adds to the image, and ``NoiseConfig.mean`` to it.
+      needs_nonnegative: it is unbiased only on images without negative values.
+    """
+
+    level: str
+    most: float
+    unbiased: bool = False
+    takes_mean: bool = False
+    needs_nonnegative: bool = False
+
+
+NOISE_SPECS = {
+    "gaussian": NoiseSpec("the standard deviation", 2.0, unbiased=True, takes_mean=True),
+    "uniform": NoiseSpec("the half width", 2.0, unbiased=True, takes_mean=True),
+    "speckle": NoiseSpec("the standard deviation of the factor", 2.0, unbiased=True),
+    "poisson": NoiseSpec(
+        "the standard deviation at white", 2.0, unbiased=True, needs_nonnegative=True
+    ),
+    "salt_pepper": NoiseSpec("the share of pixels", 1.0),
+    "masking": NoiseSpec("the share of pixels", 1.0),
+    "blocks": NoiseSpec("the share of squares", 1.0),
+    "quantisation": NoiseSpec("the step between values", 1.0),
 }
 # The network's input is then the clean image.
 NO_NOISE = "none"
-NOISES = (*_KINDS, NO_NOISE)
-# Additive kinds, which can have a mean.
-_ADDITIVE = ("gaussian", "uniform")
+NOISES = (*NOISE_SPECS, NO_NOISE)
+_WITH_MEAN = tuple(name for name, spec in NOISE_SPECS.items() if spec.takes_mean)
 
 
 class NoisePart(NamedTuple):
@@ -85,16 +106,16 @@ class NoiseConfig:
                 )
         if not -1.0 <= self.mean <= 1.0:
             raise UsageError(f"noise_mean must be from -1 to 1, not {self.mean:g}")
-        if self.mean and not any(kind in _ADDITIVE for kind, _ in parts):
-            raise UsageError(f"noise_mean is for {' and '.join(_ADDITIVE)}, not {self.kind}")
+        if self.mean and not any(kind in _WITH_MEAN for kind, _ in parts):
+            raise UsageError(f"noise_mean is for {' and '.join(_WITH_MEAN)}, not {self.kind}")
 
     @property
     def unbiased(self) -> bool:
         """True where the mean over draws of a noisy image is the image itself."""
-        kinds = [kind for kind, _ in noise_parts(self.kind)]
-        # Negative values have no photons: after other noise, poisson shifts the mean.
-        poisson_first = "poisson" not in kinds[1:]
-        unbiased = poisson_first and all(_KINDS[kind][2] for kind in kinds)
+        specs = [NOISE_SPECS[kind] for kind, _ in noise_parts(self.kind)]
+        # Other noise makes images negative.
+        nonnegative = not any(spec.needs_nonnegative for spec in specs[1:])
+        unbiased = nonnegative and all(spec.unbiased for spec in specs)
         return unbiased and not self.clip and not self.mean
 
     @property
@@ -141,7 +162,7 @@ def noise_from_text(text: str, base: NoiseConfig) -> NoiseConfig:
             raise UsageError(f"a noise is NAME, NAME:LEVEL or NAME:LEAST:MOST, not {text!r}")
         if numbers:
             level, level_max = numbers[0], (numbers[1] if len(numbers) == 2 else None)
-    mean = base.mean if any(part.kind in _ADDITIVE for part in noise_parts(kind)) else 0.0
+    mean = base.mean if any(part.kind in _WITH_MEAN for part in noise_parts(kind)) else 0.0
     return replace(base, kind=kind, level=level, level_max=level_max, mean=mean)
 
 
@@ -154,7 +175,7 @@ def noise_parts(kind: str) -> list[NoisePart]:
     parts: list[NoisePart] = []
     for part in [] if kind == NO_NOISE else kind.split("+"):
         name, colon, level = part.partition(":")
-        if name not in _KINDS:
+        if name not in NOISE_SPECS:
             raise UsageError(
                 f"unknown noise {name!r}; {nearest(name, NOISES)}; several are joined as "
                 "poisson+gaussian:0.05"
@@ -167,7 +188,7 @@ def noise_parts(kind: str) -> list[NoisePart]:
 
 
 def _check_level(kind: str, level: float) -> None:
-    what, most, _ = _KINDS[kind]
+    what, most, *_ = NOISE_SPECS[kind]
     if not 0.0 <= level <= most:
         hint = f"; for {level:g} of 255 use {level / 255:.4f}" if most < level <= 255.0 else ""
         raise UsageError(

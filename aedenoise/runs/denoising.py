@@ -13,7 +13,7 @@ import numpy as np
 from aedenoise.config import Experiment
 from aedenoise.config.options import RunOptions
 from aedenoise.data.batch import evenly_spaced
-from aedenoise.data.batches import eval_batches
+from aedenoise.data.batches import batch_of_rows, eval_batches
 from aedenoise.data.reading import Dataset
 from aedenoise.data.streaming import compute_mean
 from aedenoise.evaluation.checkerboard import make_grid_step
@@ -25,7 +25,7 @@ from aedenoise.evaluation.evaluate import (
     noisy_images,
 )
 from aedenoise.models.autoencoder import predict
-from aedenoise.ops.images import scale
+from aedenoise.ops.images import scale, scale_numpy
 from aedenoise.ops.noise import Noisy
 from aedenoise.runs.workload import GRID_IMAGES, GRID_PIXELS, Workload, load_context
 from aedenoise.runtime.distributed import for_this_process
@@ -87,7 +87,7 @@ class DenoisingWorkload(Workload):
         height, width, _ = self.image_shape
         count = min(len(images), GRID_IMAGES, max(16, GRID_PIXELS // (height * width)))
         chosen = evenly_spaced(len(images), count)
-        batch = next(eval_batches(images[chosen], count))._replace(index=chosen)
+        batch = batch_of_rows(images, chosen)
         measures, pictures = jax.device_get(self.grid_fn(for_this_process(params), batch))
         return jax.tree.map(float, measures), pictures
 
@@ -103,8 +103,7 @@ class DenoisingWorkload(Workload):
         images = self.dataset.test.images
         if shown is None:
             shown = evenly_spaced(len(images), SHOWN_IMAGES)
-        shown = shown.astype(np.int32)
-        chosen = next(eval_batches(np.asarray(images[shown]), len(shown)))._replace(index=shown)
+        chosen = batch_of_rows(images, shown)
         noisy = noisy_images(self.task.corrupt, evaluation_key(), chosen)
         return (
             np.asarray(scale(jnp.asarray(chosen.image))),
@@ -144,7 +143,7 @@ def make_denoising_workload(
         lowering=context.lowering,
         size=(height, width),
     )
-    mean_image = (compute_mean(context.dataset.train.images) / 255.0).astype(np.float32)
+    mean_image = scale_numpy(compute_mean(context.dataset.train.images))
     return DenoisingWorkload(
         **vars(context),
         task=task,

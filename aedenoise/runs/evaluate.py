@@ -6,6 +6,7 @@ from typing import Any
 
 from aedenoise.config import Experiment
 from aedenoise.config.options import RunOptions
+from aedenoise.files import write_json
 from aedenoise.reporting.console import artifacts_line, results_table
 from aedenoise.runs.baselines import evaluate_baselines
 from aedenoise.runs.denoising import DenoisingWorkload, make_denoising_workload
@@ -19,7 +20,7 @@ from aedenoise.runtime.process import prepare_process
 from aedenoise.training.checkpoint_folders import has_checkpoints
 from aedenoise.training.checkpoints import Checkpoints, Restored
 from aedenoise.training.sharding import devices_here
-from aedenoise.training.workdir import Workdir, checkpoint_place, write_json
+from aedenoise.training.workdir import Workdir, checkpoint_place
 
 
 def evaluate_run(

@@ -32,7 +32,7 @@ from aedenoise.metrics.generative import (
     precision_recall,
 )
 from aedenoise.models import constant_code
-from aedenoise.ops.images import to_image
+from aedenoise.ops.images import scale_numpy, to_image
 from aedenoise.runs.workload import GRID_IMAGES, GRID_PIXELS, Workload, load_context
 from aedenoise.runtime.distributed import first_process_first, for_this_process
 from aedenoise.training.gan import GanState, GanTask, create_gan, gan_step, make_gan_task
@@ -185,9 +185,9 @@ class GanWorkload(Workload):
         bound = min(_KNOWN, max(1, _KNOWN_BYTES // int(np.prod(self.image_shape))))
         known = _rows(np.asarray(train[evenly_spaced(len(train), bound)]))
         made, real = images[:_LOOKED_UP], _evenly(self.dataset.test.images, _LOOKED_UP)
-        places, apart = nearest(_rows(made), known)
-        _, apart_real = nearest(_rows(real), known)
-        shown = known[places[:SHOWN_COLUMNS]].reshape(-1, *images.shape[1:]) / np.float32(255.0)
+        indices, apart = nearest(_rows(made), known, scale_numpy)
+        _, apart_real = nearest(_rows(real), known, scale_numpy)
+        shown = scale_numpy(known[indices[:SHOWN_COLUMNS]].reshape(-1, *images.shape[1:]))
         distances = {"made": float(np.median(apart)), "test": float(np.median(apart_real))}
         return shown, distances
 
@@ -248,7 +248,7 @@ def make_gan_workload(
 
 def _evenly(images: Any, count: int) -> np.ndarray:
     """``count`` evenly spaced images, float32 in [0, 1]."""
-    return np.asarray(images[evenly_spaced(len(images), count)], np.float32) / np.float32(255.0)
+    return scale_numpy(np.asarray(images[evenly_spaced(len(images), count)]))
 
 
 def _rows(images: np.ndarray) -> np.ndarray:

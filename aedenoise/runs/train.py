@@ -15,6 +15,7 @@ import jax
 from aedenoise.config import Experiment, first_difference, from_dict
 from aedenoise.config.options import RunOptions
 from aedenoise.errors import CheckpointError, DataError
+from aedenoise.files import write_json
 from aedenoise.reporting.console import Progress
 from aedenoise.reporting.flat import flat
 from aedenoise.reporting.metrics_log import MetricsLog
@@ -35,7 +36,7 @@ from aedenoise.training.checkpoint_folders import remove_checkpoints
 from aedenoise.training.checkpoints import Checkpoints
 from aedenoise.training.sharding import automatic_steps_per_call, devices_here
 from aedenoise.training.task import run_keys
-from aedenoise.training.workdir import Workdir, checkpoint_place, read_json, write_json
+from aedenoise.training.workdir import Workdir, checkpoint_place, read_json
 
 
 def train(

@@ -12,7 +12,7 @@ from typing import Any
 from aedenoise.config import Experiment, first_difference, from_dict, to_dict
 from aedenoise.config.options import RunOptions
 from aedenoise.errors import CheckpointError, StorageError
-from aedenoise.files import folder_lock, remove, write_atomically
+from aedenoise.files import folder_lock, remove, write_json
 
 FORMAT = 1
 
@@ -128,18 +128,13 @@ class Workdir:
                 remove(path)
 
 
-def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """Writes ``values`` as indented JSON, atomically."""
-    write_atomically(path, (json.dumps(values, indent=2) + "\n").encode())
-
-
 def checkpoint_place(options: RunOptions) -> Path | str:
     """Where a run's checkpoints are: in its workdir, unless ``checkpoint_dir`` is given."""
     return options.checkpoint_dir or Workdir(options.workdir).checkpoints
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Reads what ``write_json`` wrote.
+    """Reads a file of ``files.write_json``.
 
     Raises:
       CheckpointError: if the file is damaged.

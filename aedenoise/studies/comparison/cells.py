@@ -15,7 +15,8 @@ from jax import Array
 
 from aedenoise.config.options import RunOptions
 from aedenoise.config.study import Cell, Study
-from aedenoise.data.batches import eval_batches
+from aedenoise.data.batch import evenly_spaced
+from aedenoise.data.batches import batch_of_rows
 from aedenoise.data.reading import Dataset
 from aedenoise.errors import UsageError
 from aedenoise.evaluation.checkerboard import constant_response, spreads
@@ -176,7 +177,7 @@ def _measures(
     results = workload.evaluate(params)
     grid, pictures = workload.grid(params)
     denoised = results["denoised"]
-    quality = {name: denoised[name] for name in ("psnr", "psnr_of_mean_mse", "ssim", "mse", "bce")}
+    quality = {m.name: denoised[m.name] for m in image_quality.METRICS if m.in_studies}
     quality["noisy_psnr"] = results["noisy"]["psnr"]
     for of in ("residual", "gradient", "constant"):
         quality |= {f"{of}_{name}": value for name, value in grid[of].items()}
@@ -193,8 +194,7 @@ def _marks(steps: int) -> list[int]:
 def _curve_point(workload: DenoisingWorkload) -> Callable[[Params], dict[str, Any]]:
     """PSNR and grid on fixed test images, as a compiled function of parameters."""
     images = workload.dataset.test.images
-    chosen = np.linspace(0, len(images) - 1, min(_CURVE_IMAGES, len(images))).astype(np.int32)
-    batch = next(eval_batches(images[chosen], len(chosen)))._replace(index=chosen)
+    batch = batch_of_rows(images, evenly_spaced(len(images), _CURVE_IMAGES))
     clean = scale(jnp.asarray(batch.image))
     noisy = noisy_images(workload.task.corrupt, evaluation_key(), batch)
 

@@ -16,7 +16,7 @@ from aedenoise.config.study import display_name, parse_decoder, slug
 from aedenoise.data.reading import Dataset
 from aedenoise.errors import CheckpointError, DataError, UsageError
 from aedenoise.evaluation.classifier import TrainedClassifier, load_classifier
-from aedenoise.files import write_atomically
+from aedenoise.files import write_atomically, write_json
 from aedenoise.inference.denoiser import load_denoiser
 from aedenoise.reporting.label_flip_figures import Example, gallery_figure, shares_figure
 from aedenoise.runs.denoising import DenoisingWorkload, make_denoising_workload
@@ -33,7 +33,7 @@ from aedenoise.studies.hallucination.report import (
     found_record,
     markdown,
 )
-from aedenoise.training.workdir import Workdir, write_json
+from aedenoise.training.workdir import Workdir
 
 # So many changed images of each network and noise are shown, of no more than so many of these.
 _SHOWN, _ROWS = 5, 24
