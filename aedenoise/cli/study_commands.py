@@ -29,7 +29,7 @@ def compare_decoders(signals: StopSignals) -> int:
     quiet_libraries()
     from aedenoise.studies.comparison.compare import compare
 
-    complete = compare(study, options, signals, seeds_at_once=FLAGS.seeds_at_once, part=part)
+    complete = compare(study, options, signals, seeds_at_once=FLAGS.seeds_at_once, shard=part)
     stopped = not complete and signals.received is not None
     return cli.preempt_exit_code() if stopped else 0
 
@@ -75,7 +75,7 @@ def count_changes(signals: StopSignals) -> int:
     options = cli.run_options(Path("runs") / f"invent-{name}")
     quiet_libraries()
     from aedenoise.studies.hallucination.hallucination import (
-        invent,
+        measure_hallucination,
         networks_of_decoders,
         networks_of_runs,
     )
@@ -85,5 +85,5 @@ def count_changes(signals: StopSignals) -> int:
         if runs
         else networks_of_decoders(base, decoders, levels, options.workdir)
     )
-    found = invent(networks, options, signals)
+    found = measure_hallucination(networks, options, signals)
     return cli.preempt_exit_code() if found is None else 0
