@@ -31,7 +31,7 @@ from aedenoise.studies.hallucination.hallucination import (
 from aedenoise.studies.hallucination.report import (
     NOISY,
     Outcome,
-    changes_table,
+    flips_table,
     found_record,
     markdown,
 )
@@ -235,7 +235,7 @@ def test_a_record_by_hand() -> None:
     assert (difference["only_first"], difference["only_second"]) == (1, 3)
     assert difference["difference"] == pytest.approx(0.4)
     assert "| transpose k3 | squares | gaussian 0.3 | 20.00 | 60.00 % [" in markdown(found)
-    assert "83.33 % of 6 test images right" in changes_table(found)
+    assert "83.33 % of 6 test images right" in flips_table(found)
 
 
 def test_the_mode(data_dir: str, tmp_path: Path) -> None:
