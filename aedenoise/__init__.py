@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from aedenoise.inference.denoiser import Denoiser
     from aedenoise.inference.generator import ImageMaker
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 
 def load(run: str | PathLike[str] | None = None, checkpoint: str = "newest") -> Denoiser:

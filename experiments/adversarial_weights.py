@@ -1,9 +1,9 @@
-"""What looking real costs a denoiser: runs that differ in ``--adversarial_weight`` alone.
+"""Trains denoisers that differ only in ``--adversarial_weight``, and tabulates them.
 
-python -m experiments.adversarial_weights --folder=runs/adversarial
+python -m experiments.adversarial_weights --folder=runs/adversarial-weights
 
-Trains whatever ``--folder`` does not hold yet (a run that was stopped goes on), and writes
-``experiments/results/adversarial.{json,md,png}`` of all that are finished there.
+Trains the runs that ``--folder`` does not hold yet, resumes stopped ones, and writes
+``experiments/results/adversarial.{json,md,png}`` from the finished ones.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ Row = Mapping[str, Any]
 
 
 def row_of(folder: Path) -> dict[str, Any]:
-    """PSNR and SSIM of a denoiser over test images, how sharp they are (mean absolute difference
-    of neighbours, as a share of that of the clean images), and their Frechet distance to these."""
+    """Measures PSNR, SSIM, sharpness (mean absolute difference of neighbours, relative to clean
+    images) and Frechet distance of a denoiser over test images."""
     denoiser = aedenoise.load(folder)
     experiment = denoiser.experiment
     dataset = load(experiment.data, None, print)
@@ -77,7 +77,7 @@ def _roughness(images: np.ndarray) -> float:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """The rows as a page."""
+    """Returns the rows as a page."""
     lines = [
         "# Denoisers that look real\n",
         "Written by `python -m experiments.adversarial_weights`.\n",
@@ -95,7 +95,7 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def draw(rows: Sequence[Row]) -> None:
-    """PSNR over sharpness and over Frechet distance, a point for each weight."""
+    """Draws PSNR over sharpness and over Frechet distance, a point for each weight."""
     figure = Figure(figsize=(7.0, 3.0), dpi=120)
     for axis, name in zip(figure.subplots(1, 2), ("sharpness", "frechet"), strict=True):
         axis.plot([row[name] for row in rows], [row["psnr"] for row in rows], "o-", lw=0.8)

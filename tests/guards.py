@@ -190,10 +190,10 @@ GUARDS = {
         "training/test_damage.py::test_what_cannot_be_restored_says_why",
     ),
     23: Guard(
-        "checkpoints have another format",
+        "checkpoints of the first format are refused",
         "training/checkpoints.py",
-        "\nFORMAT = 1\n",
-        "\nFORMAT = 2\n",
+        "_READABLE = (1, FORMAT)",
+        "_READABLE = (FORMAT,)",
         "training/test_damage.py::test_what_earlier_versions_saved_is_restored",
     ),
     24: Guard(

@@ -43,6 +43,7 @@ from aedenoise.config.noise import (
     noise_parts,
 )
 from aedenoise.config.optimizer import SCHEDULES, OptimizerConfig
+from aedenoise.config.overrides import override
 
 __all__ = [
     "ACTIVATIONS",
@@ -82,6 +83,7 @@ __all__ = [
     "from_dict",
     "noise_from_text",
     "noise_parts",
+    "override",
     "replace",
     "to_dict",
 ]

@@ -13,6 +13,7 @@ from aedenoise.config.decoders import (
     decoders_that,
     get_decoder_spec,
 )
+from aedenoise.config.fields import DENSE, GAN, option
 from aedenoise.config.published import PUBLISHED_SPECS
 from aedenoise.config.validation import check_known
 from aedenoise.errors import UsageError
@@ -71,23 +72,33 @@ class ModelConfig:
       latent_size: of ``gan``, how many normal numbers an image is made of.
     """
 
-    decoder: str = "upsample"
-    encoder_features: tuple[int, ...] = (32, 32)
-    decoder_features: tuple[int, ...] = (32, 32)
-    kernel_size: int = 3
-    stride: int = 2
-    order: str = "conv_resize"
-    tail: bool = True
-    icnr: bool = True
-    precision: str = "float32"
-    condition: str = "none"
-    network: str = "conv"
-    initializer: str = "he"
-    hidden: tuple[int, ...] = (512, 256)
-    code_size: int = 32
-    tied: bool = False
-    activation: str = "relu"
-    latent_size: int = 64
+    decoder: str = option("upsample", "decoder", choices=DECODERS)
+    encoder_features: tuple[int, ...] = option((32, 32), "channels of the encoder's stages")
+    decoder_features: tuple[int, ...] = option((32, 32), "channels of the decoder's stages")
+    kernel_size: int = option(3, "side of the decoder's kernels")
+    stride: int = option(2, "factor of each pooling and upsampling")
+    order: str = option(
+        "conv_resize", "order of convolution and resizing in a stage", choices=ORDERS, detail=True
+    )
+    tail: bool = option(True, "convolution of stride 1 after the last upsampling", detail=True)
+    icnr: bool = option(True, "checkerboard-free initialisation of subpixel", detail=True)
+    precision: str = option("float32", "arithmetic of the convolutions", choices=PRECISIONS)
+    condition: str = option(
+        "none", "additional input of the network", choices=CONDITIONS, detail=True
+    )
+    network: str = option("conv", "network", choices=NETWORKS, flag="model")
+    initializer: str = option("he", "kernel initialiser", choices=INITIALIZERS, detail=True)
+    hidden: tuple[int, ...] = option(
+        (512, 256), "widths of an mlp's layers before the code", group=DENSE, detail=True
+    )
+    code_size: int = option(32, "size of an mlp's code", group=DENSE, detail=True)
+    tied: bool = option(
+        False, "kernels shared by an mlp's encoder and decoder", group=DENSE, detail=True
+    )
+    activation: str = option(
+        "relu", "activation of an mlp", choices=ACTIVATIONS, group=DENSE, detail=True
+    )
+    latent_size: int = option(64, "size of a GAN's latent", group=GAN, detail=True)
 
     def __post_init__(self) -> None:
         if self.network == "stages":  # in records of earlier development versions

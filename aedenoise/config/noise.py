@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from aedenoise.config.fields import option
 from aedenoise.errors import UsageError, nearest
 
 
@@ -48,7 +49,7 @@ _WITH_MEAN = tuple(name for name, spec in NOISE_SPECS.items() if spec.takes_mean
 
 
 class NoisePart(NamedTuple):
-    """One kind, and its own level; or None: that of the whole."""
+    """A kind and its own level; None: the level of the whole."""
 
     kind: str
     level: float | None
@@ -56,25 +57,34 @@ class NoisePart(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class NoiseConfig:
-    """The corruption of the network's input, in units of the [0, 1] range.
+    """Corruption of the network's input, in units of the [0, 1] range.
 
     Attributes:
       kind: one of ``NOISES``; or several, one after another, some with levels of their own:
-        ``poisson+gaussian:0.05``; or ``none``, whose level does not count.
-      level: how strong, as ``NOISE_SPECS`` says for each kind.
-      level_max: the level is drawn for each example, evenly from ``level`` to this (None: it is
-        ``level``).
+        ``poisson+gaussian:0.05``; or ``none``, which ignores the level.
+      level: strength, with the meaning that ``ops.noise`` gives it for each kind.
+      level_max: upper end of a range from ``level``, from which each example draws its level evenly
+        (None: no range).
       mean: added to the image with ``gaussian`` and ``uniform``.
-      clip: whether noisy images are clipped to [0, 1].
-      fresh: whether an example gets other noise in every step; otherwise the same in each epoch.
+      clip: clips noisy images to [0, 1].
+      fresh: draws new noise for an example in every step; otherwise the same in each epoch.
     """
 
-    kind: str = "gaussian"
-    level: float = 0.4
+    kind: str = option(
+        "gaussian", "noise, or several as NAME+NAME:0.1", choices=NOISES, flag="noise"
+    )
+    level: float = option(
+        0.4,
+        "strength in units of the [0, 1] range; 0.2:0.6 draws one for each image",
+        flag="noise_level",
+        kind="string",
+    )
     level_max: float | None = None
-    mean: float = 0.0
-    clip: bool = True
-    fresh: bool = True
+    mean: float = option(0.0, "mean of gaussian and uniform noise", flag="noise_mean", detail=True)
+    clip: bool = option(True, "clipping of noisy images to [0, 1]", flag="noise_clip", detail=True)
+    fresh: bool = option(
+        True, "new noise in every step; otherwise one draw", flag="noise_fresh", detail=True
+    )
 
     def __post_init__(self) -> None:
         if self.kind == NO_NOISE:
@@ -88,7 +98,7 @@ class NoiseConfig:
                 _check_level(kind, self.level_max)
         if self.level_max is not None:
             if all(own is not None for _, own in parts):
-                raise UsageError(f"{self.kind} has levels of its own: give no range")
+                raise UsageError(f"noise {self.kind} has levels of its own; give no range")
             if self.level_max < self.level:
                 raise UsageError(
                     f"noise_level is from the least to the greatest, as 0.2:0.6, not "
@@ -101,7 +111,7 @@ class NoiseConfig:
 
     @property
     def unbiased(self) -> bool:
-        """Whether the mean over draws of a noisy image is the image itself."""
+        """True where the mean over draws of a noisy image is the image itself."""
         specs = [NOISE_SPECS[kind] for kind, _ in noise_parts(self.kind)]
         # Other noise makes images negative.
         nonnegative = not any(spec.needs_nonnegative for spec in specs[1:])
@@ -110,12 +120,12 @@ class NoiseConfig:
 
     @property
     def levelled(self) -> bool:
-        """Whether ``level`` counts: no noise has none, and some kinds come with their own."""
+        """True where ``level`` counts; kinds with levels of their own, and ``none``, ignore it."""
         return any(own is None for _, own in noise_parts(self.kind))
 
     @property
     def label(self) -> str:
-        """In short: ``gaussian 0.2 to 0.6``, without mean and clipping."""
+        """Short form ``gaussian 0.2 to 0.6``, without mean and clipping."""
         if not self.levelled:
             return self.kind
         level = f"{self.level:g}"
@@ -135,8 +145,8 @@ class NoiseConfig:
 
 
 def noise_from_text(text: str, base: NoiseConfig) -> NoiseConfig:
-    """``base`` with the noise that ``text`` says: ``masking``, ``gaussian:0.2``, for a range of
-    levels ``gaussian:0.2:0.6``, or several joined by ``+``, each with its level.
+    """Parses a noise: ``masking``, ``gaussian:0.2``, for a range of levels ``gaussian:0.2:0.6``,
+    or several joined by ``+``, each with its level. Other settings come from ``base``.
 
     Raises:
       UsageError: if it is no noise.
@@ -157,10 +167,10 @@ def noise_from_text(text: str, base: NoiseConfig) -> NoiseConfig:
 
 
 def noise_parts(kind: str) -> list[NoisePart]:
-    """The kinds that ``kind`` joins by ``+``, with their own levels where they have some.
+    """Splits a kind at ``+`` into kinds with their own levels, if they have some.
 
     Raises:
-      UsageError: if one of them is unknown, or its level is no number.
+      UsageError: if a kind is unknown, or its level is no number.
     """
     parts: list[NoisePart] = []
     for part in [] if kind == NO_NOISE else kind.split("+"):

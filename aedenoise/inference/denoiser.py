@@ -13,10 +13,10 @@ from aedenoise.config import Experiment
 from aedenoise.inference.noise_estimation import estimate_level
 from aedenoise.inference.saved_run import read_run
 from aedenoise.inference.tiling import denoise_any_size
-from aedenoise.models import Autoencoder
+from aedenoise.models import Autoencoder, abstract_params, build_autoencoder
 from aedenoise.models.autoencoder import predict
 from aedenoise.ops.noise import Noisy
-from aedenoise.training.task import Params, abstract_state, make_task
+from aedenoise.training.task import Params
 
 # So many pixels go through the network in one call.
 _PIXELS = 2**20
@@ -163,11 +163,12 @@ def load_denoiser(workdir: str | PathLike[str], checkpoint: str = "newest") -> D
     """
     run = read_run(workdir)
     channels, size = run.image_shape[-1], run.image_shape[:2]
-    task = make_task(run.experiment, channels=channels, total_steps=run.total_steps, size=size)
-    restored = run.restore(abstract_state(task, run.image_shape), checkpoint)
+    model = build_autoencoder(run.experiment.model, channels, size=size)
+    params = abstract_params(model, jnp.zeros((1, *run.image_shape)), jnp.zeros(1))
+    restored = run.restore_params({"params": params}, checkpoint)
     return Denoiser(
-        task.model,
-        restored.state.params,
+        model,
+        restored.state["params"],
         experiment=run.experiment,
         channels=channels,
         step=restored.step,

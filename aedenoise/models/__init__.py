@@ -1,6 +1,12 @@
 """Flax linen modules: encoders, decoders, what composes them, a classifier, a GAN."""
 
-from aedenoise.models.autoencoder import Autoencoder, build_autoencoder, build_decoder, predict
+from aedenoise.models.autoencoder import (
+    Autoencoder,
+    abstract_params,
+    build_autoencoder,
+    build_decoder,
+    predict,
+)
 from aedenoise.models.classifier import Classifier, build_classifier
 from aedenoise.models.decoders import (
     AdditiveDecoder,
@@ -23,6 +29,7 @@ __all__ = [
     "SubpixelDecoder",
     "TransposeDecoder",
     "UpsampleDecoder",
+    "abstract_params",
     "build_autoencoder",
     "build_classifier",
     "build_decoder",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -95,6 +96,11 @@ def build_autoencoder(
         decoder=build_decoder(config, channels, lowering=lowering),
         conditioned=config.condition == "noise_level",
     )
+
+
+def abstract_params(model: nn.Module, *inputs: Array) -> Any:
+    """Returns shapes and dtypes of the parameters of ``model`` for ``inputs``; computes nothing."""
+    return jax.eval_shape(lambda: model.init(jax.random.key(0), *inputs))["params"]
 
 
 def build_decoder(config: ModelConfig, channels: int = 1, *, lowering: str = "auto") -> nn.Module:

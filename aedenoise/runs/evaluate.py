@@ -44,14 +44,18 @@ def evaluate_run(
     workload = (make_gan_workload if gan else make_denoising_workload)(
         experiment, options, notify=say, training=False
     )
-    restored: Restored[Any]
+    like = workload.params_like()
+    restored: Restored[dict[str, Any]]
     with Checkpoints(checkpoint_place(options), read_only=True, notify=say) as checkpoints:
-        restored = checkpoints.restore(workload.state_like(), checkpoints.choose(checkpoint))
+        restored = checkpoints.restore_params(like, checkpoints.choose(checkpoint))
     say(start_line(workload, options))
     say(f"checkpoint of step {restored.step} of {workdir.read_config()['total_steps']}")
     if isinstance(workload, GanWorkload):
         workload.prepare()
-        results = {"step": restored.step, **gan_record(workload, restored.state, options.baselines)}
+        results = {
+            "step": restored.step,
+            **gan_record(workload, restored.state["average"], options.baselines),
+        }
         say_gan(results)
     else:
         results = _denoised(workload, restored, options)
@@ -64,10 +68,10 @@ def evaluate_run(
 
 
 def _denoised(
-    workload: DenoisingWorkload, restored: Restored[Any], options: RunOptions
+    workload: DenoisingWorkload, restored: Restored[dict[str, Any]], options: RunOptions
 ) -> dict[str, Any]:
     """What is found of a denoiser; it is said, too."""
-    params = restored.state.params
+    params = restored.state["params"]
     evaluation = workload.evaluate(params)
     measures, _ = workload.grid(params)
     say(results_table(evaluation))

@@ -94,6 +94,10 @@ class GanWorkload(Workload):
         shapes: GanState = jax.eval_shape(lambda: create_gan(self.task, jax.random.key(0)))
         return self.executor.abstract(shapes)
 
+    def params_like(self) -> dict[str, Any]:
+        state = self.state_like()
+        return {"params": state.params, "average": state.average}
+
     def prepare(self) -> None:
         """Trains the classifier, where it is not there yet: of several processes the first."""
         first_process_first(lambda: self.classifier)
@@ -237,7 +241,9 @@ def make_gan_workload(
         total_steps=context.total_steps,
         lowering=context.lowering,
     )
-    return GanWorkload(**vars(context), task=task, notify=notify, generate_fn=generate_fn(task))
+    return GanWorkload(
+        **vars(context), task=task, notify=notify, generate_fn=generate_fn(task.model)
+    )
 
 
 def _evenly(images: Any, count: int) -> np.ndarray:

@@ -72,6 +72,10 @@ class Workload(RunContext, ABC):
     def state_like(self) -> Any:
         """Shapes, dtypes and shardings of the state, to restore a checkpoint into."""
 
+    def params_like(self) -> dict[str, Any]:
+        """Returns shapes, dtypes and shardings of what evaluation restores from a checkpoint."""
+        return {"params": self.state_like().params}
+
     @property
     def starts(self) -> tuple[int, ...]:
         """Steps before which another loss begins."""

@@ -120,7 +120,7 @@ WRONG_FLAGS = [
     (["--log_every=0"], "log_every must be at least 1"),
     (["--overwrite=maybe"], "overwrite"),
     (["--decodr=upsample"], "Did you mean: decoder"),
-    (["upsample"], "unexpected argument 'upsample'"),
+    (["upsample"], "unknown command 'upsample'"),
     (["--mode=eval"], "--mode=eval needs --workdir"),
     (["--max_grad_norm=0"], "max_grad_norm must be above 0"),
     (["--max_grad_norm=inf"], "max_grad_norm must be above 0"),
