@@ -25,13 +25,13 @@ def compare_decoders(signals: StopSignals) -> int:
     """Trains a grid of decoders, noise levels and seeds."""
     study = read_study()
     options = values.run_options(Path("runs") / f"compare-{study.name or 'decoders'}")
-    part = parse_shard(FLAGS.part)
+    shard = parse_shard(FLAGS.part)
     if FLAGS.seeds_at_once < 0:
         raise UsageError(f"seeds_at_once must be 0 (automatic) or more: {FLAGS.seeds_at_once}")
     quiet_libraries()
     from aedenoise.studies.comparison.compare import compare
 
-    complete = compare(study, options, signals, seeds_at_once=FLAGS.seeds_at_once, part=part)
+    complete = compare(study, options, signals, seeds_at_once=FLAGS.seeds_at_once, shard=shard)
     stopped = not complete and signals.received is not None
     return values.preempt_exit_code() if stopped else 0
 
@@ -67,7 +67,7 @@ def count_label_flips(signals: StopSignals) -> int:
     options = values.run_options(Path("runs") / f"invent-{name}")
     quiet_libraries()
     from aedenoise.studies.hallucination.hallucination import (
-        invent,
+        measure_hallucination,
         networks_of_decoders,
         networks_of_runs,
     )
@@ -77,7 +77,7 @@ def count_label_flips(signals: StopSignals) -> int:
         if runs
         else networks_of_decoders(base, decoders, levels, options.workdir)
     )
-    found = invent(networks, options, signals)
+    found = measure_hallucination(networks, options, signals)
     return values.preempt_exit_code() if found is None else 0
 
 

@@ -90,7 +90,7 @@ def _denoised(runs: Sequence[RunRecord]) -> Iterator[str]:
     yield from _baselines(runs)
     yield from _probes(runs)
     if all("per_image" in run.results for run in runs):
-        yield section("PSNR by class and percentile, dB", table(names, _spread(runs)))
+        yield section("PSNR by class and percentile, dB", table(names, _per_image(runs)))
 
 
 def _lead(runs: Sequence[RunRecord]) -> str:
@@ -150,12 +150,15 @@ def _probes(runs: Sequence[RunRecord]) -> Iterator[str]:
         yield section(title, table(["accuracy, %", "95 % interval", "errors"], rows), opened=True)
 
 
-def _spread(runs: Sequence[RunRecord]) -> list[Cells]:
-    spreads = [run.results["per_image"] for run in runs]
+def _per_image(runs: Sequence[RunRecord]) -> list[Cells]:
+    scores = [run.results["per_image"] for run in runs]
     rows: list[Cells] = []
-    for part, word in (("by_class", "class {}"), ("percentiles", "{} % of the images are below")):
-        for key in dict.fromkeys(key for spread in spreads for key in spread[part]):
-            values = (spread[part].get(key) for spread in spreads)
+    for table_name, word in (
+        ("by_class", "class {}"),
+        ("percentiles", "{} % of the images are below"),
+    ):
+        for key in dict.fromkeys(key for score in scores for key in score[table_name]):
+            values = (score[table_name].get(key) for score in scores)
             cells = ("" if value is None else f"{value:.2f}" for value in values)
             rows.append((word.format(key), *cells))
     return rows

@@ -16,7 +16,7 @@ from aedenoise.config.options import RunOptions
 from aedenoise.data.batch import evenly_spaced
 from aedenoise.data.reading import Dataset
 from aedenoise.errors import DataError
-from aedenoise.evaluation.checkerboard import spreads
+from aedenoise.evaluation.checkerboard import phase_stds
 from aedenoise.evaluation.classifier import TrainedClassifier, load_classifier
 from aedenoise.evaluation.evaluate import EVALUATION_SEED, AbandonedError
 from aedenoise.inference.batching import fit_batch_size, generate_fn, in_batches
@@ -173,7 +173,7 @@ class GanWorkload(Workload):
         found = {
             "made": checkerboard.measures(jnp.asarray(images)),
             "test": checkerboard.measures(jnp.asarray(real)),
-            "constant": spreads(to_image(logits)),
+            "constant": phase_stds(to_image(logits)),
         }
         measures: dict[str, dict[str, float]] = jax.tree.map(float, jax.device_get(found))
         return measures

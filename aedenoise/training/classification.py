@@ -82,9 +82,9 @@ def classification_step(
 
 
 def cross_entropy(logits: Array, labels: Array) -> Array:
-    """Minus the logarithm of each label's probability, in nats: ``[B, K]``, ``[B] -> [B]``."""
-    chosen = jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], axis=1)
-    return -chosen[:, 0]
+    """Computes the cross-entropy of each example in nats: ``[B, K]``, ``[B] -> [B]``."""
+    values: Array = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
+    return values
 
 
 def distorted(key: Array, image: Array) -> Array:

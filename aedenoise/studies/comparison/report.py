@@ -187,8 +187,8 @@ def _pooled_table(comparisons: Sequence[Comparison]) -> str:
 def _mean(values: Sequence[float], digits: int) -> str:
     if not values:
         return "none"
-    spread = f" ± {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else ""
-    return f"{np.mean(values):.{digits}f}{spread}"
+    std = f" ± {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else ""
+    return f"{np.mean(values):.{digits}f}{std}"
 
 
 def _intervals(d: Difference, digits: int) -> list[str]:
