@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Replaces ``path`` by ``content``."""
     with writing(path) as file:
         file.write(content)
+
+
+def write_json(path: Path, values: Any, *, indent: int = 2, allow_nan: bool = True) -> None:
+    """Writes ``values`` as indented JSON, atomically.
+
+    Raises:
+      ValueError: for a value that is not finite, unless ``allow_nan``.
+    """
+    text = json.dumps(values, indent=indent, allow_nan=allow_nan)
+    write_atomically(path, (text + "\n").encode())
 
 
 @contextmanager

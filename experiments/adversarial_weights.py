@@ -1,9 +1,9 @@
-"""What looking real costs a denoiser: runs that differ in ``--adversarial_weight`` alone.
+"""Trains denoisers that differ only in ``--adversarial_weight``, and tabulates them.
 
-python -m experiments.adversarial_weights --folder=runs/adversarial
+python -m experiments.adversarial_weights --folder=runs/adversarial-weights
 
-Trains whatever ``--folder`` does not hold yet (a run that was stopped goes on), and writes
-``experiments/results/adversarial.{json,md,png}`` of all that are finished there.
+Trains the runs that ``--folder`` does not hold yet, resumes stopped ones, and writes
+``experiments/results/adversarial.{json,md,png}`` from the finished ones.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ import aedenoise
 from aedenoise.config import replace
 from aedenoise.config.options import RunOptions
 from aedenoise.data.batch import evenly_spaced
-from aedenoise.data.batches import eval_batches
+from aedenoise.data.batches import batch_of_rows
 from aedenoise.data.reading import load
 from aedenoise.evaluation.classifier import load_classifier
 from aedenoise.evaluation.evaluate import evaluation_key, noisy_images
 from aedenoise.files import write_atomically
 from aedenoise.metrics import image_quality
 from aedenoise.metrics.generative import fit_gaussian, frechet
+from aedenoise.ops.images import scale_numpy
 from aedenoise.ops.noise import corruption
 from aedenoise.reporting.figures import write_figure
 from aedenoise.runs.train import train
@@ -43,18 +44,18 @@ Row = Mapping[str, Any]
 
 
 def row_of(folder: Path) -> dict[str, Any]:
-    """PSNR and SSIM of a denoiser over test images, how sharp they are (mean absolute difference
-    of neighbours, as a share of that of the clean images), and their Frechet distance to these."""
+    """Measures PSNR, SSIM, sharpness (mean absolute difference of neighbours, relative to clean
+    images) and Frechet distance of a denoiser over test images."""
     denoiser = aedenoise.load(folder)
     experiment = denoiser.experiment
     dataset = load(experiment.data, None, print)
     classifier = load_classifier(dataset, lowering="auto", notify=print)
     chosen = evenly_spaced(len(dataset.test.images), _IMAGES)
-    batch = next(eval_batches(dataset.test.images[chosen], len(chosen)))._replace(index=chosen)
+    batch = batch_of_rows(dataset.test.images, chosen)
     noisy = jax.jit(noisy_images, static_argnums=0)(
         corruption(experiment.noise), evaluation_key(), batch
     )
-    clean = np.asarray(batch.image, np.float32) / np.float32(255.0)
+    clean = scale_numpy(batch.image)
     denoised = denoiser(np.asarray(noisy.image))
     error = image_quality.mse(jnp.asarray(denoised), jnp.asarray(clean))
     return {
@@ -76,7 +77,7 @@ def _roughness(images: np.ndarray) -> float:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """The rows as a page."""
+    """Returns the rows as a page."""
     lines = [
         "# Denoisers that look real\n",
         "Written by `python -m experiments.adversarial_weights`.\n",
@@ -94,7 +95,7 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def draw(rows: Sequence[Row]) -> None:
-    """PSNR over sharpness and over Frechet distance, a point for each weight."""
+    """Draws PSNR over sharpness and over Frechet distance, a point for each weight."""
     figure = Figure(figsize=(7.0, 3.0), dpi=120)
     for axis, name in zip(figure.subplots(1, 2), ("sharpness", "frechet"), strict=True):
         axis.plot([row[name] for row in rows], [row["psnr"] for row in rows], "o-", lw=0.8)

@@ -1,4 +1,4 @@
-"""A network for a range of levels, which are not told to it, beside those trained at each level.
+"""Compares a network for a range of noise levels with networks trained at one level each.
 
 python -m experiments.blind_levels --blind=runs/blind --single=runs/single
 
@@ -30,8 +30,8 @@ _BATCH = 500
 
 
 def compare(blind: Path, single: Path) -> list[dict[str, float]]:
-    """For each level that a run in ``single`` was trained at: PSNR in dB over the test images
-    (mean of per-image values) of that run, and of ``blind``, whose level is guessed or told."""
+    """Measures PSNR in dB over the test images (mean of per-image values) at each level of a run in
+    ``single``: of that run, and of ``blind`` with the level estimated or given."""
     network = aedenoise.load(blind)
     rows = []
     for folder in sorted(path.parent for path in single.glob("*/results.json")):
@@ -59,7 +59,7 @@ def compare(blind: Path, single: Path) -> list[dict[str, float]]:
 
 
 def sentence(epochs: int, rows: list[dict[str, float]]) -> str:
-    """What the header of the experiment says."""
+    """Returns the sentence for the header of the experiment."""
     lost = ", ".join(f"{row['single'] - row['guessed']:.2f} at {row['level']:g}" for row in rows)
     return f"it loses {lost} (dB; {epochs} epochs each, 1 seed)"
 

@@ -1,4 +1,4 @@
-"""Does the whole loop run? Seconds long: a tiny network on a few real letters.
+"""Does the whole loop run? A tiny network on 1,000 letters.
 
 python -m aedenoise.main --experiment=debug
 

@@ -1,15 +1,15 @@
-"""Is notmnist/open cut as the original notMNIST is, and does it mix as many kinds of faces?
+"""Is notmnist/open cut like the original notMNIST, and does it mix the same kinds of faces?
 
 python -m experiments.font_mix --manual_dir=DIR        (DIR holds notMNIST_small.tar.gz)
 
 Answer: yes; the table in aedenoise/data/NOTMNIST.md.
 
-The cut is compared in numbers. The mix of text, display and script faces must be judged: the
-original says nothing of its fonts but their pictures. So each of its fonts takes the kind of the
-face of notmnist/open that looks most like it, the mean over all ten letters and pixels; how far
-that can be trusted is tried on the faces of notmnist/open themselves, each judged by faces of other
-designs ("counted", beside the shares that they really have). The estimate is then corrected for
-those errors: the shares that, sent through the matrix of errors, come nearest to what was counted.
+The cut is compared in numbers. The mix of text, display and script faces has to be estimated,
+since the original has pictures of its fonts and no names of their kinds. Each of its fonts takes
+the kind of the most similar face of notmnist/open, by the mean over all ten letters and pixels.
+The error of this rule is measured on the faces of notmnist/open themselves, each judged by faces
+of other designs ("counted", next to their true shares). The estimate is then corrected for these
+errors: the shares that, multiplied by the confusion matrix, come nearest to the counts.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def _boxes(images: np.ndarray) -> dict[str, float]:
-    """Mean centre and mean size, in pixels, of the box of each image's ink (32 or more)."""
+    """Returns mean centre and mean size, in pixels, of the box of each image's ink (32 or more)."""
     found = {}
     for axis, size, centre in ((2, "height", "row"), (1, "width", "column")):
         ink = np.max(images, axis=axis) >= BOX_INK
@@ -75,7 +75,7 @@ def _boxes(images: np.ndarray) -> dict[str, float]:
 
 
 def _original(data_dir: str, manual_dir: str) -> tuple[np.ndarray, np.ndarray]:
-    """All images ``[N, 28, 28]``, and the faces among them."""
+    """Reads all images ``[N, 28, 28]``, and the faces among them."""
     name = "notmnist/small"
     dataset = load(name, data_dir, print, manual_dir=manual_dir)
     source = find_source(DataConfig(dataset=name), data_dir, None)
@@ -86,7 +86,7 @@ def _original(data_dir: str, manual_dir: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _open_faces() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Faces ``[N, pixels]``, their kinds and designs as numbers."""
+    """Reads faces ``[N, pixels]``, their kinds and designs as numbers."""
     with np.load(FILES / "notmnist_open.npz", allow_pickle=False) as packed:
         faces, fonts = _complete(packed["image"], packed["label"], packed["font"])
     with open(FILES / "notmnist_open.tsv", encoding="utf-8", newline="") as file:
@@ -100,7 +100,7 @@ def _open_faces() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def _complete(
     images: np.ndarray, labels: np.ndarray, fonts: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """All letters of each font that has them, float32 ``[N, pixels]``; and the fonts."""
+    """Returns the fonts with all letters, and these as float32 ``[N, pixels]``."""
     order = np.lexsort((labels, fonts))
     numbers, counts = np.unique(fonts, return_counts=True)
     whole = numbers[counts == LETTERS]
@@ -109,7 +109,7 @@ def _complete(
 
 
 def _nearest(queries: np.ndarray, faces: np.ndarray, excluded: np.ndarray | None) -> np.ndarray:
-    """For each query the place of the nearest face, by mean absolute difference."""
+    """Finds the index of the face nearest to each query, by mean absolute difference."""
     found = np.empty(len(queries), np.int64)
     for i, query in enumerate(queries):
         distance = np.abs(faces - query).mean(axis=1)
@@ -120,7 +120,7 @@ def _nearest(queries: np.ndarray, faces: np.ndarray, excluded: np.ndarray | None
 
 
 def _corrected(errors: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """The shares of two kinds on a fine grid (the third is the rest) that explain the counts."""
+    """Fits the shares of two kinds (the third is the rest) to the counts, on a fine grid."""
     steps = np.linspace(0, 1, 201)
     grid = np.array([(a, b, 1 - a - b) for a in steps for b in steps if a + b <= 1])
     best: np.ndarray = grid[np.square(grid @ errors.T - shares).sum(axis=1).argmin()]

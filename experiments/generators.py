@@ -1,10 +1,10 @@
-"""The decoder question for generators: GANs that differ in their decoder and their seed alone.
+"""Trains GANs that differ only in decoder and seed, and tabulates them.
 
 python -m experiments.generators --folder=runs/gans
 
-Trains whatever ``--folder`` does not hold yet (a run that was stopped goes on), and writes
-``experiments/results/gan.{json,md}`` of all that are finished there. Several such commands with
-other ``--decoders`` or ``--seeds`` may share the folder.
+Trains the runs that ``--folder`` does not hold yet, resumes stopped ones, and writes
+``experiments/results/gan.{json,md}`` from the finished ones. Several such commands with other
+``--decoders`` or ``--seeds`` may share the folder.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ Row = Mapping[str, Any]
 
 
 def experiment_of(decoder: str, seed: int) -> Experiment:
-    """The GAN with another decoder and seed."""
+    """Returns the GAN with another decoder and seed."""
     changes = {"model": parse_decoder(decoder, EXPERIMENT.model), "seed": seed}
     return replace(EXPERIMENT, changes)
 
 
 def trained(folder: Path, decoder: str, seed: int) -> bool:
-    """Trains one generator to its end, unless a signal comes; whether it got there."""
+    """Trains one generator; returns whether it finished before a stop signal."""
     place = folder / f"{decoder.replace(':', '-')}-{seed}"
     return train(experiment_of(decoder, seed), RunOptions(workdir=place)) is not None
 
 
 def table_rows(folder: Path) -> list[dict[str, Any]]:
-    """What the finished runs in ``folder`` have found, by decoder and seed."""
+    """Reads the results of the finished runs in ``folder``, by decoder and seed."""
     rows = []
     for decoder in DECODERS:
         for place in sorted(folder.glob(f"{decoder.replace(':', '-')}-[0-9]*")):
@@ -72,7 +72,7 @@ def table_rows(folder: Path) -> list[dict[str, Any]]:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """The rows as a page."""
+    """Returns the rows as a page."""
     lines = [
         "# Generators by decoder\n",
         "Written by `python -m experiments.generators`; [docs/gan.md](../../docs/gan.md) says what "

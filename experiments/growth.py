@@ -1,9 +1,9 @@
-"""How do time, memory and traffic grow with devices, images and parameters, and what ends first?
+"""Measures how time, memory and traffic grow with devices, images and parameters.
 
 python -m experiments.growth --output=experiments/results/growth.md
 
 Counts are exact: they come from the compiled programs. Times are of eight devices simulated on the
-cores of one machine, which says how the program grows, not how fast eight accelerators are.
+cores of one machine. They show how the program scales, not how fast eight accelerators are.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ _BYTES = {"f32": 4, "s32": 4, "u32": 4, "bf16": 2, "pred": 1, "u8": 1, "s8": 1}
 
 @dataclass(frozen=True)
 class Program:
-    """What one device needs for one training step.
+    """Resources of one device for one training step.
 
     Attributes:
-      arguments, temporary: bytes of state, images and batch, and of what a step needs beside.
+      arguments, temporary: bytes of state, images and batch, and of temporary arrays of a step.
       summed: bytes of each device's share in sums over all devices; a ring sends at most twice
         that, however many devices there are.
       operations: floating-point operations, as XLA counts them.
@@ -63,7 +63,7 @@ class Program:
 def program(
     devices: int, batch_size: int, images: int, experiment: Experiment | None = None
 ) -> Program:
-    """The training step on ``devices`` devices, with a split of so many images held by each."""
+    """Compiles the step on ``devices`` devices, each of which holds a split of so many images."""
     experiment = experiment or Experiment()
     executor = make_executor("jit", batch_size, devices=jax.devices()[:devices])
     task = make_task(experiment, channels=1, total_steps=1000, lowering="plain")
@@ -84,7 +84,7 @@ def program(
 
 
 def summed_bytes(text: str) -> int:
-    """Bytes that the all-reduces of a compiled program sum over devices."""
+    """Counts the bytes that the all-reduces of a compiled program sum over devices."""
     total = 0
     for result in re.findall(r"= (.*?) all-reduce(?:-start)?\(", text):
         for kind, shape in re.findall(r"(\w+)\[([\d,]*)\]", result):
@@ -113,7 +113,7 @@ def _step_seconds(devices: int, batch_size: int) -> float:
 
 
 def _checkpoint_seconds(width: int) -> tuple[int, float, float]:
-    """Parameters of a network of ``width``, and the seconds to save and to restore its state."""
+    """Counts the parameters of a network of ``width``, and times saving and restoring its state."""
     model = ModelConfig(encoder_features=(width, width), decoder_features=(width, width))
     task = make_task(replace(Experiment(), {"model": model}), channels=1, total_steps=10)
     executor = make_executor("jit")
@@ -127,7 +127,7 @@ def _checkpoint_seconds(width: int) -> tuple[int, float, float]:
 
 
 def _batch_seconds(images: int, batch_size: int) -> tuple[float, float]:
-    """Seconds for the first batch of an epoch of so many images, and for a later one."""
+    """Times the first batch of an epoch of so many images, and a later one."""
     batches = TrainBatches(
         np.broadcast_to(np.zeros((1, 28, 28, 1), np.uint8), (images, 28, 28, 1)),
         batch_size=batch_size,
@@ -150,7 +150,7 @@ def _table(head: str, rows: list[list[str]]) -> list[str]:
 
 
 def report() -> str:
-    """The page, measured now."""
+    """Measures everything and returns the page."""
     lines = [
         "# Growth: devices, images, parameters",
         "",
@@ -229,7 +229,7 @@ _READING = """## Where the first wall stands
 
 
 def main() -> None:
-    """The command."""
+    """Runs the command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, help="where to write; else it is printed")
     text = report() + "\n"

@@ -1,4 +1,4 @@
-"""Keras's example of 2018: does its denoiser with a code of 16 numbers reach 18.10 dB?
+"""Keras example of 2018: does its denoiser with a code of 16 numbers reach 18.10 dB?
 
 python -m aedenoise.main --experiment=keras_2018
 

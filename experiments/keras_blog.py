@@ -1,4 +1,4 @@
-"""Keras blog 2016: what does its denoiser, published without a number, reach?
+"""Keras blog 2016: what does its denoiser, published without a figure, reach?
 
 python -m aedenoise.main --experiment=keras_blog
 """

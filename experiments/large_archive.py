@@ -1,14 +1,14 @@
-"""What does an archive of the size of notMNIST_large cost: time, memory, and images per second?
+"""What does an archive of the size of notMNIST_large cost in time and memory?
 
 python -m experiments.large_archive --folder=DIR        (a folder with 3 GB to spare)
 
-Answer: on 2 CPU cores (AMD EPYC) prepared in 224 s (362 s beside another program that kept both
+Answer: on 2 CPU cores (AMD EPYC) prepared in 224 s (362 s next to another program that kept both
 busy), peak memory 1.01 GB; loaded again in 1.0 s (0.45 GB); read from disk, it is ready in 0.8 s
 and gives 6,140 images/s in random order (0.28 GB). Python 3.11, 2026-11-23.
 
-The archive is made here, once: 529,119 members in Bulatov's layout, of which 529,114 are letters of
-notmnist/open, each shifted by a few pixels so that hardly two are alike, and 5 are unreadable. Then
-three processes of their own prepare it, load it again, and read it from disk.
+The script makes the archive once: 529,119 members in Bulatov's layout, of which 529,114 are letters
+of notmnist/open, each shifted by a few pixels so that hardly two are alike, and 5 are unreadable.
+Three processes then prepare it, load it again, and read it from disk.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ print(f"{line}, peak {peak:.2f} GB")
 
 
 def main() -> None:
-    """Makes the archive, unless it is there, and prints a line for each of the three."""
+    """Makes the archive if it is missing, and prints a line for each of the three processes."""
     parser = argparse.ArgumentParser(prog="python -m experiments.large_archive")
     parser.add_argument("--folder", type=Path, required=True)
     folder: Path = parser.parse_args().folder

@@ -1,4 +1,4 @@
-"""Packs a trained network into the package, with its scores; see experiments/pretrained.py.
+"""Packs a trained network and its scores into the package; see experiments/pretrained.py.
 
 python -m experiments.pack --run=runs/pretrained
 """
@@ -23,7 +23,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "aedenoise" / "evaluation" / 
 
 
 def scores(denoiser: Denoiser) -> list[dict[str, Any]]:
-    """Quality on each test split at each level of noise."""
+    """Measures quality on each test split at each noise level."""
     found = []
     with tempfile.TemporaryDirectory() as folder:
         options = RunOptions(workdir=Path(folder))

@@ -1,10 +1,10 @@
-"""Which denoiser comes with the package, and how good is it?
+"""Which denoiser is in the package, and how good is it?
 
 python -m aedenoise.main --experiment=pretrained
 python -m experiments.pack --run=runs/pretrained    # into the package, with its scores
 
-Answer: aedenoise/evaluation/files/pretrained.json has its digest, and PSNR and SSIM on the test
-digits and letters at four levels of noise.
+Answer: aedenoise/inference/files/pretrained.json has its digest, and PSNR and SSIM on the test
+digits and letters at four noise levels.
 """
 
 from aedenoise.config import DataConfig, Experiment, ModelConfig, NoiseConfig

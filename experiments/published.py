@@ -1,7 +1,7 @@
-"""The published figures beside those measured here.
+"""Tabulates published figures and those measured here.
 
 python -m experiments.published --runs=runs/udacity,runs/udacity-seed1    # adds runs
-python -m experiments.published                                           # writes the table anew
+python -m experiments.published                                           # rewrites the table
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _HEADER = "experiment,seed,epochs,epoch,value"
 
 @dataclass(frozen=True)
 class Published:
-    """What somebody published of a training run.
+    """Published values of a training run.
 
     Attributes:
-      source: who.
-      quantity: what, in words.
-      name: of the same in ``metrics.jsonl``.
+      source: author and year.
+      quantity: the quantity in words.
+      name: its name in ``metrics.jsonl``.
       points: published values by epoch.
-      digits: behind the point.
+      digits: decimals in tables.
     """
 
     source: str
@@ -115,7 +115,7 @@ class Run:
 
 
 def read_run(folder: Path) -> Run:
-    """The curve of a run of a published experiment, as far as it is."""
+    """Reads the curve of a run of a published experiment, which may be unfinished."""
     workdir = Workdir(folder)
     experiment = workdir.read_experiment()
     name = PUBLISHED[experiment.name].name
@@ -131,7 +131,7 @@ def read_run(folder: Path) -> Run:
 
 
 def read_curves() -> list[Run]:
-    """What is committed."""
+    """Reads the committed curves."""
     lines = CURVES.read_text(encoding="utf-8").splitlines()[1:] if CURVES.exists() else []
     found: dict[tuple[str, int, int], dict[int, float]] = {}
     for line in lines:
@@ -141,7 +141,7 @@ def read_curves() -> list[Run]:
 
 
 def to_csv(runs: Sequence[Run]) -> str:
-    """The inverse of ``read_curves``."""
+    """Writes what ``read_curves`` reads."""
     order = list(PUBLISHED)
     lines = [
         f"{run.experiment},{run.seed},{run.epochs},{epoch},{value:.6g}"
@@ -152,8 +152,8 @@ def to_csv(runs: Sequence[Run]) -> str:
 
 
 def sentence(name: str, runs: Sequence[Run]) -> str:
-    """What the header of an experiment says: ``training BCE: published 0.0840, here 0.0836 ± 0.0002
-    (5 seeds)``; of runs that were not whole, at the last published epoch that they reached."""
+    """Returns the sentence for an experiment's header: ``training BCE: published 0.0840, here
+    0.0836 ± 0.0002 (5 seeds)``; for unfinished runs at the last published epoch they reached."""
     published = PUBLISHED[name]
     last = max(published.points)
     done = min(max(run.values) for run in runs)
@@ -171,7 +171,7 @@ def sentence(name: str, runs: Sequence[Run]) -> str:
 
 
 def table(runs: Sequence[Run]) -> str:
-    """The whole page."""
+    """Returns the page."""
     parts = [_INTRODUCTION, "| experiment | by | |", "| --- | --- | --- |"]
     own = {name: [run for run in runs if run.experiment == name] for name in PUBLISHED}
     parts += [
@@ -214,7 +214,7 @@ def _spread(values: Sequence[float], form: str) -> str:
 
 
 def _value(published: Published, values: Sequence[float]) -> str:
-    """A value, or mean and deviation of several; squared errors in dB too."""
+    """Formats a value, or mean and deviation of several; squared errors in dB too."""
     text = _spread(values, f".{published.digits}f")
     if published.squared:
         text += f" ({-10.0 * math.log10(statistics.mean(values)):.2f} dB)"

@@ -1,4 +1,4 @@
-"""Raschka 2017: does the autoencoder that upsamples reach a training BCE of 0.083, without noise?
+"""Raschka 2017: does the network that upsamples, without noise, reach a training BCE of 0.083?
 
 python -m aedenoise.main --experiment=raschka_upsample
 

@@ -1,10 +1,13 @@
-"""Writes the tables and figures of the committed studies anew, and what documents say of them.
+"""Regenerates the tables and figures of the committed studies, and the blocks that quote them.
 
 python -m experiments.report
+
+A document marks a generated block by one of ``BLOCKS`` above it and ``END`` below it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from aedenoise.config.study import ALL
@@ -14,16 +17,20 @@ from aedenoise.studies.comparison.compare import write_report
 from aedenoise.studies.comparison.folder import StudyFolder
 from aedenoise.studies.comparison.rows import Row, from_csv
 
+ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
 STUDIES = ("upsample_vs_transpose", "decoder_budget")
-ANSWER = RESULTS / "upsample_vs_transpose" / "README.md"
-BEGIN = "<!-- from experiments/results by python -m experiments.report -->\n"
+# The files with generated blocks.
+DOCUMENTS = (
+    ROOT / "README.md",
+    ROOT / "docs" / "answer.md",
+    RESULTS / "upsample_vs_transpose" / "README.md",
+)
 END = "<!-- end -->\n"
 
 
-def block() -> str:
-    """The tables of the study, its differences over all conditions in words, and the table of the
-    longest training."""
+def full_block() -> str:
+    """Returns the main study in tables and in words, and the table of the longest training."""
     rows, reference = _study("upsample_vs_transpose")
     budget = report.budgets(rows)[0]
     pooled = [
@@ -42,26 +49,58 @@ def block() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def brief_block() -> str:
+    """Returns one table: each decoder's mean differences in PSNR, and its grids."""
+    rows, reference = _study("upsample_vs_transpose")
+    longer, _ = _study("decoder_budget")
+    short, long = report.budgets(rows)[0], report.budgets(longer)[-1]
+    after_short = _cells(report.summary(rows, reference, short))
+    after_long = _cells(report.summary(longer, reference, long))
+    grids = _cells(report.grids(rows, reference, short))
+    lines = [
+        f"| decoder | PSNR after {short[1]:,} steps, dB | after {long[1]:,} steps, dB "
+        "| grid before training | after |",
+        "| --- |" + " --- |" * 4,
+    ]
+    for decoder, (untrained, trained, _) in grids.items():
+        # The reference has no difference to itself.
+        first, second = (found[decoder][-1] or "reference" for found in (after_short, after_long))
+        lines.append(f"| {decoder} | {first} | {second} | {untrained} | {trained} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cells(table: str) -> dict[str, list[str]]:
+    """Returns the cells of a Markdown table by the first cell of each row, without the header."""
+    rows = [
+        [cell.strip() for cell in line.split("|")[1:-1]] for line in table.strip().splitlines()[2:]
+    ]
+    return {first: rest for first, *rest in rows}
+
+
 def _study(name: str) -> tuple[list[Row], str]:
     folder = StudyFolder(RESULTS / name)
     rows = from_csv(folder.table.read_text(encoding="utf-8"))
     return rows, folder.read()[0].decoders[0]
 
 
-def documents() -> list[Path]:
-    """The files that have the block."""
-    return [Path(__file__).parent.parent / "README.md", ANSWER]
+BLOCKS: dict[str, Callable[[], str]] = {
+    "<!-- from experiments/results by python -m experiments.report -->\n": full_block,
+    "<!-- in brief, from experiments/results by python -m experiments.report -->\n": brief_block,
+}
 
 
-def with_block(document: str) -> str:
-    """``document`` with the block between its marks written anew."""
-    before, rest = document.split(BEGIN)
-    _, after = rest.split(END)
-    return f"{before}{BEGIN}\n{block()}\n{END}{after}"
+def with_blocks(document: str) -> str:
+    """Returns ``document`` with every marked block written anew."""
+    for begin, block in BLOCKS.items():
+        if begin in document:
+            before, rest = document.split(begin)
+            _, after = rest.split(END, 1)
+            document = f"{before}{begin}\n{block()}\n{END}{after}"
+    return document
 
 
 if __name__ == "__main__":
     for name in STUDIES:
         write_report(StudyFolder(RESULTS / name), quiet=True)
-    for path in documents():
-        write_atomically(path, with_block(path.read_text(encoding="utf-8")).encode())
+    for path in DOCUMENTS:
+        write_atomically(path, with_blocks(path.read_text(encoding="utf-8")).encode())

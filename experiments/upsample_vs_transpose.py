@@ -4,8 +4,8 @@ python -m aedenoise.main --mode=compare --experiment=upsample_vs_transpose
 
 Answer: over two datasets and two noise levels bilinear upsampling is 0.47 dB [0.40, 0.53] behind
 nearest upsampling; transposed convolutions (3x3: -0.14 dB, 4x4: +0.09 dB) and sub-pixel convolution
-(+0.02 dB) are not clearly different from it. Trained, none leaves a checkerboard in its errors.
-8 seeds (0 to 7), 1,000 steps; experiments/results/upsample_vs_transpose/.
+(+0.02 dB) do not clearly differ from it. After training, no decoder leaves a checkerboard in its
+errors. 8 seeds (0 to 7), 1,000 steps; experiments/results/upsample_vs_transpose/.
 2 CPU cores (AMD EPYC), Python 3.11, jax 0.10.2, 2026-11-23.
 """
 

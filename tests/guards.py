@@ -99,9 +99,9 @@ GUARDS = {
     ),
     10: Guard(
         "pmap does not sum gradients over devices",
-        "training/step.py",
-        "total, gradient = _over_devices((total, gradient), axis_name)",
-        "total = _over_devices(total, axis_name)",
+        "training/update.py",
+        "total, gradient = sum_over_devices((total, gradient), axis_name)",
+        "total = sum_over_devices(total, axis_name)",
         "training/test_exactness.py::test_jit_equals_pmap",
     ),
     11: Guard(
@@ -190,10 +190,10 @@ GUARDS = {
         "training/test_damage.py::test_what_cannot_be_restored_says_why",
     ),
     23: Guard(
-        "checkpoints have another format",
+        "checkpoints of the first format are refused",
         "training/checkpoints.py",
-        "\nFORMAT = 1\n",
-        "\nFORMAT = 2\n",
+        "_READABLE = (1, FORMAT)",
+        "_READABLE = (FORMAT,)",
         "training/test_damage.py::test_what_earlier_versions_saved_is_restored",
     ),
     24: Guard(

@@ -1,34 +1,167 @@
-"""What each mode takes from the flags, and what it calls.
+"""The commands, each declared once: its name, function and flags.
 
-Nothing heavy is imported before the flags are known to be right.
+The values of ``--mode``, the refusal of flags (``dispatch``), the help, the reference and the
+behaviour after signals follow from this table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from aedenoise.cli import run_commands, study_commands, tool_commands
-from aedenoise.runtime.preemption import StopSignals
+from aedenoise.cli.command import Command
+from aedenoise.cli.flags import (
+    COMPARISON,
+    DATA,
+    EXPERIMENT,
+    EXPERIMENT_GROUPS,
+    HOSTS,
+    NETWORK,
+    NOISE,
+    PICTURES,
+    PROBING,
+    ROBUSTNESS,
+    SAMPLES,
+)
+from aedenoise.config.options import DEVICES, INTERVALS, STORED
 
-# Modes that work for long and go on where a signal stopped them.
-LONG: dict[str, Callable[[StopSignals], int]] = {
-    "train": run_commands.train_run,
-    "compare": study_commands.compare_decoders,
-    "robustness": study_commands.map_robustness,
-    "invent": study_commands.count_changes,
-    "probe": run_commands.probe_run,
-}
-SHORT: dict[str, Callable[[], int]] = {
-    "eval": run_commands.evaluate,
-    "denoise": run_commands.denoise,
-    "sample": run_commands.sample_run,
-    "data": tool_commands.describe_data,
-    "artifacts": tool_commands.show_artifacts,
-    "report": tool_commands.write_report,
-    "doctor": tool_commands.examine_machine,
-}
+_PLACES = ("workdir", "overwrite", STORED, DEVICES)
+_TRAINING = (*EXPERIMENT_GROUPS, *_PLACES, INTERVALS)
 
-
-def run(mode: str, signals: StopSignals) -> int:
-    """Carries out ``mode``; returns the exit code."""
-    return LONG[mode](signals) if mode in LONG else SHORT[mode]()
+COMMANDS = (
+    Command(
+        name="train",
+        help="train a network, or continue an unfinished run",
+        run=run_commands.train_run,
+        flags=(*_TRAINING, "checkpoint_dir", "baselines", "wandb", "preempt_exit_code", HOSTS),
+        resumable=True,
+    ),
+    Command(
+        name="eval",
+        help="evaluate a checkpoint, also on other noise or data",
+        run=run_commands.evaluate,
+        flags=(
+            *(NOISE, DATA, "workdir", STORED, DEVICES),
+            *("checkpoint", "checkpoint_dir", "baselines", HOSTS),
+        ),
+        needs={"workdir": "the folder of a trained run"},
+        meanings={
+            "workdir": "folder of the run",
+            "noise": "noise of the test (default: that of the run)",
+            "noise_level": "level of the test (default: that of the run)",
+            "dataset": "dataset to test on (default: that of the run)",
+        },
+    ),
+    Command(
+        name="denoise",
+        help="denoise your own images",
+        run=run_commands.denoise,
+        flags=(PICTURES, "workdir", "checkpoint", "noise_level", "overwrite"),
+        needs={"input": "an image or a folder of them"},
+        meanings={
+            "workdir": "folder of the run (default: the packaged network)",
+            "noise_level": "level for a network with condition noise_level (default: estimated)",
+            "overwrite": "replacement of files that exist",
+        },
+        trained="a trained network",
+    ),
+    Command(
+        name="probe",
+        help="classify images by the code of a finished run",
+        run=run_commands.probe_run,
+        flags=(
+            *(PROBING, DATA, "workdir", "checkpoint", STORED, DEVICES),
+            *("log_every", "preempt_exit_code"),
+        ),
+        needs={"workdir": "the folder of a trained run"},
+        meanings={
+            "workdir": "folder of the run",
+            "dataset": "dataset to classify (default: that of the run)",
+        },
+        resumable=True,
+    ),
+    Command(
+        name="sample",
+        help="make images with a trained GAN",
+        run=run_commands.sample_run,
+        flags=(SAMPLES, "workdir", "checkpoint", "seed", "output", "overwrite"),
+        needs={"workdir": "the folder of a trained GAN"},
+        meanings={
+            "workdir": "folder of the GAN",
+            "seed": "seed of the samples (default: 0)",
+            "output": "picture or .npz file to write (default: samples.png in the workdir)",
+            "overwrite": "replacement of a file that exists",
+        },
+        trained="a trained GAN",
+    ),
+    Command(
+        name="compare",
+        help="train a grid of decoders, noise levels and seeds",
+        run=study_commands.compare_decoders,
+        flags=(*EXPERIMENT_GROUPS, COMPARISON, *_PLACES, "preempt_exit_code"),
+        meanings={
+            "workdir": "folder of the comparison (default: runs/compare-NAME)",
+        },
+        instead={**study_commands.PER_DECODER, "epochs": "--steps=1000"},
+        resumable=True,
+    ),
+    Command(
+        name="robustness",
+        help="train on some noises and test on others",
+        run=study_commands.map_robustness,
+        flags=(*_TRAINING, ROBUSTNESS, "baselines", "wandb", "preempt_exit_code"),
+        needs={"train_noises": "as gaussian:0.4,masking:0.25"},
+        meanings={
+            "workdir": "folder of the runs (default: runs/robustness-NAME)",
+        },
+        resumable=True,
+    ),
+    Command(
+        name="hallucination",
+        help="count the images whose class a denoiser changes",
+        run=study_commands.count_label_flips,
+        flags=(*_TRAINING, "decoders", "noise_levels", "runs", "preempt_exit_code"),
+        meanings={
+            "workdir": "folder of the results (default: runs/invent-DATASET)",
+            "decoders": "decoders to train (default: upsample,transpose:k3)",
+            "noise_levels": "noise levels to test (default: that of training)",
+            "runs": "finished runs to test instead of training",
+        },
+        instead=study_commands.PER_DECODER,
+        resumable=True,
+        aliases=("invent",),
+    ),
+    Command(
+        name="report",
+        help="write the page of runs, or the tables of a comparison",
+        run=tool_commands.write_report,
+        flags=("workdir", "runs", "output"),
+        meanings={
+            "workdir": "folder of a run or a comparison",
+            "runs": "folders of runs for one page, as A,B",
+            "output": "page to write (default: report.html)",
+        },
+    ),
+    Command(
+        name="data",
+        help="describe a dataset and draw its contact sheet",
+        run=tool_commands.describe_data,
+        flags=(EXPERIMENT, DATA, "workdir", STORED),
+        meanings={
+            "workdir": "folder of the picture (default: sheets)",
+        },
+    ),
+    Command(
+        name="artifacts",
+        help="draw the checkerboards of all decoders, untrained",
+        run=tool_commands.show_artifacts,
+        flags=(EXPERIMENT, NETWORK, "seed", "workdir"),
+        meanings={
+            "workdir": "folder of the picture (default: sheets)",
+        },
+    ),
+    Command(
+        name="doctor",
+        help="examine the machine: devices, kernels, data, disk",
+        run=tool_commands.examine_machine,
+        flags=(EXPERIMENT, DATA, "workdir", STORED),
+    ),
+)

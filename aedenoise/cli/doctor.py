@@ -1,4 +1,4 @@
-"""``--mode=doctor``: whether this machine can do what is asked of it, in a few seconds."""
+"""The command ``doctor``: examines this machine in a few seconds."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from aedenoise.reporting.console import say
 from aedenoise.runtime import accelerators
 from aedenoise.runtime.versions import versions
 
-# A machine whose accelerator hangs must not hang this.
+# A hanging accelerator must not hang the examination.
 _SECONDS = 60
 _LOW_DISK = 2**30
-# Where JAX is asked for its devices: a process of its own, which takes no more memory than it must.
+# JAX lists its devices in a process of its own, so that this one holds no accelerator memory.
 _ASK = (
     "import jax, json; d = jax.devices(); "
     "print(json.dumps([jax.default_backend(), len(d), d[0].device_kind]))"
@@ -32,7 +32,7 @@ _ASK = (
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the examination; ``exit_code`` is 0 where all is well."""
+    """Result of one check; ``exit_code`` is 0 where all is well."""
 
     what: str
     text: str
@@ -40,10 +40,10 @@ class Finding:
 
 
 def examine(experiment: Experiment, options: RunOptions) -> int:
-    """Says what was found, a line each; what is wrong is also on stderr.
+    """Prints a line for each check, and a summary of failures on stderr.
 
     Returns:
-      0, or the exit code of the first thing that is wrong: 2 devices, 3 data, 5 storage.
+      0, or the exit code of the first failure: 2 devices, 3 data, 5 storage.
     """
     findings: list[Finding] = []
     for finding in _findings(experiment, options):
@@ -102,7 +102,7 @@ def _devices() -> Finding:
 
 
 def _platforms() -> str | None:
-    """What ``--jax_platforms`` or ``JAX_PLATFORMS`` asks for; JAX looks for no device yet."""
+    """Returns ``--jax_platforms`` or ``JAX_PLATFORMS``; JAX looks for no device yet."""
     import jax
 
     platforms: str | None = getattr(jax.config, "jax_platforms", None)
@@ -153,7 +153,7 @@ def _space(folder: Path) -> str:
 
 
 def _existing(folder: Path) -> Path:
-    """The folder, or the nearest above it that is there."""
+    """Returns the folder, or its nearest parent that exists."""
     return next(place for place in (folder, *folder.absolute().parents) if place.exists())
 
 

@@ -1,35 +1,31 @@
-"""What the flags say of a comparison."""
+"""The comparison that the flags describe."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from aedenoise.cli.definitions import FLAGS
-from aedenoise.cli.values import listed, overrides
-from aedenoise.config import replace
+from aedenoise.cli.experiments import adapt, adapt_to_comparison, read_named, read_overrides
+from aedenoise.cli.flags import FLAGS
+from aedenoise.cli.values import listed
+from aedenoise.config.study import Study
 from aedenoise.errors import UsageError
 
-if TYPE_CHECKING:
-    from aedenoise.config.study import Study
 
-# Flags of one network that a comparison says per decoder or per grid.
-PER_DECODER = {
-    "decoder": "--decoders=upsample,transpose:k4",
-    "order": "--decoders=upsample:resize_conv",
-    "tail": "--decoders=transpose:notail",
-    "icnr": "--decoders=subpixel:noicnr",
-    "epochs": "--steps=1000",
-}
-
-
-def with_grid(study: Study) -> Study:
-    """``study`` with what flags say of it."""
-    values: dict[str, Any] = {"base": replace(study.base, overrides())}
+def read_study() -> Study:
+    """Returns the named comparison, or the default one, with the grid that flags override."""
+    named = _named_study()
+    start = named.base if named else read_named()
+    overrides = read_overrides()
+    levels = listed("noise_levels", float)
+    if levels and start.noise.level_max is not None:
+        overrides = {"noise.level": levels[0], "noise.level_max": None, **overrides}
+    base = adapt(adapt_to_comparison(start), overrides)
+    values: dict[str, Any] = {"base": base}
     if FLAGS.dataset is not None:
         values["datasets"] = (FLAGS.dataset,)
     if FLAGS.noise_level is not None:
-        values["noise_levels"] = (values["base"].noise.level,)
+        values["noise_levels"] = (base.noise.level,)
     for flag, field, convert in (
         ("decoders", "decoders", str),
         ("datasets", "datasets", str),
@@ -41,16 +37,26 @@ def with_grid(study: Study) -> Study:
             values[field] = listed(flag, convert)
     if FLAGS.seeds is not None:
         values["seeds"] = FLAGS.seeds
-    return dataclasses.replace(study, **values)
+    if named:
+        return dataclasses.replace(named, **values)
+    return Study(name=FLAGS.experiment or "", **values)
+
+
+def _named_study() -> Study | None:
+    if FLAGS.experiment is None:
+        return None
+    from aedenoise.config.registry import find_study
+
+    return find_study(FLAGS.experiment)
 
 
 def parse_shard(text: str) -> tuple[int, int]:
-    """``2/3`` as (2, 3): the part of a comparison that this process is to do.
+    """Parses ``2/3`` as (2, 3), the part of a comparison for this process.
 
     Raises:
-      UsageError: if it is no such thing.
+      UsageError: if it is no such part.
     """
     which, _, of = text.partition("/")
     if which.isdecimal() and of.isdecimal() and 1 <= int(which) <= int(of):
         return int(which), int(of)
-    raise UsageError(f"--part is the first to the last of all parts, as 2/3, not {text!r}")
+    raise UsageError(f"--part is a part of all parts, as 2/3, not {text!r}")

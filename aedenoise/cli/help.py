@@ -1,97 +1,122 @@
-"""How the flags read on the screen."""
+"""The help on one screen: an overview, and a page for each command."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
-from aedenoise.cli.definitions import (
-    COMPARE,
-    DEFINED,
-    EXPERIMENT,
-    FINE,
-    FLAGS,
-    HOSTS,
-    MAP,
-    PAGE,
-    PICTURES,
-    PROBE,
-    RUN,
-    SAMPLE,
-    Flag,
+from aedenoise.cli.command import Command
+from aedenoise.cli.commands import COMMANDS
+from aedenoise.cli.dispatch import NAMES, find
+from aedenoise.cli.flags import DEFINED, EXPERIMENT_GROUPS, FLAGS, Flag
+
+WIDTH = 100
+# The flags of the overview: those that most runs need.
+_COMMON = (
+    *("experiment", "model", "decoder", "dataset", "noise", "noise_level", "loss", "epochs"),
+    *("batch_size", "learning_rate", "seed", "mode", "workdir", "overwrite", "data_dir", "debug"),
 )
-from aedenoise.config import Experiment
 
 
-def help_text(mode: str = "train") -> str:
-    """The flags of the package on one screen, with the defaults that will be used; those that few
-    need by name only. Of a mode that has flags of its own, these alone."""
-    lines = ["python -m aedenoise.main [--flag=value ...]    (--helpfull: absl's too; --version)"]
-    if mode in _OWN:
-        lines.append(f"Flags of --mode={mode}:")
-        return "\n".join([*lines, *_explained(_OWN[mode]), *_named(_BESIDE.get(mode, ()))])
-    if mode == "invent":
-        lines.append("Flags of --mode=invent, beside those of an experiment:")
-        return "\n".join([*lines, *_named(_INVENT)])
-    lines += ["The experiment:", *_explained(EXPERIMENT), "The run:", *_explained(RUN)]
-    lines += [
-        "For finer control (the README's table says what they mean):",
-        *_wrapped(_names(FINE)),
-    ]
-    lines += ["Several processes (docs/running.md says more):", *_wrapped(_names(HOSTS))]
-    lines.append("Of single modes (--mode=MODE --help says more):")
-    each = [f"{name}: {_names(group)}" for name, group in _OWN.items()]
-    lines += _wrapped("; ".join(each))
+def overview() -> str:
+    """Formats the commands and the flags that most runs need."""
+    lines = ["python -m aedenoise.main [COMMAND] [--flag=value ...]    (default: train)", ""]
+    lines += [f"  {command.name:<19}{command.help}" for command in COMMANDS]
+    lines += ["", "Flags of most runs, with their defaults:"]
+    lines += _explained(flag for flag in DEFINED if flag.name in _COMMON)
+    lines += ["", "COMMAND --help: its flags; docs/flags.md: all flags; --helpfull; --version"]
     return "\n".join(lines)
 
 
-_OWN = {
-    "compare": COMPARE,
-    "robustness": MAP,
-    "probe": PROBE,
-    "sample": SAMPLE,
-    "denoise": PICTURES,
-    "report": PAGE,
-}
-# Of other modes' flags those that --mode=invent takes too.
-_INVENT = ("decoders", "noise_levels", "runs")
-# Of all modes' flags those that a mode takes beside its own.
-_BESIDE = {
-    "sample": ("workdir", "checkpoint", "seed", "output", "overwrite"),
-    "probe": ("workdir", "checkpoint"),
-}
+def command_help(name: str) -> str:
+    """Formats the flags of one command; those that few need by name only.
+
+    Raises:
+      UsageError: if there is no such command.
+    """
+    command = find(name)
+    needed = "".join(f" --{flag}=..." for flag in command.needs)
+    lines = [
+        f"python -m aedenoise.main {command.name}{needed} [--flag=value ...]",
+        f"{command.help[0].upper()}{command.help[1:]}.",
+    ]
+    flags = [flag for flag in DEFINED if command.uses(flag) and flag.name != "mode"]
+    if command != COMMANDS[0] and set(EXPERIMENT_GROUPS) <= set(command.flags):
+        flags = [flag for flag in flags if flag.group not in EXPERIMENT_GROUPS]
+        lines.append("It takes the flags of an experiment, too (train --help), and these:")
+    lines += _explained(_own_first(command, (flag for flag in flags if not flag.detail)))
+    detailed = [flag.name for flag in flags if flag.detail]
+    if detailed:
+        lines.append("For finer control (docs/flags.md explains them):")
+        lines += _wrapped(" ".join(f"--{name}" for name in detailed))
+    return "\n".join(lines)
 
 
-def _explained(group: str) -> list[str]:
-    return [line for flag in DEFINED if flag.group == group for line in _help_lines(flag)]
+def answer(arguments: list[str]) -> str | None:
+    """Returns the help that the arguments ask for, if they do.
+
+    Raises:
+      UsageError: if they ask for help on an unknown command.
+    """
+    asked = set(arguments)
+    if asked & {"--helpfull", "-helpfull"}:
+        return str(FLAGS.get_help())
+    if not asked & {"--help", "-help", "-h", "--helpshort", "-helpshort"}:
+        return None
+    name = _named_command(arguments)
+    return overview() if name is None else command_help(name)
 
 
-def _named(names: Sequence[str]) -> list[str]:
-    return [line for flag in DEFINED if flag.name in names for line in _help_lines(flag)]
+def _named_command(arguments: list[str]) -> str | None:
+    """Finds the command among arguments that may hold mistakes elsewhere."""
+    if arguments and not arguments[0].startswith("-"):
+        return arguments[0]
+    words = [word for word in arguments if word in NAMES]
+    modes = [word.partition("=")[2] for word in arguments if word.lstrip("-").startswith("mode=")]
+    return next(iter([*words, *modes[-1:]]), None)
 
 
-def _names(group: str) -> str:
-    return " ".join(f"--{flag.name}" for flag in DEFINED if flag.group == group)
+def _own_first(command: Command, flags: Iterable[Flag]) -> list[Flag]:
+    """Orders flags by the number of commands that use them, so that its own come first."""
+    if command == COMMANDS[0]:
+        return list(flags)
+    return sorted(
+        (_meant(command, flag) for flag in flags),
+        key=lambda flag: (
+            flag.name not in command.needs,
+            flag.name == "debug",
+            sum(other.uses(flag) for other in COMMANDS),
+        ),
+    )
+
+
+def _meant(command: Command, flag: Flag) -> Flag:
+    """Returns the flag with the help that it has for this command."""
+    if flag.name not in command.meanings:
+        return flag
+    return replace(flag, help=command.meanings[flag.name], default=None)
+
+
+def _explained(flags: Iterable[Flag]) -> list[str]:
+    return [line for flag in flags for line in _help_lines(flag)]
+
+
+def _help_lines(flag: Flag) -> Iterator[str]:
+    silent = flag.default is None or flag.default is False or flag.default in ("", ())
+    shown = "" if silent else f" [{format_value(flag.default)}]"
+    choices = f": {' | '.join(flag.choices)}" if flag.choices else ""
+    line = f"  --{flag.name:<17}{flag.help}{choices}{shown}"
+    yield from textwrap.wrap(line, WIDTH, subsequent_indent=" " * 21)
+
+
+def format_value(value: Any) -> str:
+    """Formats a value as it is given to a flag."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, 98, initial_indent="  ", subsequent_indent="  ")
-
-
-def _help_lines(flag: Flag) -> list[str]:
-    value = _field(Experiment(), flag.field) if flag.field else FLAGS[flag.name].default
-    shown = "" if value is None or value is False else f" [{_text(value)}]"
-    line = f"  --{flag.name:<17}{flag.help}{shown}"
-    return textwrap.wrap(line, 100, subsequent_indent=" " * 21)
-
-
-def _field(experiment: Experiment, path: str) -> Any:
-    value: Any = experiment
-    for part in path.split("."):
-        value = getattr(value, part)
-    return value
-
-
-def _text(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return textwrap.wrap(text, WIDTH - 2, initial_indent="  ", subsequent_indent="  ")

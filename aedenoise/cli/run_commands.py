@@ -1,28 +1,28 @@
-"""Modes of one run: training, evaluation, the user's images, the code."""
+"""Commands on one run: training, evaluation, denoising, sampling, probing."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from aedenoise import cli
-from aedenoise.cli import FLAGS
-from aedenoise.cli.common import named_experiment, quiet_libraries
-from aedenoise.config import Experiment, first_difference, replace
+from aedenoise.cli import values
+from aedenoise.cli.experiments import read_experiment, read_overrides
+from aedenoise.cli.flags import FLAGS
+from aedenoise.cli.process import quiet_libraries
+from aedenoise.config import Experiment, first_difference, override, replace
 from aedenoise.errors import CheckpointError, UsageError
 from aedenoise.runtime.preemption import StopSignals
 
 
 def train_run(signals: StopSignals) -> int:
-    """Trains, or goes on with a run."""
-    experiment = replace(named_experiment(), cli.overrides())
-    options = cli.run_options(Path("runs") / experiment.label)
-    hosts = cli.host_options()
+    """Trains a network, or continues an unfinished run."""
+    experiment = read_experiment()
+    options = values.run_options(Path("runs") / experiment.label)
+    hosts = values.host_options()
     if not options.overwrite:
         from aedenoise.training.workdir import Workdir
 
-        # `train` claims it again; claimed here, a refusal comes before JAX is imported.
-        Workdir(options.workdir).claim(experiment, overwrite=False)
+        Workdir(options.workdir).check(experiment)  # refused before JAX is imported
     quiet_libraries()
     from aedenoise.reporting.console import say
     from aedenoise.runs.train import train
@@ -30,16 +30,14 @@ def train_run(signals: StopSignals) -> int:
 
     signals.forward = join_hosts(hosts, say)
     results = train(experiment, options, signals)
-    return cli.preempt_exit_code() if results is None else 0
+    return values.preempt_exit_code() if results is None else 0
 
 
-def evaluate() -> int:
+def evaluate(_: StopSignals) -> int:
     """Evaluates a checkpoint of a run."""
-    folder = cli.workdir()
-    if folder is None:
-        raise UsageError("--mode=eval needs --workdir, the folder of a trained run")
-    checkpoint = cli.checkpoint_choice()
-    options, hosts = cli.run_options(folder), cli.host_options()
+    folder = _workdir()
+    checkpoint = values.checkpoint_choice()
+    options, hosts = values.run_options(folder), values.host_options()
     from aedenoise.training.workdir import Workdir
 
     workdir = Workdir(folder)
@@ -54,7 +52,7 @@ def evaluate() -> int:
 
         join_hosts(hosts)
         recover_config(options)
-    _, experiment = _restored(folder, "eval", ("noise", "data"))
+    experiment = _restored(folder, "eval", ("noise", "data"))[1]
     from aedenoise.runs.evaluate import evaluate_run
     from aedenoise.runtime.distributed import join_hosts
 
@@ -65,18 +63,18 @@ def evaluate() -> int:
 
 
 def _restored(folder: Path, mode: str, free: Sequence[str]) -> tuple[Experiment, Experiment]:
-    """The experiment of the run in ``folder``, and what flags make of its ``free`` parts."""
+    """Reads the experiment of a run; returns it, and it with flags applied to its free parts."""
     from aedenoise.training.workdir import Workdir
 
     workdir = Workdir(folder)
     trained = workdir.read_experiment()
     if not FLAGS.checkpoint_dir and not any(workdir.checkpoints.glob("[0-9]*")):
         raise CheckpointError(f"{workdir.path} has no checkpoint yet; train there first")
-    overrides = cli.overrides()
+    given = read_overrides()
     fixed = trained
-    if any(field.startswith("noise.") for field in overrides):
+    if any(field.startswith("noise.") for field in given):
         fixed = trained.tested_on(trained.noise)
-    experiment = replace(fixed, overrides)
+    experiment, _ = override(fixed, given, adapt=False)
     own = {part: getattr(trained, part) for part in free}
     changed = first_difference(fixed, replace(experiment, own))
     if changed or FLAGS.experiment is not None:
@@ -87,12 +85,17 @@ def _restored(folder: Path, mode: str, free: Sequence[str]) -> tuple[Experiment,
     return trained, experiment
 
 
-def denoise() -> int:
+def _workdir() -> Path:
+    """Returns ``--workdir``, which the command needs."""
+    return values.workdir() or Path()
+
+
+def denoise(_: StopSignals) -> int:
     """Denoises the user's own images."""
-    options = cli.denoise_options()
-    folder, checkpoint = cli.workdir(), cli.checkpoint_choice()
+    options = values.denoise_options()
+    folder, checkpoint = values.workdir(), values.checkpoint_choice()
     if folder is None and checkpoint != "newest":
-        raise UsageError("--checkpoint is of a --workdir; the packed network has but one")
+        raise UsageError("--checkpoint needs --workdir; the packaged network has only one")
     if folder is not None:
         from aedenoise.training.workdir import Workdir
 
@@ -110,15 +113,10 @@ def denoise() -> int:
     return 0
 
 
-def sample_run() -> int:
+def sample_run(_: StopSignals) -> int:
     """Makes images with the generator of a GAN."""
-    folder, checkpoint = cli.workdir(), cli.checkpoint_choice()
-    if folder is None:
-        raise UsageError("--mode=sample needs --workdir, the folder of a trained GAN")
-    cli.refuse_training("--mode=sample takes a trained GAN", "seed")
-    if FLAGS.experiment is not None:
-        raise UsageError("--mode=sample takes the GAN in --workdir, not --experiment")
-    count, seed, target = cli.sample_choice(folder)
+    folder, checkpoint = _workdir(), values.checkpoint_choice()
+    count, seed, target = values.sample_choice(folder)
     quiet_libraries()
     from aedenoise.inference.generator import load_generator
     from aedenoise.inference.sample_images import sample
@@ -131,15 +129,13 @@ def sample_run() -> int:
 
 
 def probe_run(signals: StopSignals) -> int:
-    """Asks what the code of a run is good for."""
-    folder = cli.workdir()
-    if folder is None:
-        raise UsageError("--mode=probe needs --workdir, the folder of a trained run")
-    choice, checkpoint = cli.probe_options(), cli.checkpoint_choice()
-    options = cli.run_options(folder)
+    """Classifies images by the code of a run."""
+    folder = _workdir()
+    choice, checkpoint = values.probe_options(), values.checkpoint_choice()
+    options = values.run_options(folder)
     trained, experiment = _restored(folder, "probe", ("data",))
     quiet_libraries()
     from aedenoise.studies.probing.probe import probe
 
     found = probe(trained, options, choice, signals, checkpoint=checkpoint, data=experiment.data)
-    return cli.preempt_exit_code() if found is None else 0
+    return values.preempt_exit_code() if found is None else 0

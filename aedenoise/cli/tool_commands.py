@@ -1,43 +1,45 @@
-"""Modes that train nothing: data, artifacts, pages, the machine."""
+"""Commands that train nothing: data, artifacts, report, doctor."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from aedenoise import cli
-from aedenoise.cli import FLAGS
-from aedenoise.cli.common import named_experiment, quiet_libraries
-from aedenoise.config import DATASETS, replace
+from aedenoise.cli import values
+from aedenoise.cli.experiments import read_experiment
+from aedenoise.cli.flags import FLAGS
+from aedenoise.cli.process import quiet_libraries
+from aedenoise.config import DATASETS
 from aedenoise.errors import UsageError
+from aedenoise.runtime.preemption import StopSignals
 
 
-def describe_data() -> int:
-    """Writes the sheet of a dataset."""
-    data = replace(named_experiment(), cli.overrides()).data
+def describe_data(_: StopSignals) -> int:
+    """Describes a dataset and draws its contact sheet."""
+    data = read_experiment().data
     name = data.dataset.replace("/", "-") if data.dataset in DATASETS else data.short_name
     quiet_libraries()
     from aedenoise.studies.data_sheet import data_sheet
 
-    folder = cli.workdir() or Path("sheets")
-    data_sheet(data, cli.run_options(folder), folder / f"{name}.png")
+    folder = values.workdir() or Path("sheets")
+    data_sheet(data, values.run_options(folder), folder / f"{name}.png")
     return 0
 
 
-def show_artifacts() -> int:
-    """Writes the gallery of the decoders' artifacts."""
-    experiment = replace(named_experiment(), cli.overrides())
+def show_artifacts(_: StopSignals) -> int:
+    """Draws the checkerboards of all decoders."""
+    experiment = read_experiment()
     experiment.check_denoises()
     quiet_libraries()
     from aedenoise.studies.decoder_gallery import decoder_gallery
 
-    folder = cli.workdir() or Path("sheets")
+    folder = values.workdir() or Path("sheets")
     decoder_gallery(experiment.model, experiment.seed, folder / "artifacts.png")
     return 0
 
 
-def write_report() -> int:
+def write_report(_: StopSignals) -> int:
     """Writes the page of a run, of several, or of a study."""
-    folder = cli.workdir()
+    folder = values.workdir()
     runs = [Path(run).expanduser() for run in FLAGS.runs or ()]
     if (folder is None) == (not runs):
         raise UsageError(
@@ -66,10 +68,10 @@ def write_report() -> int:
     return 0
 
 
-def examine_machine() -> int:
-    """Prints what this machine has."""
-    experiment = replace(named_experiment(), cli.overrides())
-    options = cli.run_options(Path("runs") / experiment.label)
+def examine_machine(_: StopSignals) -> int:
+    """Examines this machine: devices, kernels, data, disk."""
+    experiment = read_experiment()
+    options = values.run_options(Path("runs") / experiment.label)
     quiet_libraries()
     from aedenoise.cli.doctor import examine
 

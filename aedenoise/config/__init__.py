@@ -8,6 +8,14 @@ answered at once.
 from aedenoise.config.adversary import GAN_LOSSES, REGULARIZERS, AdversaryConfig
 from aedenoise.config.code import SPARSITIES, CodeConfig
 from aedenoise.config.data import DATASETS, FITS, PREFIXES, TFDS_NAMES, DataConfig, dataset_kind
+from aedenoise.config.decoders import (
+    DECODER_SPECS,
+    DECODERS,
+    ORDERS,
+    TAIL_SIDE,
+    DecoderSpec,
+    Layer,
+)
 from aedenoise.config.experiment import (
     GAN_DEFAULTS,
     LOSSES,
@@ -20,22 +28,29 @@ from aedenoise.config.experiment import (
 from aedenoise.config.model import (
     ACTIVATIONS,
     CONDITIONS,
-    DECODERS,
     INITIALIZERS,
     NETWORKS,
-    ORDERS,
     PRECISIONS,
-    TAIL_SIDE,
     ModelConfig,
 )
-from aedenoise.config.noise import NO_NOISE, NOISES, NoiseConfig, noise_from_text, noise_parts
+from aedenoise.config.noise import (
+    NO_NOISE,
+    NOISE_SPECS,
+    NOISES,
+    NoiseConfig,
+    NoiseSpec,
+    noise_from_text,
+    noise_parts,
+)
 from aedenoise.config.optimizer import SCHEDULES, OptimizerConfig
+from aedenoise.config.overrides import override
 
 __all__ = [
     "ACTIVATIONS",
     "CONDITIONS",
     "DATASETS",
     "DECODERS",
+    "DECODER_SPECS",
     "FITS",
     "GAN_DEFAULTS",
     "GAN_LOSSES",
@@ -43,6 +58,7 @@ __all__ = [
     "LOSSES",
     "NETWORKS",
     "NOISES",
+    "NOISE_SPECS",
     "NO_NOISE",
     "ORDERS",
     "PRECISIONS",
@@ -55,15 +71,19 @@ __all__ = [
     "AdversaryConfig",
     "CodeConfig",
     "DataConfig",
+    "DecoderSpec",
     "Experiment",
+    "Layer",
     "ModelConfig",
     "NoiseConfig",
+    "NoiseSpec",
     "OptimizerConfig",
     "dataset_kind",
     "first_difference",
     "from_dict",
     "noise_from_text",
     "noise_parts",
+    "override",
     "replace",
     "to_dict",
 ]

@@ -1,10 +1,11 @@
-"""A second network that tells what is made from what is real, as a value."""
+"""The discriminator, as a value."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
+from aedenoise.config.fields import option
 from aedenoise.config.validation import check_known
 from aedenoise.errors import UsageError
 
@@ -14,25 +15,30 @@ REGULARIZERS = ("spectral_norm", "r1", "none")
 
 @dataclass(frozen=True, kw_only=True)
 class AdversaryConfig:
-    """The discriminator of a GAN, or of a denoiser that is also to look real; see
-    ``training.adversary``.
+    """Discriminator of a GAN, or of a denoiser with an adversarial loss; see
+    ``training.discriminator``.
 
     Attributes:
-      weight: of the adversarial term beside a denoiser's loss; 0: there is none. A GAN has no
-        other loss.
+      weight: factor of a denoiser's adversarial loss; 0: none. A GAN has no other loss.
       loss: ``non_saturating`` (Goodfellow et al. 2014) or ``hinge`` (Lim and Ye 2017).
-      regularizer: what keeps the discriminator smooth: ``spectral_norm`` (Miyato et al. 2018),
-        ``r1`` (Mescheder et al. 2018) or ``none``.
-      r1_weight: of ``r1``, the factor of the squared gradient, halved.
-      average: of a GAN: what the mean over steps of the generator's parameters keeps of its value
-        in each step, at most; after n steps it is no more than ``(1 + n) / (10 + n)``.
+      regularizer: of the discriminator: ``spectral_norm`` (Miyato et al. 2018), ``r1`` (Mescheder
+        et al. 2018) or ``none``.
+      r1_weight: twice the factor of the squared gradient with ``r1``.
+      average: decay of the moving average of a GAN's generator parameters; after n steps it is at
+        most ``(1 + n) / (10 + n)``.
     """
 
-    weight: float = 0.0
-    loss: str = "hinge"
-    regularizer: str = "spectral_norm"
-    r1_weight: float = 1.0
-    average: float = 0.999
+    weight: float = option(
+        0.0, "weight of a denoiser's adversarial loss", flag="adversarial_weight", detail=True
+    )
+    loss: str = option(
+        "hinge", "adversarial loss", choices=GAN_LOSSES, flag="gan_loss", detail=True
+    )
+    regularizer: str = option(
+        "spectral_norm", "regularizer of the discriminator", choices=REGULARIZERS, detail=True
+    )
+    r1_weight: float = option(1.0, "factor of the r1 gradient penalty", detail=True)
+    average: float = option(0.999, "decay of a GAN's averaged parameters", detail=True)
 
     def __post_init__(self) -> None:
         check_known("gan_loss", self.loss, GAN_LOSSES)

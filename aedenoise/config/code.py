@@ -1,10 +1,11 @@
-"""What is asked of the code beside that the image comes back, as a value."""
+"""Penalties on the code, as a value."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
+from aedenoise.config.fields import option
 from aedenoise.config.validation import check_known
 from aedenoise.errors import UsageError
 
@@ -16,17 +17,19 @@ class CodeConfig:
     """Penalties on the code, added to the loss; see ``training.penalties``.
 
     Attributes:
-      sparsity: ``none``; ``l1``, the mean magnitude of the code's values; or ``kl``, how far each
-        value's mean over a batch is from ``sparsity_target``, for codes in (0, 1).
-      sparsity_weight: its factor.
-      sparsity_target: of ``kl``.
+      sparsity: ``none``; ``l1``, the mean magnitude of the code; or ``kl``, the divergence of each
+        unit's mean activation over a batch from ``sparsity_target``, for codes in (0, 1).
+      sparsity_weight: factor of the sparsity penalty.
+      sparsity_target: mean activation with ``kl``.
       contractive_weight: factor of the squared Frobenius norm of the encoder's Jacobian.
     """
 
-    sparsity: str = "none"
-    sparsity_weight: float = 0.01
-    sparsity_target: float = 0.05
-    contractive_weight: float = 0.0
+    sparsity: str = option("none", "sparsity penalty on the code", choices=SPARSITIES, detail=True)
+    sparsity_weight: float = option(0.01, "factor of the sparsity penalty", detail=True)
+    sparsity_target: float = option(0.05, "mean activation that kl aims at", detail=True)
+    contractive_weight: float = option(
+        0.0, "factor of the squared norm of the encoder's Jacobian", detail=True
+    )
 
     def __post_init__(self) -> None:
         check_known("sparsity", self.sparsity, SPARSITIES)
@@ -46,5 +49,5 @@ class CodeConfig:
 
     @property
     def penalised(self) -> bool:
-        """Whether there is any penalty."""
+        """True where there is any penalty."""
         return self.sparsity != "none" or self.contractive_weight > 0.0

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from aedenoise.config.fields import option
 from aedenoise.config.validation import check_known, check_positive
 from aedenoise.errors import UsageError, nearest
 
 DATASETS = ("mnist", "notmnist", "notmnist/open", "notmnist/small", "notmnist/large")
 FITS = ("resize", "crop")
 
-# What stands before a folder of images, a NumPy file, or a name of TFDS's own catalogue.
-PREFIXES = ("folder:", "npz:", "tfds:")
-# Of that catalogue, the names known without the prefix.
+# Prefixes of a folder of images, a NumPy file, a name of TFDS's catalogue and arrays from Python.
+PREFIXES = ("folder:", "npz:", "tfds:", "arrays:")
+# Names of that catalogue that need no prefix.
 TFDS_NAMES = (
     "binary_alpha_digits",
     "cifar10",
@@ -28,20 +29,24 @@ TFDS_NAMES = (
     "stl10",
     "svhn_cropped",
 )
-# `notmnist` alone always means the letters from open fonts; the record names them in full.
+# `notmnist` means the letters of open fonts; config.json holds the full name.
 _DATASET_ALIASES = {"notmnist": "notmnist/open"}
 
 
 def dataset_kind(name: str) -> tuple[str, str]:
-    """(``own``, ``tfds``, ``folder`` or ``npz``; the name or path without its prefix).
+    """Returns the kind of a dataset, and its name or path without the prefix.
+
+    Kinds are ``own``, ``tfds``, ``folder``, ``npz`` and ``arrays``.
 
     Raises:
-      UsageError: if the name is none of them.
+      UsageError: if the name is unknown.
     """
     prefix, colon, rest = name.partition(":")
     if colon and f"{prefix}:" in PREFIXES:
         if not rest:
-            raise UsageError(f"dataset {name!r} lacks what comes after the colon")
+            raise UsageError(
+                f"dataset {name!r} has nothing after the colon; write it as {name}NAME"
+            )
         return ("own" if prefix == "tfds" and rest in DATASETS else prefix), rest
     if name.split("/")[0] in TFDS_NAMES:
         return "tfds", name
@@ -57,21 +62,30 @@ def dataset_kind(name: str) -> tuple[str, str]:
 
 @dataclass(frozen=True, kw_only=True)
 class DataConfig:
-    """The dataset, and how much of it is used.
+    """Dataset and the number of its examples.
 
     Attributes:
       dataset: one of ``DATASETS`` or ``TFDS_NAMES``, or several joined by ``+``; or a prefix of
-        ``PREFIXES`` with what belongs to it. Paths become absolute.
-      train_examples, test_examples: how many examples of each split are used (None: all).
-      image_size: side in pixels of the squares that images of a folder are cut to.
-      fit: how: ``resize`` or ``crop``; see ``data.user_files.FolderSource``.
+        ``PREFIXES`` with a path or name. Paths become absolute.
+      train_examples, test_examples: number of examples of each split (None: all).
+      image_size: side in pixels of the squares that a folder's images are cut to.
+      fit: ``resize`` or ``crop``; see ``data.user_files.FolderSource``.
     """
 
-    dataset: str = "notmnist/open"
-    train_examples: int | None = None
-    test_examples: int | None = None
-    image_size: int = 64
-    fit: str = "resize"
+    dataset: str = option(
+        "notmnist/open",
+        "dataset: mnist | notmnist[/small|/large] | NAME of TFDS | folder:DIR | npz:FILE, or A+B",
+    )
+    train_examples: int | None = option(
+        None, "number of training images, evenly spaced (default: all)", detail=True
+    )
+    test_examples: int | None = option(
+        None, "number of test images, evenly spaced (default: all)", detail=True
+    )
+    image_size: int = option(64, "side of a folder's images in pixels", detail=True)
+    fit: str = option(
+        "resize", "way to cut a folder's images to squares", choices=FITS, detail=True
+    )
 
     def __post_init__(self) -> None:
         names = [_full_name(name) for name in self.parts]
@@ -88,12 +102,12 @@ class DataConfig:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """The datasets that are joined; of a folder or file, whose path may have any sign, one."""
+        """The joined datasets; a folder or file is one, since its path may contain ``+``."""
         return (self.dataset,) if ":" in self.dataset else tuple(self.dataset.split("+"))
 
     @property
     def short_name(self) -> str:
-        """For folders and titles: ``mnist``, ``notmnist``, the name of a folder or file."""
+        """Name for folders and titles: ``mnist``, ``notmnist``, or that of a folder or file."""
         return "+".join(map(_short_name, self.parts))
 
 
@@ -103,6 +117,8 @@ def _full_name(name: str) -> str:
         return f"{kind}:{Path(rest).expanduser().absolute()}"
     if kind == "tfds" and rest.split("/")[0] not in TFDS_NAMES:
         return f"tfds:{rest}"
+    if kind == "arrays":
+        return f"arrays:{rest}"
     return _DATASET_ALIASES.get(rest, rest)
 
 

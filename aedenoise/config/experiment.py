@@ -10,6 +10,7 @@ from typing import Any
 from aedenoise.config.adversary import AdversaryConfig
 from aedenoise.config.code import CodeConfig
 from aedenoise.config.data import DataConfig
+from aedenoise.config.fields import option
 from aedenoise.config.model import ModelConfig
 from aedenoise.config.noise import NO_NOISE, NoiseConfig
 from aedenoise.config.optimizer import OptimizerConfig
@@ -31,9 +32,9 @@ LOSSES = (
 _SELF_SUPERVISED = ("noise2noise", "noise2self", "sure")
 
 
-# What the command line makes of ``--model=gan`` where no other flag says otherwise. Momentum lets
-# the two networks run around each other (Mescheder et al. 2018); of larger kernels the first images
-# are black and white, where the sigmoid has no gradient.
+# Further settings of ``--model=gan`` where no flag says otherwise. With momentum the two networks
+# circle around each other (Mescheder et al. 2018); with larger kernels the first images saturate
+# the sigmoid, which has no gradient there.
 GAN_DEFAULTS: dict[str, Any] = {
     "model.network": "gan",
     "model.initializer": "glorot",
@@ -53,15 +54,15 @@ class Experiment:
 
     Attributes:
       name: only a label.
-      model, data, noise, optimizer, code, adversary: see there; a GAN sees no noise.
+      model, data, noise, optimizer, code, adversary: see their classes; a GAN sees no noise.
       loss: one of ``LOSSES``; a GAN has that of ``adversary``.
-      batch_size: of all devices together.
+      batch_size: images per step over all devices.
       epochs: passes over the training set.
-      clean_epochs: so many of these, the first, have no noise.
-      greedy_epochs: of ``mlp``: for so many of these each layer, one after another, is first
-        trained as a denoising autoencoder on the code of those below it; the rest train the whole.
-      level_power: where levels are drawn from a range, the loss of an image counts (middle of the
-        range / its level) ** level_power times; 0: once.
+      clean_epochs: number of epochs, the first, without noise.
+      greedy_epochs: of ``mlp``: number of epochs for each layer in turn, trained as a denoising
+        autoencoder on the code of the layers below; the remaining epochs train the whole.
+      level_power: with a range of noise levels, an image's loss is weighted by
+        (middle of the range / its level) ** level_power.
       seed: of parameters, noise and the order of examples.
     """
 
@@ -72,37 +73,41 @@ class Experiment:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     code: CodeConfig = field(default_factory=CodeConfig)
     adversary: AdversaryConfig = field(default_factory=AdversaryConfig)
-    loss: str = "bce"
-    batch_size: int = 64
-    epochs: int = 5
-    clean_epochs: int = 0
-    greedy_epochs: int = 0
-    level_power: float = 0.0
-    seed: int = 0
+    loss: str = option("bce", "reconstruction loss", choices=LOSSES)
+    batch_size: int = option(64, "images per step over all devices")
+    epochs: int = option(5, "passes over the training set")
+    clean_epochs: int = option(0, "first epochs without noise", detail=True)
+    greedy_epochs: int = option(
+        0, "epochs of layer-wise pretraining for each layer of an mlp", detail=True
+    )
+    level_power: float = option(
+        0.0, "exponent that weights faint noise in a range of levels", detail=True
+    )
+    seed: int = option(0, "seed of parameters, noise and order")
 
     def __post_init__(self) -> None:
         check_known("loss", self.loss, LOSSES)
         check_positive(epochs=self.epochs, batch_size=self.batch_size)
         if not 0 <= self.clean_epochs < self.epochs:
             raise UsageError(
-                f"clean_epochs are the first of all epochs: from 0 to {self.epochs - 1}, not "
+                f"clean_epochs must be from 0 to {self.epochs - 1}, below epochs, not "
                 f"{self.clean_epochs}"
             )
         if self.clean_epochs and self.loss in _SELF_SUPERVISED:
-            raise UsageError(f"{self.loss} sees no clean image, so there are no clean_epochs")
+            raise UsageError(f"{self.loss} uses no clean images, so clean_epochs must be 0")
         if not 0 <= self.seed < 2**32:
             raise UsageError(f"seed must be from 0 to 2**32 - 1, not {self.seed}")
         if self.loss in _SELF_SUPERVISED and not self.noise.unbiased:
             raise UsageError(
-                f"{self.loss} learns the mean of noisy images, which {self.noise} shifts: take "
-                "gaussian, uniform, speckle or poisson noise without a mean, and --nonoise_clip"
+                f"{self.loss} learns the mean of noisy images, which {self.noise.kind} shifts; use "
+                "gaussian, uniform, speckle or poisson with --noise_mean=0 --nonoise_clip"
             )
         if self.model.condition == "noise_level" and not self.noise.levelled:
             raise UsageError(
                 f"condition noise_level needs a noise with one noise_level, not {self.noise.kind}"
             )
         if self.loss == "sure" and self.noise.kind != "gaussian":
-            raise UsageError(f"sure holds for gaussian noise, not {self.noise.kind}")
+            raise UsageError(f"loss sure holds for gaussian noise only, not {self.noise.kind}")
         self._check_level_power()
         self._check_greedy()
         self._check_code()
@@ -143,10 +148,13 @@ class Experiment:
             return
         if self.code.sparsity == "kl" and self.model.activation != "sigmoid":
             raise UsageError(
-                "sparsity kl wants a code in (0, 1): take --model=mlp --activation=sigmoid, or l1"
+                "sparsity kl needs a code in (0, 1): --model=mlp --activation=sigmoid; or use l1"
             )
-        if self.model.decoder == "max_unpool":
-            raise UsageError("the code of max_unpool is more than numbers: it takes no penalty")
+        if self.model.decoder_spec.needs_argmax:
+            raise UsageError(
+                f"decoder {self.model.decoder} passes argmax indices; "
+                "a penalty on the code needs another"
+            )
 
     def _check_adversary(self) -> None:
         if self.model.network == "gan":
@@ -162,9 +170,7 @@ class Experiment:
                 ("adversarial_weight", self.adversary.weight > 0.0),
             ):
                 if contradicts:
-                    raise UsageError(
-                        f"model gan makes images of random numbers: {what} is for denoisers"
-                    )
+                    raise UsageError(f"{what} is for denoisers, not model gan")
             return
         plain = AdversaryConfig()
         for name, flag in (
@@ -183,30 +189,30 @@ class Experiment:
         if self.adversarial and self.model.network != "conv":
             raise UsageError(f"adversarial_weight is for model conv, not {self.model.network}")
         if self.adversarial and self.loss in _SELF_SUPERVISED:
-            raise UsageError(f"{self.loss} sees no clean image, which adversarial_weight needs")
+            raise UsageError(f"adversarial_weight needs clean images; loss {self.loss} uses none")
 
     @property
     def adversarial(self) -> bool:
-        """Whether there is a discriminator."""
+        """True where there is a discriminator."""
         return self.model.network == "gan" or self.adversary.weight > 0.0
 
     def check_denoises(self) -> None:
-        """Refuses a GAN where only denoisers have a meaning.
+        """Checks that this is a denoiser.
 
         Raises:
-          UsageError: if this is one.
+          UsageError: if it is a GAN.
         """
         if self.model.network == "gan":
-            raise UsageError("a GAN denoises nothing: this wants another --model")
+            raise UsageError("a GAN denoises nothing; choose another --model")
 
     def check_pixels(self, pixels: int) -> None:
-        """Refuses a dense network that can copy the image.
+        """Checks that a dense network cannot copy the image.
 
         Args:
-          pixels: of an image, times its channels.
+          pixels: number of values in an image.
 
         Raises:
-          UsageError: if nothing keeps the code from holding the image itself.
+          UsageError: if the code is as large as the image and nothing regularises it.
         """
         kept = self.noise.kind != NO_NOISE or self.code.penalised
         if self.model.network == "mlp" and self.model.code_size >= pixels and not kept:
@@ -216,19 +222,19 @@ class Experiment:
             )
 
     def trained_on(self, noise: NoiseConfig) -> Experiment:
-        """The experiment with another noise; without a range of levels none is weighed."""
+        """Returns the experiment with another noise; level_power needs a range of levels."""
         power = self.level_power if noise.level_max is not None else 0.0
         return dataclasses.replace(self, noise=noise, level_power=power)
 
     def tested_on(self, noise: NoiseConfig) -> Experiment:
-        """The experiment as it is tested on ``noise``: without what its training asks of its own
-        noise, a range of levels or a mean that clipping does not shift."""
+        """Returns the experiment for a test on ``noise``, without the training's own demands on
+        the noise: a range of levels, or a mean that clipping does not shift."""
         loss = "bce" if self.loss in _SELF_SUPERVISED else self.loss
         return dataclasses.replace(self, noise=noise, loss=loss, level_power=0.0)
 
     @property
     def label(self) -> str:
-        """A name for folders and titles: the experiment's own, or ``decoder-dataset``."""
+        """Name for folders and titles: the experiment's own, or ``decoder-dataset``."""
         own = self.model.network != "conv"
         network = self.model.network if own else self.model.decoder
         if self.model.network == "gan":
@@ -247,12 +253,12 @@ _PARTS: dict[str, type[Any]] = {
 
 
 def to_dict(experiment: Experiment) -> dict[str, Any]:
-    """The experiment as plain values for JSON."""
+    """Converts the experiment to plain values for JSON."""
     return dataclasses.asdict(experiment)
 
 
 def from_dict(values: Mapping[str, Any]) -> Experiment:
-    """The inverse of ``to_dict``; raises ``CheckpointError`` on anything it did not write."""
+    """Inverts ``to_dict``; raises ``CheckpointError`` on anything it did not write."""
     try:
         parts = {name: part(**values[name]) for name, part in _PARTS.items() if name in values}
         return Experiment(**{**values, **parts})
@@ -263,7 +269,7 @@ def from_dict(values: Mapping[str, Any]) -> Experiment:
 
 
 def replace(experiment: Experiment, overrides: Mapping[str, Any]) -> Experiment:
-    """``experiment`` with some fields replaced; keys are dotted paths such as ``noise.level``."""
+    """Replaces fields of ``experiment``; keys are dotted paths such as ``noise.level``."""
     parts: dict[str, dict[str, Any]] = {}
     for path, value in overrides.items():
         part, _, leaf = path.rpartition(".")
@@ -275,7 +281,7 @@ def replace(experiment: Experiment, overrides: Mapping[str, Any]) -> Experiment:
 
 
 def first_difference(old: Experiment, new: Experiment) -> str | None:
-    """``field (old value, now new value)`` of the first field in which two experiments differ.
+    """Describes the first field that differs: ``field (old value, now new value)``.
 
     The name is only a label and is not compared.
     """

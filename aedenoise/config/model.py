@@ -3,53 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import NamedTuple
 
+from aedenoise.config.decoders import (
+    DECODERS,
+    ORDERS,
+    DecoderSpec,
+    Layer,
+    decoder_layers,
+    decoders_that,
+    get_decoder_spec,
+)
+from aedenoise.config.fields import DENSE, GAN, option
+from aedenoise.config.published import PUBLISHED_SPECS
 from aedenoise.config.validation import check_known
 from aedenoise.errors import UsageError
 
-DECODERS = (
-    "upsample",
-    "bilinear",
-    "bicubic",
-    "transpose",
-    "subpixel",
-    "bilinear_additive",
-    "unpool",
-    "max_unpool",
-)
-# Side of the kernel of the convolution behind a decoder's last enlargement.
-TAIL_SIDE = 3
-ORDERS = ("conv_resize", "resize_conv")
-# Decoders that enlarge by a rule, before or behind a convolution.
-_RESIZING = ("upsample", "bilinear", "bicubic", "unpool")
 CONDITIONS = ("none", "noise_level")
 # ``conv``, ``mlp`` and ``gan`` are what the other fields describe; the others are whole networks,
 # as published.
-NETWORKS = ("conv", "mlp", "gan", "keras_2018", "net_sure", "udacity")
+NETWORKS = ("conv", "mlp", "gan", *PUBLISHED_SPECS)
 INITIALIZERS = ("he", "glorot")
 ACTIVATIONS = ("relu", "sigmoid")
 
-
-class _Sizes(NamedTuple):
-    """Which sides of an image a published network returns to.
-
-    Attributes:
-      stages: how often its encoder halves them.
-      rest: what they leave when divided by ``2**stages``.
-      only: the one side that it takes, if there is but one.
-    """
-
-    stages: int
-    rest: int = 0
-    only: int | None = None
-
-
-_SIZES = {
-    "keras_2018": _Sizes(2, only=28),
-    "net_sure": _Sizes(2),
-    "udacity": _Sizes(3, rest=4),
-}
 PRECISIONS = ("float32", "tf32", "bfloat16")
 # To which networks a field means something, or that it does to all; the rest are of ``_OF_REST``.
 _OF = {
@@ -97,23 +72,33 @@ class ModelConfig:
       latent_size: of ``gan``, how many normal numbers an image is made of.
     """
 
-    decoder: str = "upsample"
-    encoder_features: tuple[int, ...] = (32, 32)
-    decoder_features: tuple[int, ...] = (32, 32)
-    kernel_size: int = 3
-    stride: int = 2
-    order: str = "conv_resize"
-    tail: bool = True
-    icnr: bool = True
-    precision: str = "float32"
-    condition: str = "none"
-    network: str = "conv"
-    initializer: str = "he"
-    hidden: tuple[int, ...] = (512, 256)
-    code_size: int = 32
-    tied: bool = False
-    activation: str = "relu"
-    latent_size: int = 64
+    decoder: str = option("upsample", "decoder", choices=DECODERS)
+    encoder_features: tuple[int, ...] = option((32, 32), "channels of the encoder's stages")
+    decoder_features: tuple[int, ...] = option((32, 32), "channels of the decoder's stages")
+    kernel_size: int = option(3, "side of the decoder's kernels")
+    stride: int = option(2, "factor of each pooling and upsampling")
+    order: str = option(
+        "conv_resize", "order of convolution and resizing in a stage", choices=ORDERS, detail=True
+    )
+    tail: bool = option(True, "convolution of stride 1 after the last upsampling", detail=True)
+    icnr: bool = option(True, "checkerboard-free initialisation of subpixel", detail=True)
+    precision: str = option("float32", "arithmetic of the convolutions", choices=PRECISIONS)
+    condition: str = option(
+        "none", "additional input of the network", choices=CONDITIONS, detail=True
+    )
+    network: str = option("conv", "network", choices=NETWORKS, flag="model")
+    initializer: str = option("he", "kernel initialiser", choices=INITIALIZERS, detail=True)
+    hidden: tuple[int, ...] = option(
+        (512, 256), "widths of an mlp's layers before the code", group=DENSE, detail=True
+    )
+    code_size: int = option(32, "size of an mlp's code", group=DENSE, detail=True)
+    tied: bool = option(
+        False, "kernels shared by an mlp's encoder and decoder", group=DENSE, detail=True
+    )
+    activation: str = option(
+        "relu", "activation of an mlp", choices=ACTIVATIONS, group=DENSE, detail=True
+    )
+    latent_size: int = option(64, "size of a GAN's latent", group=GAN, detail=True)
 
     def __post_init__(self) -> None:
         if self.network == "stages":  # in records of earlier development versions
@@ -145,7 +130,7 @@ class ModelConfig:
                 f"hidden {','.join(map(str, self.hidden))}, code_size {self.code_size} and "
                 f"latent_size {self.latent_size} must be positive widths such as 512,256 and 32"
             )
-        if self.network in _SIZES:
+        if self.network in PUBLISHED_SPECS:
             self._check_published()
         else:
             self._check_network()
@@ -154,7 +139,7 @@ class ModelConfig:
         self._check_decoder()
 
     def _check_network(self) -> None:
-        """Refuses what the network would not heed."""
+        """Raises ``UsageError`` for options that this network ignores."""
         for field in fields(self):
             of = _OF.get(field.name, _OF_REST)
             if self.network in of or field.name in _SHARED:
@@ -173,39 +158,85 @@ class ModelConfig:
                 )
 
     def _check_generator(self) -> None:
-        """Refuses what needs an encoder before the decoder."""
-        if self.decoder == "max_unpool":
-            raise UsageError("max_unpool needs the places of an encoder: model gan has none")
+        """Raises ``UsageError`` for options that need an encoder before the decoder."""
+        if self.decoder_spec.needs_argmax:
+            raise UsageError(
+                f"{self.decoder} needs the argmax indices of an encoder: model gan has none"
+            )
         if self.condition != "none":
             raise UsageError(f"condition {self.condition} is for denoisers, not model gan")
 
     def _check_decoder(self) -> None:
-        """Refuses what the decoder would not heed, and widths that it cannot have."""
-        if self.order != ORDERS[0] and self.decoder not in _RESIZING:
+        """Raises ``UsageError`` for options that the decoder ignores, and widths it cannot have."""
+        spec = self.decoder_spec
+        if self.order != ORDERS[0] and not spec.takes_order:
             raise UsageError(
-                f"order {self.order} is for {', '.join(_RESIZING)}, not {self.decoder}"
+                f"order {self.order} is for {', '.join(decoders_that('takes_order'))}, "
+                f"not {self.decoder}"
             )
-        fixed = self.decoder in _RESIZING and self.order == "conv_resize"
-        if not self.tail and (fixed or self.decoder == "max_unpool"):
+        ordered = spec.takes_order and self.order == ORDERS[0]
+        resized = spec.takes_order and not ordered
+        if not self.tail and not (spec.takes_tail or resized):
             raise UsageError(
-                f"{self.decoder}{f' with order {self.order}' if fixed else ''} ends with a "
-                "convolution that cannot be left out; notail is for transpose, subpixel, "
-                "bilinear_additive and order resize_conv"
+                f"{self.decoder}{f' with order {self.order}' if ordered else ''} ends with a "
+                "convolution that cannot be left out; notail is for "
+                f"{', '.join(decoders_that('takes_tail'))} and order {ORDERS[1]}"
             )
-        if not self.icnr and self.decoder != "subpixel":
-            raise UsageError(f"noicnr is for subpixel, not {self.decoder}")
+        if not self.icnr and not spec.takes_icnr:
+            raise UsageError(
+                f"noicnr is for {', '.join(decoders_that('takes_icnr'))}, not {self.decoder}"
+            )
         group = self.stride**2
         widths = (self.encoder_features[-1], *self.decoder_features[:-1])
-        if self.decoder == "bilinear_additive" and any(width % group for width in widths):
+        if spec.sums_channels and any(width % group for width in widths):
             raise UsageError(
-                f"bilinear_additive sums {group} channels at stride {self.stride}; the widths "
+                f"{self.decoder} sums {group} channels at stride {self.stride}; the widths "
                 f"{', '.join(map(str, widths))} must be divisible by {group}"
             )
-        if self.decoder == "max_unpool" and self.decoder_features != self.encoder_features[::-1]:
+        if spec.needs_argmax and self.decoder_features != self.encoder_features[::-1]:
             raise UsageError(
-                "max_unpool has the encoder's widths in reverse: decoder_features must be "
+                f"{self.decoder} has the encoder's widths in reverse: decoder_features must be "
                 f"{','.join(map(str, self.encoder_features[::-1]))}"
             )
+
+    @property
+    def decoder_spec(self) -> DecoderSpec:
+        """The entry of ``decoder``."""
+        return get_decoder_spec(self.decoder)
+
+    @property
+    def encoder_layers(self) -> tuple[Layer, ...]:
+        """The layers from the image to the code.
+
+        Raises:
+          UsageError: if the network has dense layers, or no encoder.
+        """
+        if self.network == "conv":
+            return (Layer("conv", 3, 1), Layer("pool", 0, self.stride)) * self.stages
+        published = PUBLISHED_SPECS.get(self.network)
+        if published is None or published.encoder is None:
+            raise UsageError(f"model {self.network} has no receptive field: it has dense layers")
+        return published.encoder
+
+    @property
+    def decoder_layers(self) -> tuple[Layer, ...]:
+        """The layers from the code, or from the map behind dense layers, to the image.
+
+        Raises:
+          UsageError: if the network has dense layers only.
+        """
+        if self.network in PUBLISHED_SPECS:
+            return PUBLISHED_SPECS[self.network].decoder
+        if self.network == "mlp":
+            raise UsageError("model mlp has no stages: it has dense layers only")
+        return decoder_layers(
+            self.decoder,
+            kernel_size=self.kernel_size,
+            stride=self.stride,
+            count=len(self.decoder_features),
+            order=self.order,
+            tail=self.tail,
+        )
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -222,7 +253,7 @@ class ModelConfig:
         """How often the encoder makes the image smaller; ``mlp`` does so by no factor."""
         if self.network == "mlp":
             return 0
-        own = _SIZES.get(self.network)
+        own = PUBLISHED_SPECS.get(self.network)
         return own.stages if own else len(self.encoder_features)
 
     @property
@@ -232,23 +263,25 @@ class ModelConfig:
 
     @property
     def sides(self) -> str:
-        """In words: which sides of an image come back as they were."""
-        own = _SIZES.get(self.network, _Sizes(0))
-        if own.only:
+        """Which sides of an image come back as they were, in words."""
+        own = PUBLISHED_SPECS.get(self.network)
+        unit = self.downsampling
+        if own and own.only:
             return f"only {own.only} x {own.only} pixels can be returned to"
-        if own.rest:
-            unit = self.downsampling
+        if own and own.rest:
             return f"sides must be {own.rest} more than a multiple of {unit}, as {own.rest + unit}"
-        if self.decoder == "max_unpool":
-            return f"sides must be at least {self.downsampling}"
-        return f"sides must be divisible by {self.downsampling}"
+        if self.decoder_spec.needs_argmax:
+            return f"sides must be at least {unit}"
+        return f"sides must be divisible by {unit}"
 
     def fitting(self, side: int) -> int | None:
-        """The least side, of ``side`` pixels or more, that comes back as it was (None: none)."""
-        own = _SIZES.get(self.network, _Sizes(0))
-        if own.only:
-            return own.only if side <= own.only else None
+        """Returns the least side, of ``side`` pixels or more, that comes back as it was (None:
+        none does)."""
+        own = PUBLISHED_SPECS.get(self.network)
         unit = self.downsampling
-        if self.decoder == "max_unpool":
+        if own and own.only:
+            return own.only if side <= own.only else None
+        if self.decoder_spec.needs_argmax:
             return max(side, unit)
-        return max(-(-(side - own.rest) // unit), 1) * unit + own.rest
+        rest = own.rest if own else 0
+        return max(-(-(side - rest) // unit), 1) * unit + rest

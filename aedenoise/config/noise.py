@@ -1,33 +1,55 @@
-"""The corruption, as a value."""
+"""The corruption, as a value.
+
+To add a noise, add its ``NoiseSpec`` here and a function of the same name to ``ops.noise``.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from aedenoise.config.fields import option
 from aedenoise.errors import UsageError, nearest
 
-# Each kind with what its level is, the greatest that it can be, and whether the mean of what it
-# makes of an image is that image.
-_KINDS = {
-    "gaussian": ("the standard deviation", 2.0, True),
-    "uniform": ("the half width", 2.0, True),
-    "speckle": ("the standard deviation of the factor", 2.0, True),
-    "poisson": ("the standard deviation at white", 2.0, True),
-    "salt_pepper": ("the share of pixels", 1.0, False),
-    "masking": ("the share of pixels", 1.0, False),
-    "blocks": ("the share of squares", 1.0, False),
-    "quantisation": ("the step between values", 1.0, False),
+
+class NoiseSpec(NamedTuple):
+    """A noise without its code.
+
+    Attributes:
+      level: meaning of its level, in words.
+      most: greatest level.
+      unbiased: the mean over draws of a noisy image is the image itself.
+      takes_mean: it adds to the image, and ``NoiseConfig.mean`` to it.
+      needs_nonnegative: it is unbiased only on images without negative values.
+    """
+
+    level: str
+    most: float
+    unbiased: bool = False
+    takes_mean: bool = False
+    needs_nonnegative: bool = False
+
+
+NOISE_SPECS = {
+    "gaussian": NoiseSpec("the standard deviation", 2.0, unbiased=True, takes_mean=True),
+    "uniform": NoiseSpec("the half width", 2.0, unbiased=True, takes_mean=True),
+    "speckle": NoiseSpec("the standard deviation of the factor", 2.0, unbiased=True),
+    "poisson": NoiseSpec(
+        "the standard deviation at white", 2.0, unbiased=True, needs_nonnegative=True
+    ),
+    "salt_pepper": NoiseSpec("the share of pixels", 1.0),
+    "masking": NoiseSpec("the share of pixels", 1.0),
+    "blocks": NoiseSpec("the share of squares", 1.0),
+    "quantisation": NoiseSpec("the step between values", 1.0),
 }
 # The network's input is then the clean image.
 NO_NOISE = "none"
-NOISES = (*_KINDS, NO_NOISE)
-# Kinds that add to the image, to which a mean can belong.
-_ADDITIVE = ("gaussian", "uniform")
+NOISES = (*NOISE_SPECS, NO_NOISE)
+_WITH_MEAN = tuple(name for name, spec in NOISE_SPECS.items() if spec.takes_mean)
 
 
 class NoisePart(NamedTuple):
-    """One kind, and its own level; or None: that of the whole."""
+    """A kind and its own level; None: the level of the whole."""
 
     kind: str
     level: float | None
@@ -35,25 +57,34 @@ class NoisePart(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class NoiseConfig:
-    """The corruption of the network's input, in units of the [0, 1] range.
+    """Corruption of the network's input, in units of the [0, 1] range.
 
     Attributes:
       kind: one of ``NOISES``; or several, one after another, some with levels of their own:
-        ``poisson+gaussian:0.05``; or ``none``, whose level does not count.
-      level: how strong; ``noise.py`` says what the level of each kind is.
-      level_max: the level is drawn for each example, evenly from ``level`` to this (None: it is
-        ``level``).
+        ``poisson+gaussian:0.05``; or ``none``, which ignores the level.
+      level: strength, with the meaning that ``ops.noise`` gives it for each kind.
+      level_max: upper end of a range from ``level``, from which each example draws its level evenly
+        (None: no range).
       mean: added to the image with ``gaussian`` and ``uniform``.
-      clip: whether noisy images are clipped to [0, 1].
-      fresh: whether an example gets other noise in every step; otherwise the same in each epoch.
+      clip: clips noisy images to [0, 1].
+      fresh: draws new noise for an example in every step; otherwise the same in each epoch.
     """
 
-    kind: str = "gaussian"
-    level: float = 0.4
+    kind: str = option(
+        "gaussian", "noise, or several as NAME+NAME:0.1", choices=NOISES, flag="noise"
+    )
+    level: float = option(
+        0.4,
+        "strength in units of the [0, 1] range; 0.2:0.6 draws one for each image",
+        flag="noise_level",
+        kind="string",
+    )
     level_max: float | None = None
-    mean: float = 0.0
-    clip: bool = True
-    fresh: bool = True
+    mean: float = option(0.0, "mean of gaussian and uniform noise", flag="noise_mean", detail=True)
+    clip: bool = option(True, "clipping of noisy images to [0, 1]", flag="noise_clip", detail=True)
+    fresh: bool = option(
+        True, "new noise in every step; otherwise one draw", flag="noise_fresh", detail=True
+    )
 
     def __post_init__(self) -> None:
         if self.kind == NO_NOISE:
@@ -67,7 +98,7 @@ class NoiseConfig:
                 _check_level(kind, self.level_max)
         if self.level_max is not None:
             if all(own is not None for _, own in parts):
-                raise UsageError(f"{self.kind} has levels of its own: give no range")
+                raise UsageError(f"noise {self.kind} has levels of its own; give no range")
             if self.level_max < self.level:
                 raise UsageError(
                     f"noise_level is from the least to the greatest, as 0.2:0.6, not "
@@ -75,26 +106,26 @@ class NoiseConfig:
                 )
         if not -1.0 <= self.mean <= 1.0:
             raise UsageError(f"noise_mean must be from -1 to 1, not {self.mean:g}")
-        if self.mean and not any(kind in _ADDITIVE for kind, _ in parts):
-            raise UsageError(f"noise_mean is for {' and '.join(_ADDITIVE)}, not {self.kind}")
+        if self.mean and not any(kind in _WITH_MEAN for kind, _ in parts):
+            raise UsageError(f"noise_mean is for {' and '.join(_WITH_MEAN)}, not {self.kind}")
 
     @property
     def unbiased(self) -> bool:
-        """Whether the mean over draws of a noisy image is the image itself."""
-        kinds = [kind for kind, _ in noise_parts(self.kind)]
-        # A negative image has no photons: behind other noise their mean is another.
-        poisson_first = "poisson" not in kinds[1:]
-        unbiased = poisson_first and all(_KINDS[kind][2] for kind in kinds)
+        """True where the mean over draws of a noisy image is the image itself."""
+        specs = [NOISE_SPECS[kind] for kind, _ in noise_parts(self.kind)]
+        # Other noise makes images negative.
+        nonnegative = not any(spec.needs_nonnegative for spec in specs[1:])
+        unbiased = nonnegative and all(spec.unbiased for spec in specs)
         return unbiased and not self.clip and not self.mean
 
     @property
     def levelled(self) -> bool:
-        """Whether ``level`` counts: no noise has none, and some kinds come with their own."""
+        """True where ``level`` counts; kinds with levels of their own, and ``none``, ignore it."""
         return any(own is None for _, own in noise_parts(self.kind))
 
     @property
     def label(self) -> str:
-        """In short: ``gaussian 0.2 to 0.6``, without mean and clipping."""
+        """Short form ``gaussian 0.2 to 0.6``, without mean and clipping."""
         if not self.levelled:
             return self.kind
         level = f"{self.level:g}"
@@ -114,8 +145,8 @@ class NoiseConfig:
 
 
 def noise_from_text(text: str, base: NoiseConfig) -> NoiseConfig:
-    """``base`` with the noise that ``text`` says: ``masking``, ``gaussian:0.2``, for a range of
-    levels ``gaussian:0.2:0.6``, or several joined by ``+``, each with its level.
+    """Parses a noise: ``masking``, ``gaussian:0.2``, for a range of levels ``gaussian:0.2:0.6``,
+    or several joined by ``+``, each with its level. Other settings come from ``base``.
 
     Raises:
       UsageError: if it is no noise.
@@ -131,20 +162,20 @@ def noise_from_text(text: str, base: NoiseConfig) -> NoiseConfig:
             raise UsageError(f"a noise is NAME, NAME:LEVEL or NAME:LEAST:MOST, not {text!r}")
         if numbers:
             level, level_max = numbers[0], (numbers[1] if len(numbers) == 2 else None)
-    mean = base.mean if any(part.kind in _ADDITIVE for part in noise_parts(kind)) else 0.0
+    mean = base.mean if any(part.kind in _WITH_MEAN for part in noise_parts(kind)) else 0.0
     return replace(base, kind=kind, level=level, level_max=level_max, mean=mean)
 
 
 def noise_parts(kind: str) -> list[NoisePart]:
-    """The kinds that ``kind`` joins by ``+``, with their own levels where they have some.
+    """Splits a kind at ``+`` into kinds with their own levels, if they have some.
 
     Raises:
-      UsageError: if one of them is unknown, or its level is no number.
+      UsageError: if a kind is unknown, or its level is no number.
     """
     parts: list[NoisePart] = []
     for part in [] if kind == NO_NOISE else kind.split("+"):
         name, colon, level = part.partition(":")
-        if name not in _KINDS:
+        if name not in NOISE_SPECS:
             raise UsageError(
                 f"unknown noise {name!r}; {nearest(name, NOISES)}; several are joined as "
                 "poisson+gaussian:0.05"
@@ -157,7 +188,7 @@ def noise_parts(kind: str) -> list[NoisePart]:
 
 
 def _check_level(kind: str, level: float) -> None:
-    what, most, _ = _KINDS[kind]
+    what, most, *_ = NOISE_SPECS[kind]
     if not 0.0 <= level <= most:
         hint = f"; for {level:g} of 255 use {level / 255:.4f}" if most < level <= 255.0 else ""
         raise UsageError(

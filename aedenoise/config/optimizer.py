@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from aedenoise.config.fields import option
 from aedenoise.config.validation import check_known
 from aedenoise.errors import UsageError
 
@@ -13,17 +14,21 @@ SCHEDULES = ("cosine", "constant", "drop")
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizerConfig:
-    """Adam. The rate rises linearly over ``warmup`` (a share of all steps), then follows
-    ``schedule``: a cosine to zero, constant, or a drop to a tenth in the last third. Gradients
-    longer than ``max_grad_norm`` are shortened to it (None: never)."""
+    """Adam with a schedule. The rate rises linearly over ``warmup`` (a share of all steps), then
+    follows ``schedule``: a cosine to zero, constant, or a drop to a tenth in the last third.
+    Gradients are clipped to the norm ``max_grad_norm`` (None: no clipping)."""
 
-    learning_rate: float = 8e-3
-    schedule: str = "cosine"
+    learning_rate: float = option(8e-3, "peak learning rate of Adam")
+    schedule: str = option(
+        "cosine", "learning-rate schedule after the warm-up", choices=SCHEDULES, detail=True
+    )
     warmup: float = 0.05
     b1: float = 0.9
     b2: float = 0.98
     eps: float = 1e-8
-    max_grad_norm: float | None = None
+    max_grad_norm: float | None = option(
+        None, "norm to which gradients are clipped (default: no clipping)", detail=True
+    )
 
     def __post_init__(self) -> None:
         check_known("schedule", self.schedule, SCHEDULES)

@@ -5,9 +5,10 @@ Nothing heavy is imported here, so that a wrong flag is answered at once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from aedenoise.config.fields import describe, option
 from aedenoise.config.validation import check_known, check_positive
 from aedenoise.errors import DataError, UsageError
 
@@ -15,22 +16,28 @@ PARALLEL = ("jit", "pmap")
 LOWERINGS = ("auto", "plain")
 DISTRIBUTED = ("auto", "on", "off")
 INVERSIONS = ("auto", "yes", "no")
-# Stands for standard input and output.
+# Headings of RunOptions in the help.
+RECORDS = "Checkpoints and reports"
+STORED = "Stored datasets"
+DEVICES = "Devices"
+INTERVALS = "Intervals"
+# Standard input or output.
 STREAM = "-"
-# What a denoised picture can be written as: of these PNG and TIFF keep 16 bits, JPEG is lossy.
+# Formats of denoised pictures; PNG and TIFF keep 16 bits, JPEG is lossy.
 WRITTEN = {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WEBP", ".jpg": "JPEG"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """Where and how an experiment is carried out. None of it belongs to the experiment.
+    """Place and manner of a run. None of it belongs to the experiment.
 
     Attributes:
       workdir: folder of the run.
       checkpoint_dir: folder of its checkpoints, or ``gs://bucket/folder`` (None: in the workdir).
       data_dir: folder of prepared datasets (None: TFDS's own default).
-      manual_dir: folder of archives that the user got (None: ``downloads/manual`` there).
-      memory_budget: in MB; a training or test split with more stays on disk, if it can.
+      manual_dir: folder of archives that the user downloaded (None: ``downloads/manual`` in
+        ``data_dir``).
+      memory_budget: size in MB above which a training or test split is read from disk.
       parallel: ``jit`` (with ``NamedSharding``) or ``pmap``.
       lowering: ``auto`` (on CPU, this package's own kernels) or ``plain`` (XLA's convolutions).
       steps_per_call: training steps in one call of the device (0: 1 on CPU, 16 elsewhere).
@@ -40,23 +47,56 @@ class RunOptions:
       baselines: compare the result with classical denoisers.
       overwrite: start anew in a workdir that holds a run.
       wandb: project of Weights & Biases that gets the metrics too; empty: none.
-      command: what the user typed, for the report.
+      command: the command line, for the report.
     """
 
-    workdir: Path
-    checkpoint_dir: str | None = None
-    data_dir: str | None = None
-    manual_dir: str | None = None
-    memory_budget: int = 4096
-    parallel: str = "jit"
-    lowering: str = "auto"
-    steps_per_call: int = 0
-    log_every: int = 20
-    save_every: int = 200
-    eval_every: int = 1
-    baselines: bool = True
-    overwrite: bool = False
-    wandb: str = ""
+    workdir: Path = field(
+        metadata=describe("folder of the run (default: runs/EXPERIMENT or runs/DECODER-DATASET)")
+    )
+    checkpoint_dir: str | None = option(
+        None,
+        "folder of the checkpoints, also gs://bucket/folder (default: in the workdir)",
+        group=RECORDS,
+        detail=True,
+    )
+    data_dir: str | None = option(
+        None, "folder of prepared datasets (default: TFDS_DATA_DIR, then TFDS's own)", group=STORED
+    )
+    manual_dir: str | None = option(
+        None,
+        "folder of archives that you downloaded (default: downloads/manual in data_dir)",
+        group=STORED,
+        detail=True,
+    )
+    memory_budget: int = option(
+        4096, "size in MB above which a split is read from disk", group=STORED, detail=True
+    )
+    parallel: str = option(
+        "jit", "parallelism over devices", choices=PARALLEL, group=DEVICES, detail=True
+    )
+    lowering: str = option(
+        "auto",
+        "kernels on CPU: this package's (auto) or XLA's (plain)",
+        choices=LOWERINGS,
+        group=DEVICES,
+        detail=True,
+    )
+    steps_per_call: int = option(
+        0,
+        "training steps in one call of the device; 0: 1 on CPU, else 16",
+        group=DEVICES,
+        detail=True,
+    )
+    log_every: int = option(20, "steps between log lines", group=INTERVALS, detail=True)
+    save_every: int = option(
+        200, "steps between checkpoints; each epoch ends with one", group=INTERVALS, detail=True
+    )
+    eval_every: int = option(1, "epochs between evaluations", group=INTERVALS, detail=True)
+    baselines: bool = option(True, "comparison with classical denoisers", group=RECORDS)
+    overwrite: bool = option(False, "new start in a workdir that holds a run")
+    wandb: str = option(
+        "", "project of Weights & Biases for the metrics", group=RECORDS, detail=True
+    )
     command: str = ""
 
     def __post_init__(self) -> None:
@@ -74,20 +114,22 @@ class RunOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class HostOptions:
-    """How this process finds the others of its run, if there are any.
+    """Way of this process to find the other processes of its run.
 
     Attributes:
-      distributed: ``auto`` (where flags or a cluster tell of others), ``on`` or ``off``.
-      coordinator_address: ``host:port`` of process 0 (None: the cluster tells).
-      num_processes, process_id: how many there are, and which this is (None: the cluster tells).
-      heartbeat_timeout: seconds without a sign of life after which a process counts as dead.
+      distributed: ``auto`` (where flags or a cluster name other processes), ``on`` or ``off``.
+      coordinator_address: ``host:port`` of process 0 (None: from the cluster).
+      num_processes, process_id: number of processes, and of this one (None: from the cluster).
+      heartbeat_timeout: seconds of silence after which a process counts as dead.
     """
 
-    distributed: str = "auto"
-    coordinator_address: str | None = None
-    num_processes: int | None = None
-    process_id: int | None = None
-    heartbeat_timeout: int = 100
+    distributed: str = option("auto", "use of several processes", choices=DISTRIBUTED, detail=True)
+    coordinator_address: str | None = option(None, "host:port of process 0", detail=True)
+    num_processes: int | None = option(None, "number of processes", detail=True)
+    process_id: int | None = option(None, "number of this process, from 0", detail=True)
+    heartbeat_timeout: int = option(
+        100, "seconds of silence after which a process counts as dead", detail=True
+    )
 
     def __post_init__(self) -> None:
         check_known("distributed", self.distributed, DISTRIBUTED)
@@ -109,7 +151,7 @@ class HostOptions:
 
     @property
     def explicit(self) -> bool:
-        """Whether anything says that there are other processes."""
+        """True where an option names other processes."""
         return any(
             value is not None
             for value in (self.coordinator_address, self.num_processes, self.process_id)
@@ -118,19 +160,19 @@ class HostOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeOptions:
-    """How a classifier is trained through the encoder of a finished run.
+    """Fine-tuning of a classifier through the encoder of a finished run.
 
     Attributes:
       epochs: passes over the training set (0: the encoder stays as it is).
-      rate: Adam's first rate; it falls to zero along a cosine.
-      masking: share of the pixels that are set to 0, others in each step.
-      dropout: share of the code's values that are set to 0, likewise.
+      rate: first learning rate; it falls to zero along a cosine.
+      masking: share of pixels set to 0, drawn anew in each step.
+      dropout: share of the code's values set to 0, drawn anew in each step.
     """
 
-    epochs: int = 15
-    rate: float = 1e-3
-    masking: float = 0.25
-    dropout: float = 0.5
+    epochs: int = option(15, "epochs of fine-tuning; 0: none", flag="tune_epochs")
+    rate: float = option(1e-3, "first learning rate of fine-tuning", flag="tune_rate")
+    masking: float = option(0.25, "share of pixels set to 0", flag="tune_masking")
+    dropout: float = option(0.5, "share of the code set to 0", flag="tune_dropout")
 
     def __post_init__(self) -> None:
         if self.epochs < 0:
@@ -144,24 +186,28 @@ class ProbeOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class DenoiseOptions:
-    """What is denoised, and what becomes of it.
+    """Source and target of denoising.
 
     Attributes:
       source: a file, a folder, or ``-`` for standard input.
-      target: the file or folder to write (``new/`` is made), or ``-`` for standard output; None:
-        beside the source, ``NAME-denoised.png`` or the folder ``NAME-denoised``.
-      level: of the noise, for a network that is told it; None: estimated.
-      invert: whether dark on light is turned into light on dark for the network: ``auto`` where it
-        was trained on light glyphs and the picture is mostly light.
-      before_after: write pictures of both side by side, too.
-      overwrite: replace files that are there. A source is never replaced.
+      target: file or folder to write (``new/`` is created), or ``-`` for standard output; None:
+        ``NAME-denoised.png`` or the folder ``NAME-denoised`` next to the source.
+      level: of the noise, for a network with condition ``noise_level``; None: estimated.
+      invert: inverts dark on light for the network; ``auto``: where it was trained on light glyphs
+        and the picture is mostly light.
+      before_after: writes pictures of both, side by side, as well.
+      overwrite: replaces files that exist. A source is never replaced.
     """
 
-    source: str
-    target: str | None = None
+    source: str = field(
+        metadata=describe("an image, a folder of them, or - for standard input", flag="input")
+    )
+    target: str | None = option(
+        None, "file or folder to write, or - (default: NAME-denoised)", flag="output"
+    )
     level: float | None = None
-    invert: str = "auto"
-    before_after: bool = False
+    invert: str = option("auto", "inversion of dark on light", choices=INVERSIONS)
+    before_after: bool = option(False, "pictures of both, side by side, as well")
     overwrite: bool = False
 
     def __post_init__(self) -> None:
@@ -173,7 +219,7 @@ class DenoiseOptions:
         if self.source == STREAM and self.target is None:
             raise UsageError("standard input needs an --output, such as - or a file")
         if self.target == STREAM and (self.many or self.before_after):
-            raise UsageError("only one picture can go to standard output")
+            raise UsageError("standard output takes one picture; give --output a folder")
         if self.target in (None, STREAM) or self.many or self.into_folder:
             return
         if Path(str(self.target)).suffix.lower() not in WRITTEN:
@@ -181,11 +227,11 @@ class DenoiseOptions:
 
     @property
     def into_folder(self) -> bool:
-        """Whether the target is a folder, there already or named with a slash at its end."""
+        """True where the target is an existing folder or ends with a slash."""
         target = self.target or ""
         return target.endswith("/") or Path(target or "-").is_dir()
 
     @property
     def many(self) -> bool:
-        """Whether the source is a folder."""
+        """True where the source is a folder."""
         return self.source != STREAM and Path(self.source).is_dir()

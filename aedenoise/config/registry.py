@@ -1,6 +1,6 @@
 """Named experiments: one file each in ``experiments/``, found by name.
 
-The folder stands beside ``aedenoise/`` in a checkout and inside it in a wheel.
+The folder is next to ``aedenoise/`` in a checkout and inside it in a wheel.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from aedenoise.errors import UsageError, nearest
 
 
 def named_experiments() -> dict[str, str]:
-    """Name and question (the first line of its file) of each named experiment."""
+    """Returns the header of each named experiment's file; its first line is a question."""
     package = _named_package()
     return {name: _module(name).__doc__ or "" for name in package.NAMES}
 
 
 def find_experiment(name: str) -> Experiment:
-    """The named experiment; a misspelt name is answered with the nearest one."""
+    """Returns the named experiment; a misspelt name is answered with the nearest one."""
     package = _named_package()
     if name not in package.NAMES:
         raise UsageError(f"unknown experiment {name!r}; {nearest(name, package.NAMES)}")
@@ -33,11 +33,11 @@ def find_experiment(name: str) -> Experiment:
     return found
 
 
-def find_study(name: str) -> Study:
-    """The comparison that a named experiment's file defines as STUDY; or of its experiment."""
-    experiment = find_experiment(name)
-    study = getattr(_module(name), "STUDY", None) or Study(base=experiment)
-    return replace(study, name=name)
+def find_study(name: str) -> Study | None:
+    """Returns the comparison that a named experiment's file defines as STUDY, if it does."""
+    find_experiment(name)
+    study: Study | None = getattr(_module(name), "STUDY", None)
+    return replace(study, name=name) if study else None
 
 
 def _module(name: str) -> ModuleType:
@@ -52,12 +52,12 @@ def _named_package() -> ModuleType:
     """
     if importlib.util.find_spec("aedenoise.experiments") is not None:  # a wheel
         return importlib.import_module("aedenoise.experiments")
-    beside = Path(__file__).resolve().parents[2] / "experiments" / "__init__.py"
+    expected = Path(__file__).resolve().parents[2] / "experiments" / "__init__.py"
     spec = importlib.util.find_spec("experiments")
     found = spec.origin if spec else None
-    if found is None or not beside.exists() or not beside.samefile(found):
+    if found is None or not expected.exists() or not expected.samefile(found):
         raise UsageError(
-            f"named experiments are in {beside.parent}, but Python finds {found or 'none'}; run "
+            f"named experiments are in {expected.parent}, but Python finds {found or 'none'}; run "
             "from another folder, or install the package"
         )
     return importlib.import_module("experiments")

@@ -1,7 +1,7 @@
-"""What a comparison asks: a grid of decoders, datasets, noise levels, matchings, steps and seeds.
+"""A comparison as a value: a grid of decoders, datasets, noise levels, matchings, steps and seeds.
 
-A *condition* is everything but decoder and seed; a *cell* is one training run. Decoders are
-compared within a condition, seed by seed.
+A *condition* is a point of the grid without decoder and seed; a *cell* is one training run.
+Decoders are compared within a condition, seed by seed.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ from aedenoise.config import (
     replace,
     to_dict,
 )
+from aedenoise.config.fields import option
 from aedenoise.errors import CheckpointError, UsageError, nearest
 
-# What the networks of one comparison have in common: see ``study.matching``.
+# Quantities that the networks of one comparison share; see ``studies.comparison.matching``.
 ALL = "all conditions"
 MATCHES = ("parameters", "multiply_adds", "latency", "widths")
 _MODIFIERS: dict[str, dict[str, Any]] = {
@@ -37,8 +38,8 @@ _MODIFIERS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Condition:
-    """Where decoders are compared with each other. ``ALL`` as dataset, without a noise level, is
-    the mean over all of them."""
+    """Setting in which decoders are compared. ``ALL`` as dataset, without a noise level, is the
+    mean over all settings."""
 
     dataset: str
     noise_level: float | None
@@ -72,31 +73,30 @@ class Study:
     """A comparison of decoders.
 
     Attributes:
-      name: of the experiment that it was made from.
-      base: what all cells share: encoder, widths to match, loss, optimizer, batch size. Its
-        dataset and noise level stand where ``datasets`` or ``noise_levels`` are empty; its seed is
-        the first of the seeds; its epochs do not count.
-      decoders: such as ``transpose:k4:notail``, see ``parse_decoder``; the others are compared
-        with the first, and matched to it.
-      datasets, noise_levels, matches: the grid; matches are of ``MATCHES``.
-      steps: lengths of training, in updates; each is a run of its own with its whole schedule.
-      seeds: how many.
+      name: that of the experiment on which it is based.
+      base: settings of all cells: encoder, widths to match, loss, optimizer, batch size. Its
+        dataset and noise level replace empty ``datasets`` or ``noise_levels``; its seed is the
+        first of the seeds; its epochs are ignored.
+      decoders: such as ``transpose:k4:notail``, see ``parse_decoder``; the first is the reference
+        that the others are compared with and matched to.
+      datasets, noise_levels, matches: the grid; matches are from ``MATCHES``.
+      steps: lengths of training in updates; each is a run of its own with its whole schedule.
+      seeds: number of seeds.
     """
 
     name: str = ""
     base: Experiment
-    decoders: tuple[str, ...] = (
-        "upsample",
-        "bilinear",
-        "transpose:k3",
-        "transpose:k4",
-        "subpixel",
+    decoders: tuple[str, ...] = option(
+        ("upsample", "bilinear", "transpose:k3", "transpose:k4", "subpixel"),
+        "decoders, as upsample,transpose:k4:notail; the first is the reference",
     )
-    datasets: tuple[str, ...] = ()
-    noise_levels: tuple[float, ...] = ()
-    matches: tuple[str, ...] = ("parameters",)
-    steps: tuple[int, ...] = (1000,)
-    seeds: int = 8
+    datasets: tuple[str, ...] = option((), "datasets (default: --dataset)")
+    noise_levels: tuple[float, ...] = option((), "noise levels (default: --noise_level)")
+    matches: tuple[str, ...] = option(
+        ("parameters",), "equal quantities of the networks", choices=MATCHES, flag="match"
+    )
+    steps: tuple[int, ...] = option((1000,), "lengths of training in updates")
+    seeds: int = option(8, "number of seeds, from --seed on")
 
     def __post_init__(self) -> None:
         self.base.check_denoises()
@@ -120,33 +120,35 @@ class Study:
         for decoder in self.decoders:
             parse_decoder(decoder, self.base.model)
         if self.base.clean_epochs:
-            raise UsageError("a comparison has no clean_epochs: its cells are counted in steps")
+            raise UsageError("a comparison counts steps, not epochs; use --clean_epochs=0")
+        if self.base.model.condition != "none" and self.matches != ("widths",):
+            raise UsageError("a comparison matches plain networks; use --condition=none")
         if not self.base.noise.levelled and len(self.noise_levels) > 1:
-            raise UsageError(f"noise {self.base.noise.kind} has no noise_levels to compare")
+            raise UsageError(f"noise {self.base.noise.kind} ignores --noise_levels; leave them out")
         if self.base.noise.level_max is not None:
             raise UsageError("a comparison takes single levels of noise, as --noise_levels=0.2,0.4")
         for level in self.noise_levels:
             replace(self.base, {"noise.level": level})
         files = [cell.name for cell in self.cells()]
         if len(set(files)) < len(files):
-            raise UsageError("two datasets of the study have the same name for files; rename one")
+            raise UsageError("two datasets have the same file name; rename one of them")
 
     def conditions(self) -> Iterator[Condition]:
-        """Every condition, in the order of the reports."""
+        """Yields every condition, in the order of the reports."""
         for match, steps, dataset, level in itertools.product(
             self.matches, self.steps, self.datasets, self.noise_levels
         ):
             yield Condition(dataset, level, match, steps)
 
     def cells(self) -> Iterator[Cell]:
-        """Every cell, seed by seed: a study that was stopped has compared what it has."""
+        """Yields every cell, seed by seed, so that a stopped study has whole comparisons."""
         for seed in range(self.base.seed, self.base.seed + self.seeds):
             for condition in self.conditions():
                 for decoder in self.decoders:
                     yield Cell(decoder, condition, seed)
 
     def experiment(self, cell: Cell, features: tuple[int, ...]) -> Experiment:
-        """What ``cell`` trains, with the decoder's matched widths."""
+        """Returns the experiment of a cell, with the decoder's matched widths."""
         model = dataclasses.replace(
             parse_decoder(cell.decoder, self.base.model), decoder_features=features
         )
@@ -157,11 +159,11 @@ class Study:
 
 
 def parse_decoder(decoder: str, base: ModelConfig) -> ModelConfig:
-    """``base`` with the decoder that a name describes: one of ``DECODERS``, then any of ``kN``
-    (side of the kernels), ``resize_conv``, ``notail`` and ``noicnr``, with colons between.
+    """Parses a decoder: one of ``DECODERS``, then any of ``kN`` (side of the kernels),
+    ``resize_conv``, ``notail`` and ``noicnr``, joined by colons. The rest comes from ``base``.
 
     Raises:
-      UsageError: if the name says nothing known, or what its decoder cannot have.
+      UsageError: if a part is unknown, or contradicts the decoder.
     """
     kind, *modifiers = decoder.split(":")
     if kind not in DECODERS:
@@ -179,12 +181,12 @@ def parse_decoder(decoder: str, base: ModelConfig) -> ModelConfig:
 
 
 def display_name(decoder: str) -> str:
-    """A decoder's name in sentences: ``transpose k4 notail``."""
+    """Formats a decoder's name for sentences: ``transpose k4 notail``."""
     return decoder.replace(":", " ")
 
 
 def study_to_dict(study: Study) -> dict[str, Any]:
-    """The study as plain values for JSON."""
+    """Converts the study to plain values for JSON."""
     values = dataclasses.asdict(study)
     return {
         name: list(value) if isinstance(value, tuple) else value for name, value in values.items()
@@ -192,7 +194,7 @@ def study_to_dict(study: Study) -> dict[str, Any]:
 
 
 def study_from_dict(values: Mapping[str, Any]) -> Study:
-    """The inverse of ``study_to_dict``; raises ``CheckpointError`` on anything else."""
+    """Inverts ``study_to_dict``; raises ``CheckpointError`` on anything else."""
     try:
         tuples: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in values.items()
@@ -203,11 +205,11 @@ def study_from_dict(values: Mapping[str, Any]) -> Study:
 
 
 def study_difference(old: Study, new: Study) -> str | None:
-    """``field (old value, now new value)`` of the first field in which two studies differ."""
+    """Describes the first field that differs: ``field (old value, now new value)``."""
     for field in dataclasses.fields(Study):
         before, after = getattr(old, field.name), getattr(new, field.name)
         if field.name == "base":
-            # Dataset and noise level of the base are in the grid; a cell has no epochs.
+            # Dataset and noise level of the base are in the grid; epochs are ignored.
             same = {"data.dataset": old.datasets[0], "noise.level": 0.0, "epochs": 1}
             difference = first_difference(replace(before, same), replace(after, same))
             if difference:
@@ -222,5 +224,5 @@ def _listed(value: Any) -> str:
 
 
 def slug(text: str) -> str:
-    """``text`` as part of a file's name."""
+    """Makes ``text`` fit for a file's name."""
     return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-")

@@ -12,7 +12,7 @@ class Batch(NamedTuple):
 
     Attributes:
       image: uint8 ``[B, H, W, C]``; None where the devices hold the whole split.
-      index: int32 ``[B]``, each example's place in its split; noise is drawn by it.
+      index: int32 ``[B]``, of each example in its split; noise is drawn by it.
       mask: bool ``[B]``; False marks padding that must not count.
     """
 
@@ -22,5 +22,6 @@ class Batch(NamedTuple):
 
 
 def evenly_spaced(total: int, most: int) -> np.ndarray:
-    """``most`` of ``total`` rows, or all that there are, from the first to the last: int32."""
+    """Returns ``most`` of ``total`` rows, or all where there are fewer, from the first to the last,
+    int32."""
     return np.linspace(0, total - 1, min(most, total)).astype(np.int32)

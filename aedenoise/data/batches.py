@@ -1,4 +1,4 @@
-"""The order of examples: which example stands at which place of a run.
+"""Batches, and the order of examples in a run.
 
 A pure function of (seed, epoch), so that a run resumes from its step alone. NumPy only.
 """
@@ -18,7 +18,7 @@ Images = np.ndarray | Records
 
 @functools.lru_cache(maxsize=2)
 def epoch_order(examples: int, seed: int, epoch: int) -> np.ndarray:
-    """A permutation of ``range(examples)``, int32: each example once per epoch.
+    """Returns a permutation of ``range(examples)``, int32: each example once per epoch.
 
     It sorts the raw words of a Philox generator keyed by (seed, epoch); unlike
     ``Generator.permutation``, these words are promised to stay the same in later NumPy.
@@ -52,7 +52,7 @@ class TrainBatches:
         self.steps_per_epoch = -(-len(images) // batch_size)
 
     def __call__(self, step: int) -> Batch:
-        """The batch of ``step``; the last of an epoch is padded to the full size and masked."""
+        """Returns the batch of ``step``; the last of an epoch is padded to full size and masked."""
         epoch, position = divmod(step, self.steps_per_epoch)
         order = epoch_order(len(self._images), self._seed, epoch)
         start = position * self._batch_size
@@ -62,10 +62,17 @@ class TrainBatches:
 
 
 def eval_batches(images: Images, batch_size: int) -> Iterator[Batch]:
-    """Every image once, in the order of the split; the last batch padded and masked."""
+    """Yields every image once, in the order of the split; the last batch is padded and masked."""
     everything = np.arange(len(images), dtype=np.int32)
     for start in range(0, len(images), batch_size):
         yield _padded(images, everything[start : start + batch_size], batch_size)
+
+
+def batch_of_rows(images: Images, rows: np.ndarray) -> Batch:
+    """Makes one batch of the images in ``rows`` of a split, such as ``evenly_spaced`` ones; their
+    ``index``, by which noise is drawn, is that in the split."""
+    rows = rows.astype(np.int32)
+    return Batch(np.asarray(images[rows]), rows, np.ones(len(rows), bool))
 
 
 def _padded(

@@ -21,7 +21,7 @@ from aedenoise.data.sources import Source, find_source
 from aedenoise.data.splits import repetitions
 from aedenoise.data.streaming import Records
 from aedenoise.errors import DataError, StorageError
-from aedenoise.files import exclusive_lock, remove, write_atomically, writing
+from aedenoise.files import exclusive_lock, remove, write_json, writing
 
 SPLITS = ("train", "test")
 RECORD = "digest.json"
@@ -184,7 +184,7 @@ def _prepare(
         if isinstance(array, np.ndarray):
             with writing(copies / f"{key}.npy") as file:
                 np.save(file, array, allow_pickle=False)
-    write_atomically(copies / RECORD, json.dumps(record, indent=1).encode())
+    write_json(copies / RECORD, record, indent=1)
     return arrays, record
 
 

@@ -50,7 +50,7 @@ def make_grid_step(
         measures = {
             "residual": checkerboard.measures(residual),
             "gradient": checkerboard.measures(gradient),
-            "constant": spreads(response),
+            "constant": phase_stds(response),
         }
         spectrum = jnp.mean(jnp.square(jnp.abs(jnp.fft.fft2(residual, axes=(1, 2)))), axis=(0, 3))
         pictures = {
@@ -64,20 +64,19 @@ def make_grid_step(
 
 
 def constant_response(model: Autoencoder, params: Params, noisy: Noisy, stride: int) -> Array:
-    """What the decoder makes of the mean code of ``noisy`` at every place, ``[1, H, W, C]`` in
-    [0, 1]. A decoder that leaves no grid makes one value of it, up to its borders."""
+    """Decodes the mean code of ``noisy``, repeated everywhere, to ``[1, H, W, C]`` in [0, 1]. A
+    decoder without a grid makes one value of it, up to its borders."""
     variables = {"params": params}
     code: Any = model.apply(variables, *noisy, method="encode")
     logits: Any = model.apply(variables, constant_code(code, stride), method="decode")
     return to_image(logits)
 
 
-def spreads(response: Array) -> dict[str, Array]:
-    """``spread_2`` and ``spread_4`` of a constant response, away from its borders."""
+def phase_stds(response: Array) -> dict[str, Array]:
+    """Returns ``spread_2`` and ``spread_4`` of a constant response, without its borders."""
     inner = _without_border(response)
     return {
-        f"spread_{period}": checkerboard.phase_spread(inner, period)
-        for period in checkerboard.PERIODS
+        f"spread_{period}": checkerboard.phase_std(inner, period) for period in checkerboard.PERIODS
     }
 
 

@@ -19,6 +19,8 @@ import numpy as np
 from scipy import ndimage
 from skimage import restoration
 
+from aedenoise.data.batch import evenly_spaced
+
 # Whole images up to so many values are regressed on whole images, larger ones on patches.
 _WHOLE = 1024
 _PATCH = 9
@@ -54,7 +56,7 @@ def tuned_baselines(
       ``linear``, ``median``, ``non-local means``, ``total variation`` and ``wavelet``; ``BM3D`` too
       where the user has installed it (its licence forbids that this package does).
     """
-    rows = np.linspace(0, len(clean) - 1, min(tuning, len(clean) // 2)).astype(int)
+    rows = evenly_spaced(len(clean), min(tuning, len(clean) // 2))
     sigma = float(np.sqrt(np.mean(np.square(noisy - clean))))
     others = np.setdiff1d(np.arange(len(clean)), rows)
     methods = {"linear": list(_linear(clean[others], noisy[others])), **_methods(sigma)}

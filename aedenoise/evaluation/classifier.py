@@ -22,7 +22,7 @@ import numpy as np
 from aedenoise.data.batches import TrainBatches, eval_batches
 from aedenoise.data.reading import Dataset
 from aedenoise.errors import DataError, DivergedError
-from aedenoise.files import cache_folder, write_atomically
+from aedenoise.files import cache_folder, write_atomically, write_json
 from aedenoise.models import Classifier, build_classifier
 from aedenoise.ops.images import scale
 from aedenoise.training.classification import (
@@ -214,7 +214,7 @@ def _keep(params: Params, trained: Trained, record: dict[str, Any]) -> None:
     }
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_atomically(place.with_suffix(".npz"), content)
-    write_atomically(place.with_suffix(".json"), json.dumps(kept, indent=1).encode())
+    write_json(place.with_suffix(".json"), kept, indent=1)
 
 
 def _name(record: dict[str, Any]) -> str:

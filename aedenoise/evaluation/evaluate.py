@@ -1,4 +1,4 @@
-"""Quality of a denoiser over a split, beside the yardsticks that need no network.
+"""Quality of a denoiser over a split, with baselines that need no network.
 
 Every image counts once: the last batch is padded and masked. The noise comes from a key that
 is the same for every run, so that runs compare.
@@ -6,7 +6,7 @@ is the same for every run, so that runs compare.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import jax
@@ -16,7 +16,7 @@ from jax import Array
 
 from aedenoise.data.batch import Batch
 from aedenoise.losses import reconstruction
-from aedenoise.metrics import image_quality
+from aedenoise.metrics.image_quality import METRICS, Metric
 from aedenoise.models import Autoencoder
 from aedenoise.ops.images import scale, to_image
 from aedenoise.ops.noise import Corruption, Noisy, corrupt_batch
@@ -29,28 +29,32 @@ Results = dict[str, dict[str, float]]
 
 
 class AbandonedError(Exception):
-    """An evaluation was given up half way."""
+    """An evaluation was stopped before its end."""
 
 
 def evaluation_key() -> Array:
-    """The noise key of every evaluation."""
+    """Returns the noise key of every evaluation."""
     return jax.random.key(EVALUATION_SEED)
 
 
 def noisy_images(corrupt: Corruption, key: Array, batch: Batch) -> Noisy:
-    """The noisy input that evaluation shows the network for ``batch``."""
+    """Returns the network's noisy input for ``batch`` in an evaluation with ``key``."""
     return corrupt_batch(corrupt, key, 0, batch.index, scale(batch.image))
 
 
 def make_eval_step(
-    model: Autoencoder, corrupt: Corruption, mean_image: np.ndarray
+    model: Autoencoder,
+    corrupt: Corruption,
+    mean_image: np.ndarray,
+    metrics: Sequence[Metric] = METRICS,
 ) -> Callable[..., dict[str, dict[str, Array]]]:
-    """The pure function ``(params, key, batch, axis_name=None) -> sums over the batch``.
+    """Makes the pure function ``(params, key, batch, axis_name=None) -> sums over the batch``.
 
     Args:
       model: the network.
       corrupt: the corruption of the input.
       mean_image: the mean training image, float32 ``[H, W, C]`` in [0, 1].
+      metrics: what is summed.
     """
 
     def eval_step(
@@ -65,8 +69,12 @@ def make_eval_step(
             "black": jnp.zeros_like(clean),
             "mean_image": jnp.broadcast_to(jnp.asarray(mean_image), clean.shape),
         }
-        values = {name: _quality(image, clean) for name, image in images.items()}
-        values["denoised"]["bce"] = reconstruction.bce(logits, clean)
+        values = {
+            name: {m.name: m.per_image(image, clean) for m in metrics if m.per_image}
+            for name, image in images.items()
+        }
+        if "bce" in values["denoised"]:  # exact, where the image is rounded to 0 or 1
+            values["denoised"]["bce"] = reconstruction.bce(logits, clean)
         values["dataset"] = {
             "count": jnp.ones_like(batch.mask, jnp.float32),
             "bce_floor": reconstruction.bce_floor(clean),
@@ -85,13 +93,14 @@ def evaluate(
     params: Params,
     batches: Iterable[Batch],
     stop_requested: Callable[[], bool] = lambda: False,
+    metrics: Sequence[Metric] = METRICS,
 ) -> Results:
-    """Means over all batches of what the compiled ``eval_fn`` sums.
+    """Computes the means over all batches of the sums that the compiled ``eval_fn`` returns.
 
     Returns:
-      For each of ``PREDICTIONS``: ``mse``, ``psnr`` (mean of per-image values, dB),
-      ``psnr_of_mean_mse`` (dB), ``ssim``, ``bce`` (nats per pixel), ``bce_above_floor``; and
-      under ``dataset`` the ``count`` of images and their ``bce_floor``.
+      For each of ``PREDICTIONS`` the ``metrics`` by name (means of per-image values, unless named
+      otherwise); and under ``dataset`` the ``count`` of images and their ``bce_floor``, the least
+      cross-entropy, in nats per pixel.
 
     Raises:
       AbandonedError: if ``stop_requested`` says so between two batches.
@@ -110,17 +119,7 @@ def evaluate(
     results: Results = jax.tree.map(lambda total: total / count, totals)
     for name in PREDICTIONS:
         values = results[name]
-        values["psnr_of_mean_mse"] = image_quality.psnr_of_mean(values["mse"])
-        values["bce_above_floor"] = values["bce"] - results["dataset"]["bce_floor"]
+        means = values | results["dataset"]
+        values |= {m.name: m.from_means(means) for m in metrics if m.from_means}
     results["dataset"]["count"] = count
     return results
-
-
-def _quality(image: Array, clean: Array) -> dict[str, Array]:
-    error = image_quality.mse(image, clean)
-    return {
-        "mse": error,
-        "psnr": image_quality.psnr_from_mse(error),
-        "ssim": image_quality.ssim(image, clean),
-        "bce": image_quality.bce(image, clean),
-    }

@@ -8,19 +8,19 @@ from typing import Any
 import jax
 import numpy as np
 
+from aedenoise.models import Generator
 from aedenoise.ops.images import to_image
-from aedenoise.training.gan import GanTask
 from aedenoise.training.task import Params
 
 # So many images at once, or so many pixels.
 _IMAGES, _PIXELS = 500, 2**19
 
 
-def generate_fn(task: GanTask) -> Callable[[Params, Any], Any]:
+def generate_fn(model: Generator) -> Callable[[Params, Any], Any]:
     """The compiled function ``(params, latents [N, L]) -> images [N, H, W, C]`` in [0, 1]."""
 
     def generate(params: Params, latents: Any) -> Any:
-        logits: Any = task.model.apply({"params": params}, latents)
+        logits: Any = model.apply({"params": params}, latents)
         return to_image(logits)
 
     return jax.jit(generate)

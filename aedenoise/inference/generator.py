@@ -5,12 +5,13 @@ from __future__ import annotations
 from os import PathLike
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from aedenoise.config import Experiment
 from aedenoise.inference.batching import fit_batch_size, generate_fn, in_batches
 from aedenoise.inference.saved_run import read_run
-from aedenoise.training.gan import GanState, GanTask, create_gan, make_gan_task
+from aedenoise.models import Generator, abstract_params, build_generator
 from aedenoise.training.task import Params
 
 
@@ -25,14 +26,21 @@ class ImageMaker:
       image_shape: ``[H, W, C]``.
     """
 
-    def __init__(self, experiment: Experiment, task: GanTask, params: Params, step: int) -> None:
+    def __init__(
+        self,
+        experiment: Experiment,
+        model: Generator,
+        params: Params,
+        step: int,
+        image_shape: tuple[int, int, int],
+    ) -> None:
         self.experiment = experiment
         self.params = params
         self.step = step
-        self.latent_size = task.latent_size
-        self.image_shape = task.image_shape
-        self._generate = generate_fn(task)
-        self._batch = fit_batch_size(task.image_shape)
+        self.latent_size = experiment.model.latent_size
+        self.image_shape = image_shape
+        self._generate = generate_fn(model)
+        self._batch = fit_batch_size(image_shape)
 
     def __call__(self, count: int, seed: int = 0) -> np.ndarray:
         """``count`` images, float32 ``[count, H, W, C]`` in [0, 1]; the same for the same seed.
@@ -66,7 +74,8 @@ def load_generator(workdir: str | PathLike[str], checkpoint: str = "newest") -> 
       UsageError: if the run is no GAN's.
     """
     run = read_run(workdir, gan=True)
-    task = make_gan_task(run.experiment, image_shape=run.image_shape, total_steps=run.total_steps)
-    like: GanState = jax.eval_shape(lambda: create_gan(task, jax.random.key(0)))
-    restored = run.restore(like, checkpoint)
-    return ImageMaker(run.experiment, task, restored.state.average, restored.step)
+    model = build_generator(run.experiment.model, run.image_shape)
+    params = abstract_params(model, jnp.zeros((1, run.experiment.model.latent_size)))
+    restored = run.restore_params({"params": params, "average": params}, checkpoint)
+    average = restored.state["average"]
+    return ImageMaker(run.experiment, model, average, restored.step, run.image_shape)

@@ -11,7 +11,7 @@ from typing import Any
 
 from aedenoise.config import from_dict, to_dict
 from aedenoise.errors import CheckpointError
-from aedenoise.files import write_atomically
+from aedenoise.files import write_atomically, write_json
 from aedenoise.inference.denoiser import Denoiser
 from aedenoise.models import build_autoencoder
 from aedenoise.training.params_file import packed, unpacked
@@ -65,4 +65,4 @@ def pack(denoiser: Denoiser, folder: Path, facts: Mapping[str, Any]) -> None:
         **facts,
     }
     write_atomically(folder / f"{_NAME}.npz", content)
-    write_atomically(folder / f"{_NAME}.json", (json.dumps(record, indent=1) + "\n").encode())
+    write_json(folder / f"{_NAME}.json", record, indent=1)

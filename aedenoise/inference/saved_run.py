@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 from aedenoise.config import Experiment
 from aedenoise.errors import UsageError
 from aedenoise.training.checkpoints import Checkpoints, Restored
 from aedenoise.training.sharding import make_executor
 from aedenoise.training.workdir import Workdir
-
-State = TypeVar("State")
 
 
 @dataclass(frozen=True)
@@ -24,19 +22,17 @@ class SavedRun:
       folder: the workdir.
       experiment: what it was trained on.
       image_shape: ``[H, W, C]`` of its images.
-      total_steps: how many updates it has when it is done.
     """
 
     folder: Workdir
     experiment: Experiment
     image_shape: tuple[int, int, int]
-    total_steps: int
 
-    def restore(self, like: State, checkpoint: str) -> Restored[State]:
-        """The state, of the abstract state's structure, shapes and dtypes.
+    def restore_params(self, like: dict[str, Any], checkpoint: str) -> Restored[dict[str, Any]]:
+        """Restores the parameters of a checkpoint; see ``Checkpoints.restore_params``.
 
         Args:
-          like: the abstract state.
+          like: ``{"params": tree}`` of ``jax.ShapeDtypeStruct``; of a GAN also ``"average"``.
           checkpoint: ``newest``, ``best`` or a step.
 
         Raises:
@@ -44,7 +40,7 @@ class SavedRun:
         """
         with Checkpoints(self.folder.checkpoints, read_only=True) as checkpoints:
             placed = make_executor("jit").abstract(like)
-            return checkpoints.restore(placed, checkpoints.choose(checkpoint))
+            return checkpoints.restore_params(placed, checkpoints.choose(checkpoint))
 
 
 def read_run(workdir: str | PathLike[str], *, gan: bool = False) -> SavedRun:
@@ -61,4 +57,4 @@ def read_run(workdir: str | PathLike[str], *, gan: bool = False) -> SavedRun:
         own = "a GAN, which denoises nothing (--mode=sample, aedenoise.load_generator())"
         raise UsageError(f"{folder.path} holds {other if gan else own}")
     height, width, channels = config["dataset"]["image_shape"]
-    return SavedRun(folder, experiment, (height, width, channels), config["total_steps"])
+    return SavedRun(folder, experiment, (height, width, channels))

@@ -8,6 +8,7 @@ import numpy as np
 
 from aedenoise.config import ModelConfig
 from aedenoise.errors import UsageError
+from aedenoise.models.receptive_field import reach
 
 # Larger images are denoised in tiles with this many pixels a side.
 TILE = 512
@@ -23,13 +24,16 @@ def denoise_any_size(
     model: ModelConfig,
     denoise: Denoise,
     only: tuple[int, int] | None = None,
+    *,
+    tiled: bool = True,
 ) -> np.ndarray:
-    """``denoise`` of float32 images ``[N, H, W, C]``, whatever H and W are.
+    """Applies ``denoise`` to float32 images ``[N, H, W, C]`` of any H and W.
 
     Small images are padded by their mirror image below and to the right. Images beyond ``TILE``
-    are cut into tiles, each with so much of its surroundings that it becomes what it would be in
-    the whole image; near the border the mirror image takes the place of the network's own padding.
-    A network for ``only`` one height and width gets smaller images padded, and no larger ones.
+    are cut into tiles, each with a halo as wide as the network reaches, so that no seam is left;
+    near the border the mirror image replaces the network's own padding. A network for ``only`` one
+    height and width gets smaller images padded, and no larger ones. Unless ``tiled``, large images
+    go through the network whole.
 
     Raises:
       UsageError: if the network takes images of one size alone, and these are larger.
@@ -43,7 +47,7 @@ def denoise_any_size(
             )
         filled = _mirrored(images, (0, only[0] - height), (0, only[1] - width))
         return denoise(filled)[:, :height, :width]
-    if max(height, width) <= TILE:
+    if not tiled or max(height, width) <= TILE:
         shape = [_padded(side, model) for side in (height, width)]
         whole = _mirrored(images, (0, shape[0] - height), (0, shape[1] - width))
         return denoise(whole)[:, :height, :width]
@@ -64,18 +68,6 @@ def denoise_any_size(
             inner = denoise(tile)[:, halo : halo + core[0], halo : halo + core[1]]
             result[:, top : top + core[0], left : left + core[1]] = inner
     return result[:, :height, :width]
-
-
-def reach(model: ModelConfig) -> int:
-    """No pixel of the output depends on the input further away than this, in pixels.
-
-    The convolutions of the encoder reach one pixel of their stage, its pools ``stride - 1``; the
-    convolutions of the decoder half a kernel, and two pixels to interpolate; a tail one.
-    """
-    scales = [int(model.stride**stage) for stage in range(model.stages + 1)]
-    encoder = sum(scale * model.stride for scale in scales[:-1])
-    decoder = sum(scale * (model.kernel_size // 2 + 3) for scale in scales[1:])
-    return encoder + decoder + 1
 
 
 def _padded(side: int, model: ModelConfig) -> int:

@@ -16,19 +16,19 @@ _RING = 2
 
 
 def unevenness(image: np.ndarray, border: int) -> float:
-    """``(max - min) / mean |.|`` of ``[H, W]`` inside a border, in which padding shows."""
+    """Computes ``(max - min) / mean |.|`` of ``[H, W]`` inside a border, where padding shows."""
     inner = image[border:-border, border:-border] if border else image
     return float(np.ptp(inner) / max(float(np.abs(inner).mean()), 1e-12))
 
 
-def phase_spread(image: Array, period: int) -> Array:
-    """The standard deviation of the means of the phases, in units of ``image`` ``[B, H, W, C]``:
-    the strength of a grid of this period."""
+def phase_std(image: Array, period: int) -> Array:
+    """Returns the standard deviation of the means of the phases, in units of ``image``
+    ``[B, H, W, C]``: the strength of a grid of this period."""
     return jnp.sqrt(jnp.mean(jnp.square(_phase_means(image, period))))
 
 
 def polyphase_index(residual: Array, period: int) -> Array:
-    """The spread of the mean residual over the phases, as a share of the mean square.
+    """Returns the variance of the mean residual over the phases, as a share of the mean square.
 
     ``sum_p (m_p - m)^2 / P / E[r^2]``, m_p the mean of phase p over all images, P = period**2. Of
     noise without a grid it is about ``P / N`` of N values, so zero; of a residual that is nothing
@@ -42,7 +42,7 @@ def polyphase_index(residual: Array, period: int) -> Array:
       A scalar in [0, 1].
     """
     mean_square = jnp.mean(jnp.square(_whole_blocks(residual, period)))
-    return jnp.square(phase_spread(residual, period)) / jnp.maximum(mean_square, 1e-20)
+    return jnp.square(phase_std(residual, period)) / jnp.maximum(mean_square, 1e-20)
 
 
 def _whole_blocks(image: Array, period: int) -> Array:
@@ -59,7 +59,7 @@ def _phase_means(image: Array, period: int) -> Array:
 
 
 def excess_power(residual: Array, period: int) -> Array:
-    """Power of the residual at ``1 / period`` of the sampling frequency, over that around it.
+    """Compares the residual's power at ``1 / period`` of the sampling frequency with that around.
 
     The mean over images and channels of ``|FFT|^2`` at rows, columns and both of that frequency,
     divided by the mean of the bins around each (up to two bins away), less one: 0 for noise
@@ -94,6 +94,6 @@ def excess_power(residual: Array, period: int) -> Array:
 
 
 def measures(residual: Array) -> dict[str, Array]:
-    """``polyphase_2``, ``polyphase_4``, ``excess_2`` and ``excess_4`` of ``[B, H, W, C]``."""
+    """Computes ``polyphase_2``, ``polyphase_4``, ``excess_2``, ``excess_4`` of ``[B, H, W, C]``."""
     found = {f"polyphase_{period}": polyphase_index(residual, period) for period in PERIODS}
     return found | {f"excess_{period}": excess_power(residual, period) for period in PERIODS}

@@ -1,21 +1,19 @@
-"""How good a classifier is: accuracy, its interval, and what is taken for what. NumPy only."""
+"""Accuracy of a classifier, its interval, and its confusion table."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
-# Of the normal distribution, between whose quantiles lie 95 %.
-_Z = 1.959963984540054
+from aedenoise.metrics.statistics import wilson_interval
 
 
 def score(table: np.ndarray) -> dict[str, Any]:
-    """Accuracy, its 95 % interval and the numbers of errors and images of a confusion table
-    ``[K, K]``, and the table, as plain values for JSON."""
+    """Returns accuracy, its 95 % interval, the numbers of errors and images, and the confusion
+    table ``[K, K]`` itself, as plain values for JSON."""
     count, right = int(table.sum()), int(np.trace(table))
-    low, high = wilson(right, count)
+    low, high = wilson_interval(right, count)
     return {
         "accuracy": right / count,
         "low": low,
@@ -27,14 +25,6 @@ def score(table: np.ndarray) -> dict[str, Any]:
 
 
 def confusion(labels: np.ndarray, guesses: np.ndarray, classes: int) -> np.ndarray:
-    """How many of each class (row) were taken for each class (column), int ``[K, K]``."""
+    """Counts the images of each class (row) by their guessed class (column), int ``[K, K]``."""
     flat = np.asarray(labels, np.int64) * classes + np.asarray(guesses, np.int64)
     return np.bincount(flat, minlength=classes**2).reshape(classes, classes)
-
-
-def wilson(right: int, count: int) -> tuple[float, float]:
-    """The 95 % interval of a share of ``right`` in ``count`` (Wilson 1927)."""
-    share, z2 = right / count, _Z**2 / count
-    middle = (share + z2 / 2) / (1.0 + z2)
-    reach = math.sqrt(z2 * (share * (1.0 - share) + z2 / 4)) / (1.0 + z2)
-    return max(0.0, middle - reach), min(1.0, middle + reach)

@@ -1,12 +1,15 @@
 """Image quality per example: ``(image[B, H, W, C], reference[B, H, W, C]) -> [B]``.
 
 Both images are float32 in units of the [0, 1] range (a noisy image may leave it). Sums over a
-dataset are formed by the caller and divided once, at the end.
+dataset are formed by the caller and divided once, at the end. ``METRICS`` is the table that
+evaluation, console, page and studies read: a metric is a function and a row here.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import jax.numpy as jnp
 import numpy as np
@@ -22,7 +25,7 @@ SSIM_RADIUS = 5
 
 
 def mse(image: Array, reference: Array) -> Array:
-    """Mean squared error over pixels and channels."""
+    """Returns the mean squared error over pixels and channels."""
     _check_same_shape(image, reference)
     return jnp.mean(jnp.square(image - reference), axis=(1, 2, 3))
 
@@ -38,18 +41,18 @@ def psnr_from_mse(error: Array) -> Array:
 
 
 def bce(image: Array, reference: Array) -> Array:
-    """Binary cross-entropy of a prediction in [0, 1], clipped to [1e-7, 1 - 1e-7], in nats
-    per pixel. From logits, ``losses.bce`` is exact."""
+    """Returns the binary cross-entropy of a prediction in [0, 1], clipped to [1e-7, 1 - 1e-7], in
+    nats per pixel. From logits, ``losses.bce`` is exact."""
     _check_same_shape(image, reference)
     p = jnp.clip(image, BCE_EPSILON, 1.0 - BCE_EPSILON)
     return jnp.mean(-xlogy(reference, p) - xlog1py(1.0 - reference, -p), axis=(1, 2, 3))
 
 
 def ssim(image: Array, reference: Array) -> Array:
-    """Structural similarity (Wang et al. 2004) for a range of 1, in [-1, 1].
+    """Returns the structural similarity (Wang et al. 2004) for a range of 1, in [-1, 1].
 
     Gaussian window of sigma 1.5 over 11 x 11 pixels, population covariance, averaged over the
-    places where the whole window fits: scikit-image's ``structural_similarity`` with
+    pixels where the whole window fits: scikit-image's ``structural_similarity`` with
     ``gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=1``.
 
     Raises:
@@ -75,12 +78,72 @@ def ssim(image: Array, reference: Array) -> Array:
 
 
 def psnr_of_mean(mean_mse: float) -> float:
-    """PSNR in dB of an already averaged error: the second common definition."""
+    """Returns the PSNR in dB of an already averaged error: the second common definition."""
     return -10.0 * math.log10(max(mean_mse, MSE_FLOOR))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """A measure of image quality, with all that its readers need.
+
+    Exactly one of ``per_image`` and ``from_means`` is given.
+
+    Attributes:
+      name: key in ``results.json`` and column of ``cells.csv``.
+      title: with its unit, for pages and tables.
+      column: for the console, at most 12 characters; None: ``title``.
+      format: of a value.
+      better: ``higher`` or ``lower``.
+      per_image: the value of each image.
+      from_means: the value from the means of the others over a split, and from ``bce_floor``.
+      in_studies: a comparison writes it for each cell.
+      compared: a comparison forms paired differences of it.
+    """
+
+    name: str
+    title: str
+    column: str | None = None
+    format: str = ".4f"
+    better: str = "higher"
+    per_image: Callable[[Array, Array], Array] | None = None
+    from_means: Callable[[Mapping[str, float]], float] | None = None
+    in_studies: bool = True
+    compared: bool = True
+
+    def show(self, values: Mapping[str, float]) -> str:
+        """Formats its value among ``values``; empty where a file of an earlier version has none."""
+        return f"{values[self.name]:{self.format}}" if self.name in values else ""
+
+
+METRICS: tuple[Metric, ...] = (
+    Metric(name="psnr", title="PSNR, dB", column="PSNR dB", format=".2f", per_image=psnr),
+    Metric(
+        name="psnr_of_mean_mse",
+        title="PSNR of mean MSE, dB",
+        column="of mean MSE",
+        format=".2f",
+        from_means=lambda means: psnr_of_mean(means["mse"]),
+        compared=False,
+    ),
+    Metric(name="ssim", title="SSIM", per_image=ssim),
+    Metric(name="mse", title="MSE", format=".5f", better="lower", per_image=mse, compared=False),
+    # Of the network itself it is computed from logits, see ``evaluation.evaluate``.
+    Metric(name="bce", title="BCE, nats", column="BCE", better="lower", per_image=bce),
+    Metric(
+        name="bce_above_floor",
+        title="BCE above its floor",
+        column="above floor",
+        better="lower",
+        from_means=lambda means: means["bce"] - means["bce_floor"],
+        in_studies=False,
+        compared=False,
+    ),
+)
+
+
 def _window_matrix(size: int) -> np.ndarray:
-    """Rows of shifted Gaussian weights, float32 ``[size - 10, size]``: the blur as a product."""
+    """Returns rows of shifted Gaussian weights, float32 ``[size - 10, size]``: the blur as a
+    product."""
     offsets = np.arange(-SSIM_RADIUS, SSIM_RADIUS + 1)
     weights = np.exp(-0.5 * np.square(offsets / SSIM_SIGMA))
     weights /= weights.sum()

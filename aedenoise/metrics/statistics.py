@@ -151,7 +151,8 @@ def paired_shares(first: np.ndarray, second: np.ndarray) -> PairedShares:
     )
 
 
-def wilson_interval(count: int, of: int) -> tuple[float, float]:
-    """The 95 % interval of the share ``count / of`` (Wilson 1927); ``of`` is at least 1."""
-    interval = stats.binomtest(count, of).proportion_ci(LEVEL, method="wilson")
+def wilson_interval(count: int, total: int) -> tuple[float, float]:
+    """Returns the 95 % interval of the share ``count / total`` (Wilson 1927); ``total`` is at least
+    1."""
+    interval = stats.binomtest(count, total).proportion_ci(LEVEL, method="wilson")
     return float(interval.low), float(interval.high)

@@ -1,7 +1,14 @@
 """Flax linen modules: encoders, decoders, what composes them, a classifier, a GAN."""
 
-from aedenoise.models.autoencoder import Autoencoder, build_autoencoder, build_decoder, predict
+from aedenoise.models.autoencoder import (
+    Autoencoder,
+    abstract_params,
+    build_autoencoder,
+    build_decoder,
+    predict,
+)
 from aedenoise.models.classifier import Classifier, build_classifier
+from aedenoise.models.custom import ImageModel
 from aedenoise.models.decoders import (
     AdditiveDecoder,
     MaxUnpoolDecoder,
@@ -18,11 +25,13 @@ __all__ = [
     "Classifier",
     "Encoder",
     "Generator",
+    "ImageModel",
     "MaxUnpoolDecoder",
     "PooledCode",
     "SubpixelDecoder",
     "TransposeDecoder",
     "UpsampleDecoder",
+    "abstract_params",
     "build_autoencoder",
     "build_classifier",
     "build_decoder",

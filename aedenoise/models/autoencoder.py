@@ -5,18 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 from jax import Array
 
 from aedenoise.config import ModelConfig
-from aedenoise.models.decoders import (
-    AdditiveDecoder,
-    DecoderMaker,
-    MaxUnpoolDecoder,
-    SubpixelDecoder,
-    TransposeDecoder,
-    UpsampleDecoder,
-)
+from aedenoise.models.decoders import DECODERS
 from aedenoise.models.encoders import Encoder
 from aedenoise.models.mlp import DenseDecoder, DenseEncoder
 from aedenoise.models.published import PUBLISHED
@@ -47,22 +41,23 @@ class Autoencoder(nn.Module):
         return logits
 
     def encode(self, image: Array, level: Array | None = None) -> Any:
-        """The code ``[B, H/d, W/d, F]``; of a remembering encoder ``encoders.PooledCode``."""
+        """Returns the code ``[B, H/d, W/d, F]``; ``encoders.PooledCode`` where the encoder keeps
+        its argmax indices."""
         if not self.conditioned:
             return self.encoder(image)
         if level is None:
-            raise ValueError("this network needs the level of the noise beside the image")
-        plane = jnp.broadcast_to(level[:, None, None, None], (*image.shape[:3], 1))
-        return self.encoder(jnp.concatenate([image, plane], axis=-1))
+            raise ValueError("this network needs the level of the noise with the image")
+        channel = jnp.broadcast_to(level[:, None, None, None], (*image.shape[:3], 1))
+        return self.encoder(jnp.concatenate([image, channel], axis=-1))
 
     def decode(self, code: Any) -> Array:
-        """Logits, float32 ``[B, H, W, C]``, of what ``encode`` gave."""
+        """Returns the logits, float32 ``[B, H, W, C]``, of a code."""
         logits: Array = self.decoder(code)
         return logits.astype(jnp.float32)
 
 
 def predict(model: Autoencoder, params: Any, noisy: Noisy) -> Array:
-    """The denoised images in [0, 1], ``[B, H, W, C]``."""
+    """Returns the denoised images in [0, 1], ``[B, H, W, C]``."""
     logits: Any = model.apply({"params": params}, *noisy)
     return to_image(logits)
 
@@ -74,8 +69,8 @@ def build_autoencoder(
     lowering: str = "auto",
     size: tuple[int, int] = (28, 28),
 ) -> Autoencoder:
-    """The autoencoder that ``config`` describes, for images of ``channels`` channels; a dense one
-    for images of that height and width alone."""
+    """Builds the autoencoder that ``config`` describes, for images of ``channels`` channels; a
+    dense one takes images of height and width ``size`` only."""
     if config.network == "mlp":
         dense = DenseEncoder(
             (*size, channels),
@@ -95,7 +90,7 @@ def build_autoencoder(
             config.stride,
             lowering,
             config.precision,
-            remember=config.decoder == "max_unpool",
+            keep_argmax=config.decoder_spec.needs_argmax,
             initializer=config.initializer,
         ),
         decoder=build_decoder(config, channels, lowering=lowering),
@@ -103,9 +98,14 @@ def build_autoencoder(
     )
 
 
+def abstract_params(model: nn.Module, *inputs: Array) -> Any:
+    """Returns shapes and dtypes of the parameters of ``model`` for ``inputs``; computes nothing."""
+    return jax.eval_shape(lambda: model.init(jax.random.key(0), *inputs))["params"]
+
+
 def build_decoder(config: ModelConfig, channels: int = 1, *, lowering: str = "auto") -> nn.Module:
-    """The decoder that ``config`` describes, to logits of ``channels`` channels."""
-    decoder: nn.Module = _DECODERS[config.decoder](
+    """Builds the decoder that ``config`` describes, to logits of ``channels`` channels."""
+    decoder: nn.Module = DECODERS[config.decoder](
         config,
         features=config.decoder_features,
         channels=channels,
@@ -116,23 +116,3 @@ def build_decoder(config: ModelConfig, channels: int = 1, *, lowering: str = "au
         initializer=config.initializer,
     )
     return decoder
-
-
-def _upsample(method: str) -> DecoderMaker:
-    return lambda config, **common: UpsampleDecoder(
-        method=method, order=config.order, tail=config.tail, **common
-    )
-
-
-_DECODERS: dict[str, DecoderMaker] = {
-    "upsample": _upsample("nearest"),
-    "bilinear": _upsample("bilinear"),
-    "bicubic": _upsample("bicubic"),
-    "transpose": lambda config, **common: TransposeDecoder(tail=config.tail, **common),
-    "subpixel": lambda config, **common: SubpixelDecoder(
-        icnr=config.icnr, tail=config.tail, **common
-    ),
-    "bilinear_additive": lambda config, **common: AdditiveDecoder(tail=config.tail, **common),
-    "unpool": _upsample("corner"),
-    "max_unpool": lambda config, **common: MaxUnpoolDecoder(**common),
-}

@@ -1,14 +1,14 @@
 """Decoders: from a code ``[B, h, w, F]`` to logits ``[B, h s^n, w s^n, C]`` in n stages.
 
 All share one form: n stages that convolve and enlarge, each with a ReLU, then (``tail``) a
-convolution to the image's channels. What differs is how a stage enlarges.
+convolution to the image's channels. They differ in how a stage enlarges. ``config.DECODER_SPECS``
+says which layers and options each decoder has.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 import flax.linen as nn
 from flax.linen import initializers
@@ -22,12 +22,12 @@ from aedenoise.models.layers import Convolution
 
 
 class _Decoder(nn.Module):
-    """What every decoder is told.
+    """Attributes and layers that all decoders share.
 
     Attributes:
       features: channels of each stage.
       channels: channels of the image.
-      kernel_size: side of the kernels, in pixels, but for the tail's 3.
+      kernel_size: side of the kernels, in pixels; the tail's is always 3.
       stride: factor of each enlargement.
       lowering, precision: see ``ops.convolutions`` and ``Convolution``.
       initializer: ``he`` or ``glorot``, see ``ModelConfig``.
@@ -63,13 +63,13 @@ class _Decoder(nn.Module):
         return ops.conv(x, kernel, bias, relu=relu, lowering=self.lowering)
 
     def _tail(self, x: Array) -> Array:
-        """The convolution of stride 1 behind the last enlargement: always 3x3, so that kernels of
-        other sides differ in what they enlarge."""
+        """Applies the convolution of stride 1 behind the last enlargement. It is always 3x3, so
+        that decoders of different ``kernel_size`` differ in their enlargements only."""
         tail: Array = self._layer(self.channels, self._conv, "output", side=TAIL_SIDE)(x)
         return tail
 
     def _widths(self, tail: bool) -> list[int]:
-        """Channels of each stage; without a tail the last stage makes the image itself."""
+        """Returns the channels of each stage; without a tail the last stage makes the image."""
         return list(self.features) if tail else [*self.features[:-1], self.channels]
 
 
@@ -118,8 +118,8 @@ class UpsampleDecoder(_Decoder):
 class AdditiveDecoder(_Decoder):
     """Bilinear additive upsampling, then a convolution (Wojna et al. 2017).
 
-    Each enlargement leaves ``1 / stride**2`` of the channels, so the convolutions behind it are
-    that much smaller.
+    Each enlargement leaves ``1 / stride**2`` of the channels, and the convolutions behind it have
+    as many times fewer weights.
 
     Attributes:
       tail: whether a convolution follows the last stage.
@@ -196,16 +196,34 @@ class SubpixelDecoder(_Decoder):
 
 class MaxUnpoolDecoder(_Decoder):
     """Convolve, then put every value where the encoder's pool found its maximum (Zeiler & Fergus
-    2014). Its encoder must remember the places; any height and width works, odd ones too."""
+    2014). Its encoder must return the argmax indices; any height and width works, odd ones too."""
 
     @nn.compact
     def __call__(self, code: PooledCode) -> Array:
         x = code.code
-        for stage, places in enumerate(reversed(code.places)):
+        for stage, argmax in enumerate(reversed(code.argmax)):
             operation = partial(self._conv, relu=True)
-            x = self._layer(places.shape[-1], operation, f"conv{stage}")(x)
-            x = ops.max_unpool(x, places, self.stride)
+            x = self._layer(argmax.shape[-1], operation, f"conv{stage}")(x)
+            x = ops.max_unpool(x, argmax, self.stride)
         return self._tail(x)
 
 
-DecoderMaker = Callable[..., Any]
+def _upsample(method: str) -> Callable[..., nn.Module]:
+    return lambda config, **common: UpsampleDecoder(
+        method=method, order=config.order, tail=config.tail, **common
+    )
+
+
+# For each entry of ``config.DECODER_SPECS``: (ModelConfig, attributes of ``_Decoder``) to a module.
+DECODERS: dict[str, Callable[..., nn.Module]] = {
+    "upsample": _upsample("nearest"),
+    "bilinear": _upsample("bilinear"),
+    "bicubic": _upsample("bicubic"),
+    "transpose": lambda config, **common: TransposeDecoder(tail=config.tail, **common),
+    "subpixel": lambda config, **common: SubpixelDecoder(
+        icnr=config.icnr, tail=config.tail, **common
+    ),
+    "bilinear_additive": lambda config, **common: AdditiveDecoder(tail=config.tail, **common),
+    "unpool": _upsample("corner"),
+    "max_unpool": lambda config, **common: MaxUnpoolDecoder(**common),
+}

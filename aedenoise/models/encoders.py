@@ -18,36 +18,37 @@ from aedenoise.models.layers import Convolution
 
 
 class PooledCode(NamedTuple):
-    """A code, and where each pool found its maxima.
+    """A code, and the argmax of each pool.
 
     Attributes:
       code: ``[B, h, w, F]``.
-      places: bool ``[B, H, W, F]`` of each stage, before its pool.
+      argmax: for each stage bool ``[B, H, W, F]``, before its pool: True at the maximum of a block.
     """
 
     code: Array
-    places: tuple[Array, ...]
+    argmax: tuple[Array, ...]
 
 
 def constant_code(code: Array | PooledCode, stride: int) -> Array | PooledCode:
-    """One code that is the same everywhere: the mean over examples and places, ``[1, h, w, F]``.
-    PooledCode maxima are put into the first place of each block, as of a constant image."""
+    """Returns one code that is the same everywhere: the mean over examples and pixels,
+    ``[1, h, w, F]``. The maxima of a ``PooledCode`` move to the first pixel of each block, as in a
+    constant image."""
     if isinstance(code, PooledCode):
         mean = constant_code(code.code, stride)
         assert isinstance(mean, Array)
-        return PooledCode(mean, tuple(_first_places(places, stride) for places in code.places))
+        return PooledCode(mean, tuple(_first_of_blocks(each, stride) for each in code.argmax))
     mean = jnp.mean(code, axis=(0, 1, 2), keepdims=True)
     return jnp.broadcast_to(mean, (1, *code.shape[1:]))
 
 
-def _first_places(places: Array, stride: int) -> Array:
-    _, height, width, _ = places.shape
+def _first_of_blocks(argmax: Array, stride: int) -> Array:
+    _, height, width, _ = argmax.shape
     rows, columns = (np.arange(n) for n in (height, width))
     first = np.outer(
         (rows % stride == 0) & (rows < height // stride * stride),
         (columns % stride == 0) & (columns < width // stride * stride),
     )
-    return jnp.broadcast_to(first[None, :, :, None], (1, *places.shape[1:]))
+    return jnp.broadcast_to(first[None, :, :, None], (1, *argmax.shape[1:]))
 
 
 class Encoder(nn.Module):
@@ -57,7 +58,7 @@ class Encoder(nn.Module):
       features: channels of each stage.
       stride: side of the pooling windows; each stage divides height and width by it.
       lowering, precision: see ``ops.convolutions`` and ``Convolution``.
-      remember: return ``PooledCode``; then sides need not be divisible by the strides.
+      keep_argmax: return ``PooledCode``; then sides need not be divisible by the strides.
       initializer: ``he`` or ``glorot``, see ``ModelConfig``.
     """
 
@@ -65,28 +66,28 @@ class Encoder(nn.Module):
     stride: int = 2
     lowering: str = "auto"
     precision: str = "float32"
-    remember: bool = False
+    keep_argmax: bool = False
     initializer: str = "he"
 
     @nn.compact
     def __call__(self, image: Array) -> Array | PooledCode:
-        if self.remember:
-            return self._remembered(image)
+        if self.keep_argmax:
+            return self._with_argmax(image)
         operation = partial(ops.conv_pool_relu, window=self.stride, lowering=self.lowering)
         x = image
         for stage, features in enumerate(self.features):
             x = self._layer(features, operation, stage)(x)
         return x
 
-    def _remembered(self, image: Array) -> PooledCode:
+    def _with_argmax(self, image: Array) -> PooledCode:
         operation = partial(ops.conv, lowering=self.lowering)
         x, found = image, []
         for stage, features in enumerate(self.features):
             convolved = self._layer(features, operation, stage)(x)
             # ReLU and maximum commute.
-            pooled, places = ops.max_pool_argmax(convolved, self.stride)
+            pooled, argmax = ops.max_pool_argmax(convolved, self.stride)
             x = jax.nn.relu(pooled)
-            found.append(places)
+            found.append(argmax)
         return PooledCode(x, tuple(found))
 
     def _layer(

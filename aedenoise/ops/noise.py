@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from aedenoise.config import NoiseConfig, noise_parts
+from aedenoise.config import NOISE_SPECS, NoiseConfig, noise_parts
 
 Level = Array | float
 # The squares of `blocks` have this share of the shorter side.
@@ -43,10 +43,12 @@ class Corruption:
 
 
 def corruption(config: NoiseConfig) -> Corruption:
-    """The function that ``config`` describes."""
+    """Makes the corruption that ``config`` describes."""
     parts = [
         (
-            partial(_KINDS[kind], mean=config.mean) if kind in _WITH_MEAN else _KINDS[kind],
+            partial(_KINDS[kind], mean=config.mean)
+            if NOISE_SPECS[kind].takes_mean
+            else _KINDS[kind],
             own,
         )
         for kind, own in noise_parts(config.kind)
@@ -71,18 +73,18 @@ def corruption(config: NoiseConfig) -> Corruption:
 def corrupt_batch(
     corrupt: Corruption, key: Array, step: Array | int, index: Array, images: Array
 ) -> Noisy:
-    """Corrupts ``images[B, H, W, C]`` with noise that depends on (key, step, example) alone; on
-    (key, example) alone where noise is drawn once.
+    """Corrupts ``images[B, H, W, C]`` with noise that depends on (key, step, example) only; on
+    (key, example) where noise is drawn once.
 
-    ``index[B]`` is each example's place in its dataset. Since the key is folded per example,
-    the noise is the same bits however the batch is spread over devices.
+    ``index[B]`` is each example's index in its dataset. Since the key is folded per example,
+    the noise has the same bits however the batch is sharded.
     """
     keys = example_keys(key, step if corrupt.fresh else 0, index)
     return jax.vmap(corrupt.apply)(keys, images)
 
 
 def example_keys(key: Array, step: Array | int, index: Array) -> Array:
-    """A key for each example ``index[B]`` at ``step``."""
+    """Returns a key for each example ``index[B]`` at ``step``."""
     return jax.vmap(jax.random.fold_in, (None, 0))(jax.random.fold_in(key, step), index)
 
 
@@ -94,8 +96,8 @@ def gaussian(key: Array, image: Array, level: Level, *, mean: float = 0.0) -> Ar
 
 def uniform(key: Array, image: Array, level: Level, *, mean: float = 0.0) -> Array:
     """Adds ``mean``, and a value drawn evenly from -level to level, to every value."""
-    spread: Array = jax.random.uniform(key, image.shape, jnp.float32, -1.0, 1.0)
-    return image + level * spread + mean
+    unit: Array = jax.random.uniform(key, image.shape, jnp.float32, -1.0, 1.0)
+    return image + level * unit + mean
 
 
 def speckle(key: Array, image: Array, level: Level) -> Array:
@@ -117,7 +119,7 @@ _LEAST_VARIANCE = 1e-7
 
 
 def salt_pepper(key: Array, image: Array, level: Level) -> Array:
-    """Sets a share ``level`` of the pixels to 0 or 1, as often to the one as to the other."""
+    """Sets a share ``level`` of the pixels to 0 or 1, each half of the time."""
     u = jax.random.uniform(key, (*image.shape[:2], 1), jnp.float32)
     return jnp.where(u < level, (u < 0.5 * level).astype(jnp.float32), image)
 
@@ -130,7 +132,7 @@ def masking(key: Array, image: Array, level: Level) -> Array:
 
 def blocks(key: Array, image: Array, level: Level) -> Array:
     """Sets a share ``level`` of squares to 0. Their side is a seventh of the image's shorter one;
-    they stand in a grid, which begins at a random place."""
+    they form a grid with a random origin."""
     height, width, _ = image.shape
     side = max(1, min(height, width) // _BLOCK_SHARE)
     place_key, key = jax.random.split(key)
@@ -149,7 +151,6 @@ def quantisation(key: Array, image: Array, level: Level) -> Array:
 
 # Far below what an image of 16 bits can show.
 _LEAST_STEP = 1e-6
-_WITH_MEAN = ("gaussian", "uniform")
 _KINDS: dict[str, Callable[..., Array]] = {
     "gaussian": gaussian,
     "uniform": uniform,

@@ -10,7 +10,7 @@ from aedenoise.ops.pooling import max_pool
 
 
 def unpool(image: Array, factor: int) -> Array:
-    """Each value in the first corner of a block of zeros: ``[B, H, W, C] -> [B, f H, f W, C]``."""
+    """Puts each value in the first corner of a block of zeros, ``[B, f H, f W, C]``."""
     batch, height, width, channels = image.shape
     blocks = jnp.zeros((batch, height, factor, width, factor, channels), image.dtype)
     blocks = blocks.at[:, :, 0, :, 0].set(image)
@@ -18,10 +18,10 @@ def unpool(image: Array, factor: int) -> Array:
 
 
 def max_pool_argmax(image: Array, window: int) -> tuple[Array, Array]:
-    """The maximum of each ``window x window`` block, and where it stood.
+    """Returns the maximum of each ``window x window`` block, and where it is.
 
-    Sides need not be divisible by ``window``: what is over at the end is left out, as in PyTorch's
-    ``MaxPool2d``.
+    Sides need not be divisible by ``window``: incomplete blocks at the end are left out, as in
+    PyTorch's ``MaxPool2d``.
 
     Returns:
       ``[B, H // w, W // w, C]``, and bool ``[B, H, W, C]`` with one True a block and channel: the
@@ -36,17 +36,17 @@ def max_pool_argmax(image: Array, window: int) -> tuple[Array, Array]:
     flat = jnp.transpose(blocks, (0, 1, 3, 5, 2, 4)).reshape(batch, rows, columns, channels, -1)
     first = jax.nn.one_hot(jnp.argmax(flat, axis=-1), window**2, dtype=jnp.bool_)
     square = first.reshape(batch, rows, columns, channels, window, window)
-    places = jnp.transpose(square, (0, 1, 4, 2, 5, 3)).reshape(kept.shape)
+    argmax = jnp.transpose(square, (0, 1, 4, 2, 5, 3)).reshape(kept.shape)
     over = ((0, 0), (0, height - rows * window), (0, width - columns * window), (0, 0))
-    return max_pool(kept, window), jnp.pad(places, over)
+    return max_pool(kept, window), jnp.pad(argmax, over)
 
 
-def max_unpool(image: Array, places: Array, window: int) -> Array:
-    """Each value where the maximum of its block stood, zeros elsewhere (Zeiler & Fergus 2014).
+def max_unpool(image: Array, argmax: Array, window: int) -> Array:
+    """Puts each value where the maximum of its block was, zeros elsewhere (Zeiler & Fergus 2014).
 
     Args:
       image: ``[B, H // w, W // w, C]``.
-      places: bool ``[B, H, W, C]`` of ``max_pool_argmax``.
+      argmax: bool ``[B, H, W, C]`` of ``max_pool_argmax``.
 
     Returns:
       ``[B, H, W, C]``.
@@ -54,9 +54,9 @@ def max_unpool(image: Array, places: Array, window: int) -> Array:
     Raises:
       ValueError: if the shapes do not belong together.
     """
-    batch, height, width, channels = places.shape
+    batch, height, width, channels = argmax.shape
     if image.shape != (batch, height // window, width // window, channels):
-        raise ValueError(f"{image.shape} was not pooled from {places.shape} by {window}")
-    spread = jnp.repeat(jnp.repeat(image, window, axis=1), window, axis=2)
-    over = ((0, 0), (0, height - spread.shape[1]), (0, width - spread.shape[2]), (0, 0))
-    return jnp.where(places, jnp.pad(spread, over), jnp.zeros((), image.dtype))
+        raise ValueError(f"{image.shape} was not pooled from {argmax.shape} by {window}")
+    repeated = jnp.repeat(jnp.repeat(image, window, axis=1), window, axis=2)
+    over = ((0, 0), (0, height - repeated.shape[1]), (0, width - repeated.shape[2]), (0, 0))
+    return jnp.where(argmax, jnp.pad(repeated, over), jnp.zeros((), image.dtype))

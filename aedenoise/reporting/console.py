@@ -17,17 +17,7 @@ _ROWS = (
     ("mean_image", "mean training image"),
     ("black", "black image"),
 )
-_COLUMNS = (
-    ("psnr", "PSNR dB", ".2f"),
-    ("psnr_of_mean_mse", "of mean MSE", ".2f"),
-    ("ssim", "SSIM", ".4f"),
-    ("mse", "MSE", ".5f"),
-    ("bce", "BCE", ".4f"),
-    ("bce_above_floor", "above floor", ".4f"),
-)
-
-
-# A network that is not better by so much, in dB, has learnt nothing.
+# A network that is not better than a trivial image by this, in dB, has learnt nothing.
 _BARELY = 0.3
 
 
@@ -51,10 +41,13 @@ def warn(line: str) -> None:
 
 
 def results_table(results: Mapping[str, Mapping[str, float]]) -> str:
-    """The evaluation as a small table, the network above its yardsticks."""
-    lines = [f"{'':<20}" + "".join(f"{title:>13}" for _, title, _ in _COLUMNS)]
+    """Formats an evaluation as a small table, the network above its baselines."""
+    # Imported here: it imports JAX, and printing a line needs none.
+    from aedenoise.metrics.image_quality import METRICS
+
+    lines = [f"{'':<20}" + "".join(f"{m.column or m.title:>13}" for m in METRICS)]
     for key, title in _ROWS:
-        cells = (f"{results[key][column]:>13{form}}" for column, _, form in _COLUMNS)
+        cells = (f"{m.show(results[key]):>13}" for m in METRICS)
         lines.append(f"{title:<20}" + "".join(cells))
     gain = results["denoised"]["psnr"] - results["noisy"]["psnr"]
     noisy = results["noisy"]["mse"] > 0.0

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 
+from aedenoise.metrics.image_quality import METRICS
 from aedenoise.reporting import page_gan
 from aedenoise.reporting.console import PROBED
 from aedenoise.reporting.flat import flat
@@ -29,14 +30,6 @@ _QUALITY = (
     ("mean_image", "mean training image"),
     ("black", "black image"),
 )
-_MEASURES: tuple[tuple[str, str, Callable[[float], str]], ...] = (
-    ("psnr", "PSNR, dB", "{:.2f}".format),
-    ("psnr_of_mean_mse", "PSNR of mean MSE, dB", "{:.2f}".format),
-    ("ssim", "SSIM", "{:.4f}".format),
-    ("mse", "MSE", "{:.5f}".format),
-    ("bce", "BCE, nats", "{:.4f}".format),
-    ("bce_above_floor", "BCE above its floor", "{:.4f}".format),
-)
 _GRID = (
     ("residual", "excess_2", "excess at Nyquist, residual"),
     ("residual", "excess_4", "excess at half of it, residual"),
@@ -46,7 +39,7 @@ _GRID = (
 
 
 def page(runs: Sequence[RunRecord]) -> str:
-    """The page; runs stand side by side in every table, one below another in figures."""
+    """Builds the page: runs are side by side in every table, one below another in figures."""
     title = runs[0].results["experiment"] if len(runs) == 1 else f"{len(runs)} runs"
     parts = [f"<h1>{escape(title)}</h1>", f"<p class=lead>{_lead(runs)}</p>", *_sections(runs)]
     return document(title, parts)
@@ -89,18 +82,15 @@ def _sections(runs: Sequence[RunRecord]) -> Iterator[str]:
 
 
 def _denoised(runs: Sequence[RunRecord]) -> Iterator[str]:
-    """What denoisers have to say for themselves."""
+    """Yields the sections that only denoisers have."""
     names = [run.name for run in runs]
     for key, title in _QUALITY if len(runs) == 1 else _QUALITY[:2]:
-        rows = [
-            (label, *(form(run.results[key][name]) for run in runs))
-            for name, label, form in _MEASURES
-        ]
+        rows = [(m.title, *(m.show(run.results[key]) for run in runs)) for m in METRICS]
         yield section(f"Quality: {title}", table(names, rows), opened=key == "eval")
     yield from _baselines(runs)
     yield from _probes(runs)
     if all("per_image" in run.results for run in runs):
-        yield section("PSNR by class and percentile, dB", table(names, _spread(runs)))
+        yield section("PSNR by class and percentile, dB", table(names, _per_image(runs)))
 
 
 def _lead(runs: Sequence[RunRecord]) -> str:
@@ -160,12 +150,15 @@ def _probes(runs: Sequence[RunRecord]) -> Iterator[str]:
         yield section(title, table(["accuracy, %", "95 % interval", "errors"], rows), opened=True)
 
 
-def _spread(runs: Sequence[RunRecord]) -> list[Cells]:
-    spreads = [run.results["per_image"] for run in runs]
+def _per_image(runs: Sequence[RunRecord]) -> list[Cells]:
+    scores = [run.results["per_image"] for run in runs]
     rows: list[Cells] = []
-    for part, word in (("by_class", "class {}"), ("percentiles", "{} % of the images are below")):
-        for key in dict.fromkeys(key for spread in spreads for key in spread[part]):
-            values = (spread[part].get(key) for spread in spreads)
+    for table_name, word in (
+        ("by_class", "class {}"),
+        ("percentiles", "{} % of the images are below"),
+    ):
+        for key in dict.fromkeys(key for score in scores for key in score[table_name]):
+            values = (score[table_name].get(key) for score in scores)
             cells = ("" if value is None else f"{value:.2f}" for value in values)
             rows.append((word.format(key), *cells))
     return rows

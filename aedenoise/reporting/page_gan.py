@@ -17,7 +17,7 @@ GRID = (
     ("constant", "spread_2", "spread 2, constant code"),
     ("constant", "spread_4", "spread 4, constant code"),
 )
-_LIKENESS = (
+_GENERATIVE = (
     ("frechet", "Frechet distance"),
     ("precision", "precision"),
     ("recall", "recall"),
@@ -27,12 +27,12 @@ _LIKENESS = (
 
 
 def made_images(runs: Sequence[RunRecord]) -> Iterator[str]:
-    """What GANs have to say for themselves."""
+    """Yields the sections that only GANs have."""
     for run in runs:
         made = run.results["made"]
         beside = run.results["yardsticks"]
         rows = [
-            (name.replace("_", " "), *(_score(scores, key) for key, _ in _LIKENESS))
+            (name.replace("_", " "), *(_score(scores, key) for key, _ in _GENERATIVE))
             for name, scores in {"made images": made, **beside}.items()
             if scores
         ]
@@ -40,7 +40,7 @@ def made_images(runs: Sequence[RunRecord]) -> Iterator[str]:
             continue
         title = "Made images, in the features of a classifier"
         title += f": {run.name}" if len(runs) > 1 else ""
-        content = table([label for _, label in _LIKENESS], rows)
+        content = table([label for _, label in _GENERATIVE], rows)
         if run.results["collapse"]:
             content += f"<p>Mode collapse: {escape(run.results['collapse'])}.</p>"
         yield section(title, content, opened=True)

@@ -13,7 +13,7 @@ import numpy as np
 from aedenoise.config import Experiment
 from aedenoise.config.options import RunOptions
 from aedenoise.data.batch import evenly_spaced
-from aedenoise.data.batches import eval_batches
+from aedenoise.data.batches import batch_of_rows, eval_batches
 from aedenoise.data.reading import Dataset
 from aedenoise.data.streaming import compute_mean
 from aedenoise.evaluation.checkerboard import make_grid_step
@@ -25,10 +25,11 @@ from aedenoise.evaluation.evaluate import (
     noisy_images,
 )
 from aedenoise.models.autoencoder import predict
-from aedenoise.ops.images import scale
+from aedenoise.ops.images import scale, scale_numpy
 from aedenoise.ops.noise import Noisy
 from aedenoise.runs.workload import GRID_IMAGES, GRID_PIXELS, Workload, load_context
 from aedenoise.runtime.distributed import for_this_process
+from aedenoise.training.components import NO_COMPONENTS, Components
 from aedenoise.training.gan import adversarial_step
 from aedenoise.training.step import train_step
 from aedenoise.training.task import (
@@ -50,10 +51,12 @@ class DenoisingWorkload(Workload):
 
     Attributes:
       task: model, corruption, loss and optimizer.
+      components: parts that come from Python.
       eval_fn, predict_fn, grid_fn: compiled evaluation, prediction and measures of artifacts.
     """
 
     task: Task
+    components: Components
     eval_fn: Callable[[Any, Any, Any], Any]
     predict_fn: Callable[[Any, Any], Any]
     grid_fn: Callable[[Any, Any], Any]
@@ -69,6 +72,10 @@ class DenoisingWorkload(Workload):
         return self.executor.abstract(abstract_state(self.task, self.image_shape))
 
     @property
+    def parts(self) -> dict[str, str]:
+        return self.components.names
+
+    @property
     def starts(self) -> tuple[int, ...]:
         return (*(after for _, after in self.task.bce_warmup), *self.task.stages.starts)
 
@@ -78,7 +85,7 @@ class DenoisingWorkload(Workload):
         """Quality over the whole test split; see ``evaluation.evaluate``."""
         size = -(-EVAL_BATCH // jax.device_count()) * jax.device_count()
         batches = eval_batches(self.dataset.test.images, size)
-        return evaluate(self.eval_fn, params, batches, stop_requested)
+        return evaluate(self.eval_fn, params, batches, stop_requested, self.components.all_metrics)
 
     def grid(self, params: Params) -> tuple[dict[str, dict[str, float]], dict[str, np.ndarray]]:
         """The grid that the decoder leaves, on evenly spaced test images: measures and pictures,
@@ -87,7 +94,7 @@ class DenoisingWorkload(Workload):
         height, width, _ = self.image_shape
         count = min(len(images), GRID_IMAGES, max(16, GRID_PIXELS // (height * width)))
         chosen = evenly_spaced(len(images), count)
-        batch = next(eval_batches(images[chosen], count))._replace(index=chosen)
+        batch = batch_of_rows(images, chosen)
         measures, pictures = jax.device_get(self.grid_fn(for_this_process(params), batch))
         return jax.tree.map(float, measures), pictures
 
@@ -103,8 +110,7 @@ class DenoisingWorkload(Workload):
         images = self.dataset.test.images
         if shown is None:
             shown = evenly_spaced(len(images), SHOWN_IMAGES)
-        shown = shown.astype(np.int32)
-        chosen = next(eval_batches(np.asarray(images[shown]), len(shown)))._replace(index=shown)
+        chosen = batch_of_rows(images, shown)
         noisy = noisy_images(self.task.corrupt, evaluation_key(), chosen)
         return (
             np.asarray(scale(jnp.asarray(chosen.image))),
@@ -121,6 +127,7 @@ def make_denoising_workload(
     training: bool = True,
     total_steps: int | None = None,
     dataset: Dataset | None = None,
+    components: Components = NO_COMPONENTS,
 ) -> DenoisingWorkload:
     """Lays the context, see ``context.load_context``, and builds the functions of a run.
 
@@ -128,6 +135,7 @@ def make_denoising_workload(
       UsageError, DataError, StorageError: see there; or if the experiment is no denoiser's.
     """
     experiment.check_denoises()
+    components.check(experiment)
     context = load_context(
         experiment,
         options,
@@ -135,6 +143,7 @@ def make_denoising_workload(
         training=training,
         total_steps=total_steps,
         dataset=dataset,
+        any_size=components.model is not None,
     )
     height, width, channels = context.image_shape
     task = make_task(
@@ -143,12 +152,16 @@ def make_denoising_workload(
         total_steps=context.total_steps,
         lowering=context.lowering,
         size=(height, width),
+        components=components,
     )
-    mean_image = (compute_mean(context.dataset.train.images) / 255.0).astype(np.float32)
+    mean_image = scale_numpy(compute_mean(context.dataset.train.images))
     return DenoisingWorkload(
         **vars(context),
         task=task,
-        eval_fn=context.executor.evaluate(make_eval_step(task.model, task.corrupt, mean_image)),
+        components=components,
+        eval_fn=context.executor.evaluate(
+            make_eval_step(task.model, task.corrupt, mean_image, components.all_metrics)
+        ),
         predict_fn=jax.jit(lambda params, noisy: predict(task.model, params, noisy)),
         grid_fn=jax.jit(
             make_grid_step(task.model, task.corrupt, task.loss, experiment.model.stride)

@@ -14,8 +14,9 @@ import numpy as np
 from aedenoise.config import Experiment
 from aedenoise.config.options import RunOptions
 from aedenoise.data.batch import evenly_spaced
+from aedenoise.data.reading import Dataset
 from aedenoise.errors import DataError
-from aedenoise.evaluation.checkerboard import spreads
+from aedenoise.evaluation.checkerboard import phase_stds
 from aedenoise.evaluation.classifier import TrainedClassifier, load_classifier
 from aedenoise.evaluation.evaluate import EVALUATION_SEED, AbandonedError
 from aedenoise.inference.batching import fit_batch_size, generate_fn, in_batches
@@ -32,7 +33,7 @@ from aedenoise.metrics.generative import (
     precision_recall,
 )
 from aedenoise.models import constant_code
-from aedenoise.ops.images import to_image
+from aedenoise.ops.images import scale_numpy, to_image
 from aedenoise.runs.workload import GRID_IMAGES, GRID_PIXELS, Workload, load_context
 from aedenoise.runtime.distributed import first_process_first, for_this_process
 from aedenoise.training.gan import GanState, GanTask, create_gan, gan_step, make_gan_task
@@ -93,6 +94,10 @@ class GanWorkload(Workload):
     def state_like(self) -> GanState:
         shapes: GanState = jax.eval_shape(lambda: create_gan(self.task, jax.random.key(0)))
         return self.executor.abstract(shapes)
+
+    def params_like(self) -> dict[str, Any]:
+        state = self.state_like()
+        return {"params": state.params, "average": state.average}
 
     def prepare(self) -> None:
         """Trains the classifier, where it is not there yet: of several processes the first."""
@@ -168,7 +173,7 @@ class GanWorkload(Workload):
         found = {
             "made": checkerboard.measures(jnp.asarray(images)),
             "test": checkerboard.measures(jnp.asarray(real)),
-            "constant": spreads(to_image(logits)),
+            "constant": phase_stds(to_image(logits)),
         }
         measures: dict[str, dict[str, float]] = jax.tree.map(float, jax.device_get(found))
         return measures
@@ -181,9 +186,9 @@ class GanWorkload(Workload):
         bound = min(_KNOWN, max(1, _KNOWN_BYTES // int(np.prod(self.image_shape))))
         known = _rows(np.asarray(train[evenly_spaced(len(train), bound)]))
         made, real = images[:_LOOKED_UP], _evenly(self.dataset.test.images, _LOOKED_UP)
-        places, apart = nearest(_rows(made), known)
-        _, apart_real = nearest(_rows(real), known)
-        shown = known[places[:SHOWN_COLUMNS]].reshape(-1, *images.shape[1:]) / np.float32(255.0)
+        indices, apart = nearest(_rows(made), known, scale_numpy)
+        _, apart_real = nearest(_rows(real), known, scale_numpy)
+        shown = scale_numpy(known[indices[:SHOWN_COLUMNS]].reshape(-1, *images.shape[1:]))
         distances = {"made": float(np.median(apart)), "test": float(np.median(apart_real))}
         return shown, distances
 
@@ -222,6 +227,7 @@ def make_gan_workload(
     notify: Callable[[str], None],
     training: bool = True,
     total_steps: int | None = None,
+    dataset: Dataset | None = None,
 ) -> GanWorkload:
     """Lays the context, see ``context.load_context``, and builds the functions of a run.
 
@@ -229,7 +235,12 @@ def make_gan_workload(
       UsageError, DataError, StorageError: see there.
     """
     context = load_context(
-        experiment, options, notify=notify, training=training, total_steps=total_steps
+        experiment,
+        options,
+        notify=notify,
+        training=training,
+        total_steps=total_steps,
+        dataset=dataset,
     )
     task = make_gan_task(
         experiment,
@@ -237,12 +248,14 @@ def make_gan_workload(
         total_steps=context.total_steps,
         lowering=context.lowering,
     )
-    return GanWorkload(**vars(context), task=task, notify=notify, generate_fn=generate_fn(task))
+    return GanWorkload(
+        **vars(context), task=task, notify=notify, generate_fn=generate_fn(task.model)
+    )
 
 
 def _evenly(images: Any, count: int) -> np.ndarray:
     """``count`` evenly spaced images, float32 in [0, 1]."""
-    return np.asarray(images[evenly_spaced(len(images), count)], np.float32) / np.float32(255.0)
+    return scale_numpy(np.asarray(images[evenly_spaced(len(images), count)]))
 
 
 def _rows(images: np.ndarray) -> np.ndarray:

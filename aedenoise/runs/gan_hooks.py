@@ -10,12 +10,12 @@ import numpy as np
 from aedenoise.config.options import RunOptions
 from aedenoise.reporting.figures import contact_sheet, strip
 from aedenoise.reporting.flat import flat
-from aedenoise.runs.gan import SHOWN_COLUMNS, SHOWN_ROWS, GanWorkload, Made, make_gan_workload
+from aedenoise.runs.gan import SHOWN_COLUMNS, SHOWN_ROWS, GanWorkload, Made
 from aedenoise.runs.hooks import TrainingHooks, say
 from aedenoise.runs.records import dataset_record, environment, training_record
 from aedenoise.runtime.distributed import is_first_process
 from aedenoise.training.gan import GanState
-from aedenoise.training.task import parameter_count
+from aedenoise.training.task import Params, parameter_count
 
 # A recall below which the made images are all alike.
 _COLLAPSED = 0.1
@@ -30,7 +30,6 @@ class GanHooks(TrainingHooks):
     """
 
     measure = "frechet"
-    set_up = staticmethod(make_gan_workload)
     show = staticmethod(lambda results: say_gan(results))
 
     def __init__(self, workload: GanWorkload, *outside: Any) -> None:
@@ -65,7 +64,7 @@ class GanHooks(TrainingHooks):
         made = self.made or workload.evaluate(state.average)
         neighbours, distances = workload.neighbours(made.images)
         results = {
-            **gan_record(workload, state, options.baselines, made, distances),
+            **gan_record(workload, state.average, options.baselines, made, distances),
             "train": training_record(workload, self._clock, self._last_loss()),
             "best": dict(self.best),
             "parameters": parameter_count(state.params),
@@ -105,14 +104,14 @@ class GanHooks(TrainingHooks):
 
 def gan_record(
     workload: GanWorkload,
-    state: GanState,
+    average: Params,
     yardsticks: bool,
     made: Made | None = None,
     distances: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
     """What is found of a GAN, for ``results.json`` and ``eval.json``; ``made`` and ``distances``
     are computed where they are not given."""
-    made = made or workload.evaluate(state.average)
+    made = made or workload.evaluate(average)
     return {
         "experiment": workload.experiment.label,
         "dataset": dataset_record(workload),
@@ -120,7 +119,7 @@ def gan_record(
         "collapse": collapsed(made.scores),
         "yardsticks": workload.yardsticks() if yardsticks else {},
         "nearest": dict(distances or workload.neighbours(made.images)[1]),
-        "artifacts": workload.grid(state.average, made.images),
+        "artifacts": workload.grid(average, made.images),
         "environment": environment(),
     }
 

@@ -12,11 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from aedenoise.config import DECODERS, ModelConfig
-from aedenoise.errors import StorageError
+from aedenoise.errors import StorageError, UsageError
 from aedenoise.evaluation.checkerboard import constant_response
 from aedenoise.metrics import checkerboard
 from aedenoise.models import build_autoencoder
-from aedenoise.models.overlap import decoder_stages, overlap_map
+from aedenoise.models.overlap import overlap_map
 from aedenoise.ops.noise import Noisy
 from aedenoise.reporting.console import say
 from aedenoise.reporting.figures import artifacts_figure
@@ -40,7 +40,7 @@ def decoder_gallery(config: ModelConfig, seed: int, path: Path) -> None:
         model = build_autoencoder(variant, lowering="plain")
         params: Any = model.init(jax.random.key(seed), *noisy)["params"]
         response = np.asarray(constant_response(model, params, noisy, variant.stride))[0, :, :, 0]
-        overlap = overlap_map(decoder_stages(variant), 7)
+        overlap = overlap_map(variant.decoder_layers, 7)
         border = 2 * config.downsampling
         measured = [checkerboard.unevenness(picture, border) for picture in (overlap, response)]
         say(f"{name:<28}{measured[0]:>10.3f}{measured[1]:>10.3f}")
@@ -53,16 +53,13 @@ def decoder_gallery(config: ModelConfig, seed: int, path: Path) -> None:
 
 
 def _variants(config: ModelConfig) -> Iterator[tuple[str, ModelConfig]]:
-    """Every decoder that ``config``'s widths allow, with its variants."""
+    """Yields every decoder that ``config``'s widths allow, with its variants."""
     base = replace(config, decoder="upsample", order="conv_resize", tail=True, icnr=True)
     for decoder in DECODERS:
-        if decoder == "bilinear_additive" and any(
-            width % base.stride**2 for width in (*base.encoder_features, *base.decoder_features)
-        ):
+        try:
+            variant = replace(base, decoder=decoder)
+        except UsageError:  # its widths are not these
             continue
-        if decoder == "max_unpool" and base.decoder_features != base.encoder_features[::-1]:
-            continue
-        variant = replace(base, decoder=decoder)
         yield decoder, variant
         if decoder == "upsample":
             yield f"{decoder} resize_conv", replace(variant, order="resize_conv")

@@ -12,13 +12,13 @@ import numpy as np
 from aedenoise.config import Experiment, NoiseConfig
 from aedenoise.config.options import RunOptions
 from aedenoise.errors import UsageError
+from aedenoise.files import write_json
 from aedenoise.inference.denoiser import load_denoiser
 from aedenoise.reporting.figures import heat_map
 from aedenoise.runs.denoising import DenoisingWorkload, make_denoising_workload
 from aedenoise.runs.hooks import say
 from aedenoise.runs.train import train
 from aedenoise.runtime.preemption import StopSignals
-from aedenoise.training.workdir import write_json
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,15 @@
 """Checkpoints: the only home of Orbax.
 
-A checkpoint holds three items: the training state, a JSON record of the run it belongs to, and
-the digests of both. Orbax itself does not notice a changed byte in an array; a checkpoint whose
-digests do not agree is passed over for the one before it. Saving is synchronous: the state is a few
-hundred kilobytes, and a save that returned is a save on disk.
+A checkpoint holds four items: the parameters, which inference reads alone; the rest of the training
+state; a JSON record of the run; and the digests of all three. Orbax itself does not notice a
+changed byte in an array; a checkpoint whose digests do not agree is passed over for the one before
+it. Saving is synchronous: the state is a few hundred kilobytes, and a save that returned is a save
+on disk. Checkpoints of version 0.1, which hold the whole state in one item, are read too.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import logging as std_logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -15,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+import jax
 import orbax.checkpoint as ocp
 from absl import logging
 
@@ -31,8 +34,11 @@ from aedenoise.training.digests import (
 
 Tree = TypeVar("Tree")
 KEEP = 2
-# Of the items and of the record; another number is refused.
-FORMAT = 1
+# Format of the items and of the record; format 1 has no ``params`` item. Others are refused.
+FORMAT = 2
+_READABLE = (1, FORMAT)
+# Fields of a state that inference reads: the parameters, and a GAN's mean of them over steps.
+_INFERENCE = ("params", "average")
 
 
 @dataclass(frozen=True)
@@ -85,9 +91,10 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
                 cleanup_tmp_directories=not self._read_only,
                 enable_async_checkpointing=False,
             ),
-            item_names=("state", "record", "digest"),
+            item_names=("params", "state", "record", "digest"),
             # Named, so that shapes and dtypes can be read before anything is restored.
             item_handlers={
+                "params": ocp.StandardCheckpointHandler(),
                 "state": ocp.StandardCheckpointHandler(),
                 "record": ocp.JsonCheckpointHandler(),
                 "digest": ocp.JsonCheckpointHandler(),
@@ -127,10 +134,12 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
             "state": leaf_digests(leaves),
             "record": record_digest(record),
         }
+        params, rest = _split(state)
         self._manager.save(
             step,
             args=ocp.args.Composite(
-                state=ocp.args.StandardSave(state),
+                params=ocp.args.StandardSave(params),
+                state=ocp.args.StandardSave(rest),
                 record=ocp.args.JsonSave(dict(record)),
                 digest=ocp.args.JsonSave(digests),
             ),
@@ -151,6 +160,22 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
           CheckpointError: if there is none, none can be read, or a leaf's shape or dtype is
             not that of ``like`` (Orbax by itself would cast silently).
         """
+        return self._restore(step, lambda candidate: self._verified(candidate, like))
+
+    def restore_params(self, like: Tree, step: int | None = None) -> Restored[Tree]:
+        """Restores the parameters alone, without an optimizer or a discriminator to restore into.
+
+        Args:
+          like: ``{"params": tree}`` of ``jax.ShapeDtypeStruct`` with shardings; of a GAN also
+            ``"average"``, the mean of the generator's parameters over steps.
+          step: which checkpoint; None: the newest that is whole.
+
+        Raises:
+          CheckpointError: as ``restore`` does.
+        """
+        return self._restore(step, lambda candidate: self._verified_params(candidate, like))
+
+    def _restore(self, step: int | None, read: Callable[[int], Restored[Tree]]) -> Restored[Tree]:
         steps = self.steps()
         if not steps:
             raise CheckpointError(f"no checkpoint in {self._directory}")
@@ -163,7 +188,7 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
             steps = [step]
         problems: dict[int, CheckpointError] = {}
         for candidate in reversed(steps):
-            found = self._read(candidate, like)
+            found = self._read(candidate, read)
             if isinstance(found, Restored):
                 self._pass_over(problems, found.step)
                 return found
@@ -204,11 +229,13 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
                     raise
         return None
 
-    def _read(self, step: int, like: Tree) -> Restored[Tree] | CheckpointError:
+    def _read(
+        self, step: int, read: Callable[[int], Restored[Tree]]
+    ) -> Restored[Tree] | CheckpointError:
         """The checkpoint of ``step`` if every process finds it whole, or what is wrong."""
         found: Restored[Tree] | CheckpointError
         try:
-            found = self._verified(step, like)
+            found = read(step)
         except CheckpointError as error:
             found = error
         except Exception as error:
@@ -223,18 +250,46 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
         return CheckpointError(f"checkpoint {step} in {self._directory} fails on another process")
 
     def _verified(self, step: int, like: Tree) -> Restored[Tree]:
-        where = f"checkpoint {step} in {self._directory}"
-        stored = self._manager.item_metadata(step)["state"]
-        self._check_matches(getattr(stored, "tree", stored), like, where)
-        items = self._restore_items(
-            step, state=ocp.args.StandardRestore(like), record=ocp.args.JsonRestore()
+        params, rest = _split(like)
+        if not self._has_params(step):  # of version 0.1
+            return self._checked(step, {"state": like}, lambda items: items["state"])
+        return self._checked(
+            step, {"params": params, "state": rest}, lambda items: _join(like, items)
         )
-        digests, state, record = items["digest"], items["state"], dict(items["record"])
-        if digests.get("format") != FORMAT:
+
+    def _verified_params(self, step: int, like: Any) -> Restored[Any]:
+        if self._has_params(step):
+            return self._checked(step, {"params": like}, lambda items: items["params"])
+        # The rest of the state of version 0.1 is read as it was written, and dropped.
+        sharding = jax.tree.leaves(like)[0].sharding
+        stored = jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
+            self._stored(step, "state"),
+        )
+        whole = {**stored, **like} if isinstance(stored, dict) else stored
+        return self._checked(
+            step, {"state": whole}, lambda items: {name: items["state"][name] for name in like}
+        )
+
+    def _checked(
+        self, step: int, like: Mapping[str, Any], build: Callable[[dict[str, Any]], Tree]
+    ) -> Restored[Tree]:
+        """Restores the items ``like`` and compares their digests; ``build`` gives the result."""
+        where = f"checkpoint {step} in {self._directory}"
+        stored = {name: self._stored(step, name) for name in like}
+        self._check_matches(stored, like, where)
+        items = self._restore_items(
+            step,
+            record=ocp.args.JsonRestore(),
+            **{name: ocp.args.StandardRestore(item) for name, item in like.items()},
+        )
+        digests, record = items["digest"], dict(items["record"])
+        if digests.get("format") not in _READABLE:
             raise CheckpointError(
-                f"{where} has format {digests.get('format')!r}, this version reads {FORMAT}"
+                f"{where} has format {digests.get('format')!r}, this version reads "
+                f"{' and '.join(map(str, _READABLE))}"
             )
-        found = leaf_digests(host_leaves(state))
+        found = leaf_digests(_merged({name: host_leaves(items[name]) for name in like}))
         changed = sorted(name for name in found if found[name] != digests["state"].get(name))
         if digests["record"] != record_digest(record):
             changed.append("its record")
@@ -243,16 +298,28 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
                 f"{where} is damaged: {changed[0]} is not what was saved"
                 + (f", nor {len(changed) - 1} more" if len(changed) > 1 else "")
             )
-        return Restored(step, state, record)
+        return Restored(step, build({name: items[name] for name in like}), record)
+
+    def _has_params(self, step: int) -> bool:
+        return bool((self._directory / str(step) / "params").exists())
+
+    def _stored(self, step: int, item: str) -> Any:
+        """Shapes and dtypes of a stored item, as nested mappings."""
+        found = self._manager.item_metadata(step)[item]
+        return getattr(found, "tree", found)
 
     def _restore_items(self, step: int, **items: Any) -> Any:
         return self._manager.restore(
             step, args=ocp.args.Composite(**items, digest=ocp.args.JsonRestore())
         )
 
-    def _check_matches(self, stored: Any, like: Any, where: str) -> None:
-        found = {name: _kind(leaf) for name, leaf in named_leaves(stored).items()}
-        wanted = {name: _kind(leaf) for name, leaf in named_leaves(like).items()}
+    def _check_matches(
+        self, stored: Mapping[str, Any], like: Mapping[str, Any], where: str
+    ) -> None:
+        found, wanted = (
+            {name: _kind(leaf) for name, leaf in _merged(_named(items)).items()}
+            for items in (stored, like)
+        )
         for path in sorted(found.keys() | wanted.keys()):
             if found.get(path) != wanted.get(path):
                 raise CheckpointError(
@@ -292,6 +359,28 @@ class _NewestAndBest(ocp.checkpoint_managers.PreservationPolicy):  # type: ignor
     def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> Sequence[bool]:
         newest = {info.step for info in checkpoints[-KEEP:]}
         return [info.step in newest or info.step == self.best for info in checkpoints]
+
+
+def _split(state: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Splits a state into what inference reads and the rest, both by field."""
+    fields = {field.name: getattr(state, field.name) for field in dataclasses.fields(state)}
+    params = {name: fields.pop(name) for name in _INFERENCE if name in fields}
+    return params, fields
+
+
+def _join(like: Tree, items: Mapping[str, Any]) -> Tree:
+    """Inverts ``_split``: a state of the type of ``like``."""
+    joined: Tree = type(like)(**items["params"], **items["state"])
+    return joined
+
+
+def _named(items: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    return {name: named_leaves(item) for name, item in items.items()}
+
+
+def _merged(items: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Joins the leaves of all items: their names begin with the field, so none meets another."""
+    return {name: leaf for leaves in items.values() for name, leaf in leaves.items()}
 
 
 def _kind(leaf: Any) -> str:

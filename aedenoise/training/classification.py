@@ -17,7 +17,7 @@ from aedenoise.ops.images import scale
 from aedenoise.ops.noise import example_keys
 from aedenoise.training.optimizer import make_optimizer, make_schedule
 from aedenoise.training.task import Params, TrainState
-from aedenoise.training.update import apply_gradients
+from aedenoise.training.update import make_update, sum_over_devices
 
 # How far an image is turned, sheared and stretched (as entries of a matrix around 1), and shifted
 # (as a share of its sides), at most.
@@ -74,19 +74,17 @@ def classification_step(
         logits: Any = task.model.apply({"params": params}, image)
         return jnp.sum(cross_entropy(logits, labels) * weight)
 
-    total, gradient = jax.value_and_grad(loss_sum)(state.params)
-    count = jnp.sum(weight)
-    if axis_name is not None:
-        total, count, gradient = jax.lax.psum((total, count, gradient), axis_name)
-    done = apply_gradients(task.optimizer, gradient, count, state.params, state.opt_state)
+    count = sum_over_devices(jnp.sum(weight), axis_name)
+    update = make_update(loss_sum, task.optimizer)
+    done, total, _ = update(state.params, state.opt_state, count, axis_name)
     metrics = {"loss_sum": total, "count": count}
     return TrainState(state.step + 1, done.params, done.opt_state), metrics
 
 
 def cross_entropy(logits: Array, labels: Array) -> Array:
-    """Minus the logarithm of each label's probability, in nats: ``[B, K]``, ``[B] -> [B]``."""
-    chosen = jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], axis=1)
-    return -chosen[:, 0]
+    """Computes the cross-entropy of each example in nats: ``[B, K]``, ``[B] -> [B]``."""
+    values: Array = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
+    return values
 
 
 def distorted(key: Array, image: Array) -> Array:

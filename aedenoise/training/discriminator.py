@@ -15,7 +15,7 @@ from aedenoise.config import AdversaryConfig, Experiment
 from aedenoise.models import Classifier, build_discriminator
 from aedenoise.training.optimizer import make_optimizer
 from aedenoise.training.spectral_norm import Vectors, first_vectors, normalized
-from aedenoise.training.update import apply_gradients
+from aedenoise.training.update import make_update, sum_over_devices
 
 Tree = TypeVar("Tree")
 
@@ -78,10 +78,9 @@ class Discriminator:
             totals = [jnp.sum(values * weight) for values in (losses, of_real, of_made)]
             return totals[0], (vectors, totals)
 
-        (_, (vectors, totals)), gradient = jax.value_and_grad(sums, has_aux=True)(state.params)
-        if axis_name is not None:
-            totals, gradient = jax.lax.psum((totals, gradient), axis_name)
-        done = apply_gradients(self.optimizer, gradient, count, state.params, state.opt_state)
+        update = make_update(sums, self.optimizer, has_aux=True)
+        done, _, (vectors, totals) = update(state.params, state.opt_state, count, axis_name)
+        totals = sum_over_devices(totals, axis_name)
         names = ("discriminator_loss", "score_real", "score_made")
         means = {name: total / count for name, total in zip(names, totals, strict=True)}
         return DiscriminatorState(done.params, done.opt_state, vectors), means

@@ -23,7 +23,7 @@ from aedenoise.training.discriminator import Discriminator, make_discriminator
 from aedenoise.training.optimizer import make_optimizer, make_schedule
 from aedenoise.training.step import make_examples
 from aedenoise.training.task import AdversarialState, Params, Task
-from aedenoise.training.update import apply_gradients, update_norms
+from aedenoise.training.update import apply_gradients, step_metrics, sum_over_devices
 
 # The mean over steps forgets faster at first: after n steps it keeps at most (1 + n) / (10 + n).
 _FIRST = 10.0
@@ -170,9 +170,7 @@ def _adversarial_update(
     adversary = task.adversary
     assert adversary is not None
     weight = mask.astype(jnp.float32)
-    count = jnp.sum(weight)
-    if axis_name is not None:
-        count = jax.lax.psum(count, axis_name)
+    count = sum_over_devices(jnp.sum(weight), axis_name)
     logits, pull_back = jax.vjp(produce, state.params)
     critic, scores = adversary.update(
         state.adversary, real, to_image(logits), weight, count, axis_name
@@ -185,15 +183,11 @@ def _adversarial_update(
 
     (_, totals), change = jax.value_and_grad(loss_sum, has_aux=True)(logits)
     (gradient,) = pull_back(change)
-    if axis_name is not None:
-        totals, gradient = jax.lax.psum((totals, gradient), axis_name)
+    totals, gradient = sum_over_devices((totals, gradient), axis_name)
     done = apply_gradients(task.optimizer, gradient, count, state.params, state.opt_state)
     metrics = {
-        "loss_sum": totals[0],
-        "count": count,
+        **step_metrics(totals[0], count, task.schedule(state.step), done),
         "opponent_loss": totals[1] / count,
-        "learning_rate": jnp.asarray(task.schedule(state.step), jnp.float32),
-        **update_norms(done),
         **scores,
     }
     return AdversarialState(state.step + 1, done.params, done.opt_state, critic), metrics

@@ -13,6 +13,8 @@ from jax import Array
 
 from aedenoise.config import OptimizerConfig
 
+Optimizer = optax.GradientTransformation
+Schedule = optax.Schedule
 # The share of all steps after which `drop` lowers the rate.
 _DROP_AFTER = 2 / 3
 

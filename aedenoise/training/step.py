@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,9 +17,8 @@ from aedenoise.losses.objectives import Examples
 from aedenoise.ops.images import scale
 from aedenoise.ops.noise import Noisy, corrupt_batch, example_keys
 from aedenoise.training.task import Params, Task, TrainState
-from aedenoise.training.update import apply_gradients, update_norms
+from aedenoise.training.update import make_update, step_metrics, sum_over_devices
 
-Tree = TypeVar("Tree")
 # Folded into the key of whatever is random beside the noise; no step has this number.
 _OTHER = 2**32 - 1
 
@@ -57,10 +56,10 @@ def train_step(
     examples = make_examples(task, state.step, key, batch)
     weight = batch.mask.astype(jnp.float32)
 
-    count = _over_devices(jnp.sum(weight), axis_name)
+    count = sum_over_devices(jnp.sum(weight), axis_name)
 
     def batch_mean(values: Array) -> Array:
-        return _over_devices(jnp.tensordot(weight, values, 1), axis_name) / count
+        return sum_over_devices(jnp.tensordot(weight, values, 1), axis_name) / count
 
     def whole(params: Params) -> Array:
         def network(image: Array, level: Array, method: str | None = None) -> Array:
@@ -80,21 +79,7 @@ def train_step(
         losses = jax.lax.switch(task.stages.stage(state.step), [*layers, whole], params)
         return jnp.sum(losses * weight)
 
-    total, gradient = jax.value_and_grad(loss_sum)(state.params)
-    total, gradient = _over_devices((total, gradient), axis_name)
-    done = apply_gradients(task.optimizer, gradient, count, state.params, state.opt_state)
-    metrics = {
-        "loss_sum": total,
-        "count": count,
-        "learning_rate": jnp.asarray(task.schedule(state.step), jnp.float32),
-        **update_norms(done),
-    }
+    update = make_update(loss_sum, task.optimizer)
+    done, total, _ = update(state.params, state.opt_state, count, axis_name)
+    metrics = step_metrics(total, count, task.schedule(state.step), done)
     return TrainState(state.step + 1, done.params, done.opt_state), metrics
-
-
-def _over_devices(tree: Tree, axis_name: str | None) -> Tree:
-    """The sum over the mapped axis, if there is one."""
-    if axis_name is None:
-        return tree
-    summed: Tree = jax.lax.psum(tree, axis_name)
-    return summed

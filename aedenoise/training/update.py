@@ -1,21 +1,59 @@
-"""One step of an optimizer from the sum of a batch's gradients."""
+"""One optimizer step from the losses of a batch, on one device or summed over several."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import jax
+import jax.numpy as jnp
 import optax
 from jax import Array
 
+Tree = TypeVar("Tree")
+
 
 class OptimizerStep(NamedTuple):
-    """Parameters and the optimizer's state after a step; the gradient's mean, and the change."""
+    """Parameters and optimizer state after a step, the mean gradient, and the update."""
 
     params: Any
     opt_state: optax.OptState
     gradient: Any
     change: Any
+
+
+class Update(Protocol):
+    """``(params, opt_state, count, axis_name) -> (step, loss sum, auxiliary output)``."""
+
+    def __call__(
+        self, params: Any, opt_state: optax.OptState, count: Array, axis_name: str | None = None
+    ) -> tuple[OptimizerStep, Array, Any]: ...
+
+
+def make_update(
+    loss_sum: Callable[[Any], Any],
+    optimizer: optax.GradientTransformation,
+    *,
+    has_aux: bool = False,
+) -> Update:
+    """Builds the update that every training step applies.
+
+    Args:
+      loss_sum: parameters to the sum of the losses over this device's examples; with ``has_aux``
+        to a pair of that sum and any tree.
+      optimizer: applied to the mean gradient over ``count`` examples of all devices.
+      has_aux: whether ``loss_sum`` returns a pair; its tree is returned as it is, not summed.
+    """
+
+    def update(
+        params: Any, opt_state: optax.OptState, count: Array, axis_name: str | None = None
+    ) -> tuple[OptimizerStep, Array, Any]:
+        value, gradient = jax.value_and_grad(loss_sum, has_aux=has_aux)(params)
+        total, aux = value if has_aux else (value, None)
+        total, gradient = sum_over_devices((total, gradient), axis_name)
+        return apply_gradients(optimizer, gradient, count, params, opt_state), total, aux
+
+    return update
 
 
 def apply_gradients(
@@ -25,16 +63,31 @@ def apply_gradients(
     params: Any,
     opt_state: optax.OptState,
 ) -> OptimizerStep:
-    """A step along the mean gradient: ``gradient_sum`` over ``count`` examples of all devices."""
+    """Applies the mean gradient: ``gradient_sum`` over ``count`` examples of all devices."""
     gradient = jax.tree.map(lambda g: g / count, gradient_sum)
     change, following = optimizer.update(gradient, opt_state, params)
     return OptimizerStep(optax.apply_updates(params, change), following, gradient, change)
 
 
-def update_norms(done: OptimizerStep) -> dict[str, Array]:
-    """``gradient_norm``, ``parameter_norm`` and ``update_norm``."""
+def step_metrics(total: Array, count: Array, rate: Any, done: OptimizerStep) -> dict[str, Array]:
+    """Returns the scalars that a training step reports.
+
+    ``loss_sum`` and ``count`` over the whole batch, ``learning_rate``, and the norms
+    ``gradient_norm``, ``parameter_norm`` and ``update_norm``.
+    """
     return {
+        "loss_sum": total,
+        "count": count,
+        "learning_rate": jnp.asarray(rate, jnp.float32),
         "gradient_norm": optax.tree.norm(done.gradient),
         "parameter_norm": optax.tree.norm(done.params),
         "update_norm": optax.tree.norm(done.change),
     }
+
+
+def sum_over_devices(tree: Tree, axis_name: str | None) -> Tree:
+    """Sums over the mapped axis ``axis_name``; returns ``tree`` itself where it is None."""
+    if axis_name is None:
+        return tree
+    summed: Tree = jax.lax.psum(tree, axis_name)
+    return summed

@@ -1,1 +1,1 @@
-"""How fast is aedenoise, and against whom?"""
+"""Measures the speed of aedenoise and of its peers."""

@@ -1,4 +1,4 @@
-"""How fast is aedenoise, and against whom?
+"""Measures the speed of aedenoise and of other systems on the same network.
 
 python -m venv ../peers && ../peers/bin/pip install -r experiments/speed/requirements.txt
 python -m experiments.speed --peers=../peers/bin/python --output=experiments/results/speed

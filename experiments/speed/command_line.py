@@ -1,4 +1,4 @@
-"""What a user waits for and what a run takes: start-up, first step, memory."""
+"""Measures start-up, first step and memory of the command."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _COMMAND = [sys.executable, "-m", "aedenoise.main"]
 
 
 def measure(folder: Path) -> dict[str, float]:
-    """Seconds from the command to its answer or to its first logged training step, when nothing
-    need be compiled any more; and the peak resident memory (bytes) of training on MNIST."""
+    """Measures the seconds from the command to its answer or to its first logged step, with
+    compiled programs cached, and the peak resident memory (bytes) of training on MNIST."""
     found = {
         "help_seconds": _median(["--help"]),
         "wrong_flag_seconds": _median(["--decoder=transpsoe"]),
@@ -39,7 +39,7 @@ def _median(flags: list[str]) -> float:
 
 
 def _train(workdir: Path, decoder: str, *, to_the_end: bool) -> tuple[float, int]:
-    """Seconds to the first step of a run of one epoch on MNIST, and its peak memory in bytes."""
+    """Measures seconds to the first step of an epoch on MNIST, and peak memory in bytes."""
     start = time.perf_counter()
     process = subprocess.Popen(
         [

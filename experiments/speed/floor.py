@@ -1,4 +1,4 @@
-"""What the machine itself can do: its matrix products and its copies."""
+"""Measures the machine: matrix products and copies."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ ROUNDS = 7
 
 
 def measure() -> dict[str, float]:
-    """Operations per second of a large float32 matrix product, bytes per second of a copy (read
-    and written), and the images per second these two would allow for each decoder: the floor of
+    """Measures operations per second of a large float32 matrix product, bytes per second of a copy
+    (read and written), and the images per second that both allow for each decoder: the floor of
     time is the larger of operations over the one and bytes over the other."""
     prepare_process(lambda line: None)  # or the copy would be slowed by page faults
     size, elements = 1536, 2**26

@@ -1,4 +1,4 @@
-"""The network that every system is timed on, and what one image costs in it."""
+"""The network that every system is timed on, and the cost of one image."""
 
 from __future__ import annotations
 
@@ -33,25 +33,25 @@ _VALUES = {
 
 
 def training_operations(decoder: str) -> int:
-    """Floating-point operations of a training step per image: forward, weight gradients, and
+    """Counts floating-point operations of a training step per image: forward, weight gradients, and
     input gradients of all layers but the first."""
     layers = [pixels * products for pixels, products in _ENCODER + _DECODER[decoder]]
     return 2 * (3 * sum(layers) - layers[0])
 
 
 def inference_operations(decoder: str) -> int:
-    """Floating-point operations of a forward pass per image."""
+    """Counts floating-point operations of a forward pass per image."""
     return 2 * sum(pixels * products for pixels, products in _ENCODER + _DECODER[decoder])
 
 
 def training_bytes(decoder: str) -> int:
-    """Bytes moved per image in a training step if every layer boundary is an array: written and
-    read forward, read again for the weight gradient, and its gradient written and read twice."""
+    """Counts bytes moved per image in a training step if every layer boundary is an array: written
+    and read forward, read again for the weight gradient, its gradient written and read twice."""
     return 4 * 6 * sum(_VALUES[decoder])
 
 
 def write_inputs(images: np.ndarray, folder: Path) -> None:
-    """``images.npy`` (uint8), and for each decoder weights and output on the first images."""
+    """Writes ``images.npy`` (uint8), and each decoder's weights and output on the first images."""
     np.save(folder / "images.npy", images)
     clean = scale(jax.numpy.asarray(images[:CHECKED]))
     for decoder in DECODERS:
@@ -69,7 +69,7 @@ def write_inputs(images: np.ndarray, folder: Path) -> None:
 
 
 def nested(flat: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Parameters as ``write_inputs`` wrote them, as a tree."""
+    """Returns the parameters of ``write_inputs`` as a tree."""
     tree: dict[str, Any] = {}
     for name, value in flat.items():
         *parts, leaf = name.split("/")

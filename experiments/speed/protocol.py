@@ -1,4 +1,4 @@
-"""Systems that are timed in turn, each in a process of its own that sleeps in between."""
+"""Times systems in turn, each in a process of its own that sleeps in between."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class Worker:
     """One system, set up and warm.
 
     Attributes:
-      name: as the table has it.
-      versions: what the system says of itself.
+      name: its name in the table.
+      versions: the versions it reports.
       rates: images per second, one per round.
       peer: whether ratios are taken against it.
     """
@@ -29,11 +29,11 @@ class Worker:
 
     @property
     def rate(self) -> float:
-        """The median of the rounds."""
+        """Returns the median of the rounds."""
         return statistics.median(self.rates)
 
     def ask(self, steps: int) -> float:
-        """Seconds that so many steps take."""
+        """Measures the seconds of a number of steps."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         print(steps, file=self.process.stdin, flush=True)
@@ -45,7 +45,7 @@ class Worker:
 
 
 def start(name: str, command: Sequence[str], *, peer: bool) -> Worker | str:
-    """A worker, or the last line of what its process said when it could not start."""
+    """Starts a worker, or returns the last line of its process if it could not start."""
     with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True

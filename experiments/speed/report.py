@@ -1,4 +1,4 @@
-"""The tables of a measurement."""
+"""Writes the tables of a measurement."""
 
 from __future__ import annotations
 

@@ -142,7 +142,7 @@ number, address, manual_dir, data_dir = sys.argv[1:]
 jax.config.update("jax_cpu_collectives_implementation", "gloo")
 jax.distributed.initialize(address, num_processes=2, process_id=int(number))
 from aedenoise.data.reading import load
-from aedenoise.training.hosts import first_process_first
+from aedenoise.runtime.distributed import first_process_first
 lines = []
 data = first_process_first(
     lambda: load("notmnist/small", data_dir, lines.append, manual_dir=manual_dir)

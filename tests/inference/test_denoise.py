@@ -22,12 +22,12 @@ from aedenoise.config.options import DenoiseOptions
 from aedenoise.data.images import UnreadableImageError
 from aedenoise.data.pictures import Picture, encode_picture, read_picture
 from aedenoise.errors import DataError, StorageError, UsageError
-from aedenoise.inference import tiling
 from aedenoise.inference.denoise_files import denoise_files
 from aedenoise.inference.denoiser import Denoiser
 from aedenoise.inference.noise_estimation import estimate_level
 from aedenoise.inference.pretrained import pretrained_record
 from aedenoise.models import build_autoencoder
+from aedenoise.models.receptive_field import reach
 
 RNG = np.random.default_rng(0)
 # Networks beside ``conv`` that take images as large as one likes.
@@ -86,7 +86,7 @@ def test_tiles_have_no_seams(config: ModelConfig, shape: tuple[int, int]) -> Non
     height, width = (config.fitting(side) or side for side in shape)
     padding = ((0, 0), (0, height - shape[0]), (0, width - shape[1]), (0, 0))
     whole = denoise._whole(np.pad(image, padding, mode="symmetric"), np.zeros(1, np.float32))
-    halo = tiling.reach(config)
+    halo = reach(config)
     inner = (slice(None), slice(halo, shape[0] - halo), slice(halo, shape[1] - halo))
     assert tiled.shape == image.shape
     assert np.ptp(whole) > 1e-3

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aedenoise import ops
-from aedenoise.config import DECODERS, ModelConfig
+from aedenoise.config import DECODERS, Layer, ModelConfig
+from aedenoise.errors import UsageError
 from aedenoise.metrics.checkerboard import excess_power, measures, polyphase_index, unevenness
-from aedenoise.models.overlap import decoder_stages, overlap_map
+from aedenoise.models.overlap import overlap_map
 
 KEY = jax.random.key(0)
 NOISE = jax.random.normal(KEY, (64, 28, 28, 1))
@@ -74,23 +75,34 @@ def test_the_overlap_map_is_what_the_layers_do(kernel: int, stride: int) -> None
     for _ in range(2):
         x = ops.conv_transpose(x, ones, jnp.zeros(1), stride=stride, lowering="plain")
     x = ops.conv(x, jnp.ones((3, 3, 1, 1)), jnp.zeros(1), lowering="plain")
-    stages = [("transpose", kernel, stride)] * 2 + [("conv", 3, 1)]
+    layers = [Layer("transpose", kernel, stride)] * 2 + [Layer("conv", 3, 1)]
     expected = np.asarray(x[0, :, :, 0])
-    np.testing.assert_allclose(overlap_map(stages, 5), expected / expected.mean(), rtol=1e-6)
+    np.testing.assert_allclose(overlap_map(layers, 5), expected / expected.mean(), rtol=1e-6)
 
 
 def test_overlap_by_hand() -> None:
     # Kernel 3, stride 2 (Odena et al. 2016): places take one and two pixels in turn.
-    profile = overlap_map([("transpose", 3, 2)], 4)[3]
+    profile = overlap_map([Layer("transpose", 3, 2)], 4)[3]
     np.testing.assert_allclose(profile / profile.min(), [1, 1, 2, 1, 2, 1, 2, 1])
-    even = overlap_map([("transpose", 4, 2)], 4)[3]
+    even = overlap_map([Layer("transpose", 4, 2)], 4)[3]
     np.testing.assert_allclose(even / even.min(), [1, 2, 2, 2, 2, 2, 2, 1])
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_maps_have_the_size_of_the_image_and_mean_one(decoder: str) -> None:
-    found = overlap_map(decoder_stages(ModelConfig(decoder=decoder)), 7)
+    found = overlap_map(ModelConfig(decoder=decoder).decoder_layers, 7)
     assert found.shape == (28, 28)
     assert found.mean() == pytest.approx(1.0)
     uneven = decoder in ("transpose", "unpool")
     assert (unevenness(found, 8) > 0.1) == uneven
+
+
+def test_published_networks_have_maps_and_unknown_layers_have_none() -> None:
+    sides = {"keras_2018": 28, "net_sure": 28, "udacity": 60}
+    for name, side in sides.items():
+        found = overlap_map(ModelConfig(network=name).decoder_layers, 7)
+        assert found.shape == (side, side)
+    with pytest.raises(UsageError, match="no stages"):
+        _ = ModelConfig(network="mlp").decoder_layers
+    with pytest.raises(ValueError, match="no layer of kind"):
+        overlap_map([Layer("dilated", 3, 1)], 7)

@@ -14,8 +14,9 @@ from helpers import small, workload
 from aedenoise.config import NETWORKS, ModelConfig, NoiseConfig
 from aedenoise.config.registry import find_experiment
 from aedenoise.errors import UsageError
-from aedenoise.inference.tiling import denoise_any_size, reach
+from aedenoise.inference.tiling import denoise_any_size
 from aedenoise.models import build_autoencoder
+from aedenoise.models.receptive_field import reach
 from aedenoise.ops.images import to_image
 from aedenoise.training.step import train_step
 from aedenoise.training.task import create_state, parameter_count, run_keys

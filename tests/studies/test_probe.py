@@ -19,7 +19,8 @@ from aedenoise.config import ModelConfig
 from aedenoise.config.options import ProbeOptions, RunOptions
 from aedenoise.data.batch import evenly_spaced
 from aedenoise.errors import CheckpointError, DataError, UsageError
-from aedenoise.metrics.classification import confusion, score, wilson
+from aedenoise.metrics.classification import confusion, score
+from aedenoise.metrics.statistics import wilson_interval
 from aedenoise.models import build_autoencoder
 from aedenoise.runs.train import train
 from aedenoise.runtime.preemption import StopSignals
@@ -50,7 +51,7 @@ def test_scores_by_hand() -> None:
     [(8, 10, 0.4902, 0.9433), (0, 10, 0.0, 0.2775), (9860, 10_000, 0.98351, 0.98812)],
 )
 def test_wilson_by_hand(right: int, count: int, low: float, high: float) -> None:
-    assert wilson(right, count) == pytest.approx((low, high), abs=1e-4)
+    assert wilson_interval(right, count) == pytest.approx((low, high), abs=1e-4)
 
 
 def test_regression_finds_the_least() -> None:

@@ -46,7 +46,7 @@ def rows(values: dict[str, list[float | None]]) -> list[dict[str, Any]]:
             "parameters": 28353,
             "multiply_adds": 4076800,
             "diverged_at": 50 if psnr is None else None,
-            **dict.fromkeys(pairing.METRICS, None if psnr is None else 0.0),
+            **dict.fromkeys(pairing.COMPARED, None if psnr is None else 0.0),
             "psnr": psnr,
         }
         for decoder, found in values.items()

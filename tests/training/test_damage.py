@@ -210,7 +210,7 @@ def test_programs_that_are_not_whole_are_compiled_again(tmp_path: Path) -> None:
 
 COMPUTE = """
 import jax
-from aedenoise.runtime import prepare_process
+from aedenoise.runtime.process import prepare_process
 prepare_process(print)
 functions = (abs, jax.lax.sin, jax.lax.exp)
 print([float(f(jax.numpy.arange(9.0).sum())) for f in map(jax.jit, functions)])

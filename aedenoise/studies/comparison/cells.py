@@ -15,10 +15,11 @@ from jax import Array
 
 from aedenoise.config.options import RunOptions
 from aedenoise.config.study import Cell, Study
-from aedenoise.data.batches import eval_batches
+from aedenoise.data.batch import evenly_spaced
+from aedenoise.data.batches import batch_of_rows
 from aedenoise.data.reading import Dataset
 from aedenoise.errors import UsageError
-from aedenoise.evaluation.checkerboard import constant_response, spreads
+from aedenoise.evaluation.checkerboard import constant_response, phase_stds
 from aedenoise.evaluation.evaluate import evaluation_key, noisy_images
 from aedenoise.metrics import checkerboard, image_quality
 from aedenoise.ops.images import scale
@@ -59,7 +60,7 @@ class _Setup(NamedTuple):
     workload: DenoisingWorkload
     trainer: SeedTrainer
     curve_point: Callable[[Params], dict[str, Any]]
-    constant_spreads: Callable[[Params], dict[str, Any]]
+    constant_stds: Callable[[Params], dict[str, Any]]
 
 
 class Runner:
@@ -125,7 +126,7 @@ class Runner:
                 self._data[name] = workload.dataset, _on_device(workload.dataset)
             trainer = SeedTrainer(workload, self._data[name][1])
             self._setups[alike] = _Setup(
-                workload, trainer, _curve_point(workload), _constant_spreads(workload)
+                workload, trainer, _curve_point(workload), _constant_stds(workload)
             )
         return self._setups[alike]
 
@@ -176,11 +177,11 @@ def _measures(
     results = workload.evaluate(params)
     grid, pictures = workload.grid(params)
     denoised = results["denoised"]
-    quality = {name: denoised[name] for name in ("psnr", "psnr_of_mean_mse", "ssim", "mse", "bce")}
+    quality = {m.name: denoised[m.name] for m in image_quality.METRICS if m.in_studies}
     quality["noisy_psnr"] = results["noisy"]["psnr"]
     for of in ("residual", "gradient", "constant"):
         quality |= {f"{of}_{name}": value for name, value in grid[of].items()}
-    untrained = setup.constant_spreads(setup.trainer.begin(cell.seed).params)
+    untrained = setup.constant_stds(setup.trainer.begin(cell.seed).params)
     quality |= {f"untrained_{name}": float(value) for name, value in untrained.items()}
     original, noisy, shown = workload.examples(params)
     return quality, pictures | {"original": original, "noisy": noisy, "denoised": shown}
@@ -193,8 +194,7 @@ def _marks(steps: int) -> list[int]:
 def _curve_point(workload: DenoisingWorkload) -> Callable[[Params], dict[str, Any]]:
     """PSNR and grid on fixed test images, as a compiled function of parameters."""
     images = workload.dataset.test.images
-    chosen = np.linspace(0, len(images) - 1, min(_CURVE_IMAGES, len(images))).astype(np.int32)
-    batch = next(eval_batches(images[chosen], len(chosen)))._replace(index=chosen)
+    batch = batch_of_rows(images, evenly_spaced(len(images), _CURVE_IMAGES))
     clean = scale(jnp.asarray(batch.image))
     noisy = noisy_images(workload.task.corrupt, evaluation_key(), batch)
 
@@ -208,11 +208,11 @@ def _curve_point(workload: DenoisingWorkload) -> Callable[[Params], dict[str, An
     return lambda params: measures(workload.predict_fn(params, noisy), clean)
 
 
-def _constant_spreads(workload: DenoisingWorkload) -> Callable[[Params], dict[str, Any]]:
+def _constant_stds(workload: DenoisingWorkload) -> Callable[[Params], dict[str, Any]]:
     """The grid in the response to a constant code, as a compiled function of parameters."""
     clean = scale(jnp.asarray(np.asarray(workload.dataset.test.images[:_RESPONSE_IMAGES])))
     images = Noisy(clean, jnp.zeros(len(clean)))
     stride = workload.experiment.model.stride
     return jax.jit(
-        lambda params: spreads(constant_response(workload.task.model, params, images, stride))
+        lambda params: phase_stds(constant_response(workload.task.model, params, images, stride))
     )

@@ -1,4 +1,4 @@
-"""``--mode=compare`` and ``--mode=report``: a grid of training runs, and what it says."""
+"""``--mode=compare`` and ``--mode=report``: a grid of training runs, and its reports."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def compare(
     signals: StopSignals | None = None,
     *,
     seeds_at_once: int = 0,
-    part: tuple[int, int] = (1, 1),
+    shard: tuple[int, int] = (1, 1),
 ) -> bool:
     """Trains the cells of ``study`` that nobody has trained yet, and writes the reports.
 
@@ -45,14 +45,14 @@ def compare(
         may share.
       signals: as the command line took them; None: SIGTERM and SIGINT are taken here.
       seeds_at_once: seeds trained together by ``vmap``; 0: one on CPU, 8 elsewhere.
-      part: (i, n): only the i-th of n parts of the cells, for machines that share no folder.
+      shard: (i, n): only the i-th of n shards of the cells, for machines that share no folder.
 
     Returns:
       Whether all cells of the study are done.
     """
     if signals is None:
         with StopSignals() as own:
-            return compare(study, options, own, seeds_at_once=seeds_at_once, part=part)
+            return compare(study, options, own, seeds_at_once=seeds_at_once, shard=shard)
     folder = StudyFolder(options.workdir)
     folder.claim(study, overwrite=options.overwrite)
     prepare_process(say)
@@ -60,7 +60,7 @@ def compare(
     for line in _network_lines(networks):
         say(line)
     cells = list(study.cells())
-    todo = [cell for cell in cells[part[0] - 1 :: part[1]] if not folder.is_done(cell)]
+    todo = [cell for cell in cells[shard[0] - 1 :: shard[1]] if not folder.is_done(cell)]
     say(f"{len(cells)} cells, {len(todo)} to train here, in {folder.path}")
     on_cpu = jax.default_backend() == "cpu"
     together = seeds_at_once or (1 if on_cpu else _SEEDS_AT_ONCE)

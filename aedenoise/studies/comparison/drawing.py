@@ -105,11 +105,11 @@ def _costs(folder: Path, rows: Sequence[Row], colors: Colors) -> None:
         for decoder in list_decoders(group):
             mine = [row for row in group if row["decoder"] == decoder]
             before = panel.get(display_name(decoder), Line([], []))
-            spread = float(np.std([row["psnr"] for row in mine]))
+            std = float(np.std([row["psnr"] for row in mine]))
             mean = float(np.mean([row["psnr"] for row in mine]))
             panel[display_name(decoder)] = Line(
                 [*before.x, mine[0]["multiply_adds"] / 1e6],
-                [*before.y, Interval(mean, mean - spread, mean + spread)],
+                [*before.y, Interval(mean, mean - std, mean + std)],
             )
     if panels:
         lines_figure(

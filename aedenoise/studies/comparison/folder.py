@@ -25,7 +25,7 @@ from aedenoise.config.study import (
     study_to_dict,
 )
 from aedenoise.errors import CheckpointError, StorageError
-from aedenoise.files import exclusive_lock, lock_if_free, remove, write_atomically
+from aedenoise.files import exclusive_lock, lock_if_free, remove, write_atomically, write_json
 from aedenoise.studies.comparison.matching import Network
 from aedenoise.studies.comparison.rows import Row
 
@@ -122,7 +122,7 @@ class StudyFolder:
             "study": study_to_dict(study),
             "networks": networks and _plain(networks),
         }
-        write_json(self.study, content)
+        write_json(self.study, content, indent=1, allow_nan=False)
 
     def is_done(self, cell: Cell) -> bool:
         """Whether the cell has been trained, or diverged."""
@@ -155,7 +155,8 @@ class StudyFolder:
             arrays: dict[str, Any] = dict(pictures)
             np.savez_compressed(buffer, **arrays)
             write_atomically(self.pictures / f"{cell.name}.npz", buffer.getvalue())
-        write_json(self.cells / f"{cell.name}.json", {"row": row, "curve": curve})
+        content = {"row": row, "curve": curve}
+        write_json(self.cells / f"{cell.name}.json", content, indent=1, allow_nan=False)
 
     def results(self, study: Study) -> tuple[list[Row], list[Row]]:
         """Rows and curves of the cells that are done, by condition, decoder and seed.
@@ -202,12 +203,6 @@ def cell_key(cell: Cell) -> Row:
         "steps": cell.condition.steps,
         "seed": cell.seed,
     }
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Writes JSON that people can read, atomically."""
-    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
-    write_atomically(path, text.encode())
 
 
 def _plain(networks: Networks) -> Any:

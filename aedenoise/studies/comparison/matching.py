@@ -102,7 +102,7 @@ def _match_count(
     """Among widths within the tolerance those nearest to proportion; else those nearest in cost."""
     base = config.decoder_features
     count = cost(config)
-    if count == target or config.decoder == "max_unpool":  # which has the encoder's widths
+    if count == target or config.decoder_spec.needs_argmax:  # which has the encoder's widths
         return config, count / target
     scale = _bisect(
         lambda s: cost(_with_widths(config, _scaled(config, base, s))) / target, _HALVINGS
@@ -163,7 +163,7 @@ def _match_latency(
             measured[widths] = costs.latency_ratio(_with_widths(config, widths), reference, shape)
         return measured[widths]
 
-    if config.decoder == "max_unpool":
+    if config.decoder_spec.needs_argmax:
         return config, ratio(1.0)
     _bisect(ratio, _LATENCY_HALVINGS)
     best = min(measured, key=lambda widths: abs(measured[widths] - 1.0))
@@ -187,9 +187,9 @@ def _scaled(config: ModelConfig, base: Widths, scale: float) -> Widths:
 
 
 def _step(config: ModelConfig, stage: int) -> int:
-    """Widths of a stage are multiples of this."""
+    """Returns the number that the width of a stage must be a multiple of."""
     inner = stage < len(config.decoder_features) - 1
-    return config.stride**2 if config.decoder == "bilinear_additive" and inner else 1
+    return config.stride**2 if config.decoder_spec.sums_channels and inner else 1
 
 
 def _with_widths(config: ModelConfig, widths: Widths) -> ModelConfig:

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from aedenoise.config.study import ALL, Condition
+from aedenoise.metrics.image_quality import METRICS
 from aedenoise.metrics.statistics import Difference, difference
 from aedenoise.studies.comparison.rows import Row
 
-# Columns that differences are formed of, with their names and units in tables.
-METRICS = {
-    "psnr": "PSNR, dB",
-    "ssim": "SSIM",
-    "bce": "BCE, nats",
+# The columns of cells that are compared, with their titles.
+COMPARED = {
+    **{metric.name: metric.title for metric in METRICS if metric.compared},
     "residual_excess_2": "excess at Nyquist, residual",
     "residual_excess_4": "excess at half of it, residual",
     "residual_polyphase_2": "polyphase 2, residual",
@@ -41,14 +40,15 @@ class Comparison:
 
 
 def compare(
-    rows: Sequence[Row], reference: str, metrics: Iterable[str] = METRICS
+    rows: Sequence[Row], reference: str, metrics: Iterable[str] = COMPARED
 ) -> list[Comparison]:
-    """Every decoder against the reference, seed by seed, where both have the seed and neither
+    """Compares every decoder with the reference, seed by seed, where both have the seed and neither
     diverged; at the end the mean over all conditions of equal match and steps, of the seeds that
     all of them have. The correction counts the comparisons of one metric."""
     groups = by_condition(rows)
     found = []
-    for metric in metrics:
+    # Rows of an earlier version lack the metrics that were added since.
+    for metric in (name for name in metrics if rows and name in rows[0]):
         samples: dict[tuple[Condition, str], dict[int, float]] = {
             (condition, decoder): paired(group, decoder, reference, metric)
             for condition, group in groups.items()

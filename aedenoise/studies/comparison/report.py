@@ -9,7 +9,7 @@ import numpy as np
 from aedenoise.config.study import ALL, Condition, display_name
 from aedenoise.metrics.statistics import Difference
 from aedenoise.studies.comparison.pairing import (
-    METRICS,
+    COMPARED,
     Comparison,
     by_condition,
     compare,
@@ -153,7 +153,7 @@ def _table(
     comparisons: dict[tuple[Condition, str, str], Comparison],
 ) -> str:
     header = "decoder | widths | parameters | multiply-adds | seeds"
-    header += "".join(f" | {METRICS[metric]} | difference | corrected" for metric in _DIGITS)
+    header += "".join(f" | {COMPARED[metric]} | difference | corrected" for metric in _DIGITS)
     lines = [f"| {header} |", "|" + " --- |" * (header.count("|") + 1)]
     for decoder in list_decoders(rows):
         mine = [row for row in rows if row["decoder"] == decoder]
@@ -178,7 +178,7 @@ def _pooled_table(comparisons: Sequence[Comparison]) -> str:
     header = "decoder | condition | measure | seeds | difference | corrected"
     lines = [f"| {header} |", "|" + " --- |" * (header.count("|") + 1)]
     for c in comparisons:
-        cells = [display_name(c.decoder), str(c.condition), METRICS[c.metric]]
+        cells = [display_name(c.decoder), str(c.condition), COMPARED[c.metric]]
         cells += [str(c.difference.seeds), *_intervals(c.difference, _DIGITS[c.metric])]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -187,8 +187,8 @@ def _pooled_table(comparisons: Sequence[Comparison]) -> str:
 def _mean(values: Sequence[float], digits: int) -> str:
     if not values:
         return "none"
-    spread = f" ± {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else ""
-    return f"{np.mean(values):.{digits}f}{spread}"
+    std = f" ± {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else ""
+    return f"{np.mean(values):.{digits}f}{std}"
 
 
 def _intervals(d: Difference, digits: int) -> list[str]:

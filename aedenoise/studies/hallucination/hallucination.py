@@ -1,4 +1,4 @@
-"""``--mode=invent``: how often a denoised image changes its class; a table, figures, a gallery."""
+"""``--mode=invent``, alias hallucination: how often denoising flips the class of an image."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from aedenoise.config.study import display_name, parse_decoder, slug
 from aedenoise.data.reading import Dataset
 from aedenoise.errors import CheckpointError, DataError, UsageError
 from aedenoise.evaluation.classifier import TrainedClassifier, load_classifier
-from aedenoise.files import write_atomically
+from aedenoise.files import write_atomically, write_json
 from aedenoise.inference.denoiser import load_denoiser
 from aedenoise.reporting.label_flip_figures import Example, gallery_figure, shares_figure
 from aedenoise.runs.denoising import DenoisingWorkload, make_denoising_workload
@@ -25,17 +25,17 @@ from aedenoise.runs.records import environment
 from aedenoise.runs.train import train
 from aedenoise.runtime.preemption import StopSignals
 from aedenoise.runtime.process import prepare_process
-from aedenoise.studies.hallucination.predictions import judge
+from aedenoise.studies.hallucination.predictions import predict_classes
 from aedenoise.studies.hallucination.report import (
     NOISY,
     Outcome,
-    changes_table,
+    flips_table,
     found_record,
     markdown,
 )
-from aedenoise.training.workdir import Workdir, write_json
+from aedenoise.training.workdir import Workdir
 
-# So many changed images of each network and noise are shown, of no more than so many of these.
+# The gallery has so many flipped images a row, and so many rows of a network and a noise.
 _SHOWN, _ROWS = 5, 24
 
 
@@ -59,8 +59,8 @@ class Network:
 def networks_of_decoders(
     base: Experiment, decoders: Sequence[str], levels: Sequence[float], workdir: Path
 ) -> list[Network]:
-    """A network for each decoder, as ``study.design.parse_decoder`` reads it, and each noise level
-    (none: that of ``base``), each in a folder of its own in ``workdir``.
+    """Builds a network for each decoder, as ``config.study.parse_decoder`` reads it, and each noise
+    level (none: that of ``base``), each in a folder of its own in ``workdir``.
 
     Raises:
       UsageError: if one of them is unknown or named twice.
@@ -79,7 +79,7 @@ def networks_of_decoders(
 
 
 def networks_of_runs(runs: Sequence[Path], levels: Sequence[float]) -> list[Network]:
-    """The networks of finished runs, tested at ``levels`` (none: on the noise of the run).
+    """Reads the networks of finished runs, to be tested at ``levels`` (none: the noise of the run).
 
     Raises:
       CheckpointError: if one of them is no finished run.
@@ -98,22 +98,22 @@ def networks_of_runs(runs: Sequence[Path], levels: Sequence[float]) -> list[Netw
     return found
 
 
-def invent(
+def measure_hallucination(
     networks: Sequence[Network], options: RunOptions, signals: StopSignals
 ) -> dict[str, Any] | None:
     """Trains what is not trained yet, tests all networks, and writes ``invented.json``,
     ``invented.md``, ``invented.png`` and ``shares.png`` into ``options.workdir``.
 
     Returns:
-      What is also written to ``invented.json``; None if a signal stopped it: the same call goes on.
+      The content of ``invented.json``; None if a signal stopped it: the same call continues.
 
     Raises:
       DataError: if there are no labels, before anything is trained.
     """
     prepare_process(say)
-    room = _Room(options)
+    shared = _Shared(options)
     for network in networks:
-        room.set_up(network, network.noises[0])
+        shared.set_up(network, network.noises[0])
     options.workdir.mkdir(parents=True, exist_ok=True)
     for number, network in enumerate(networks, start=1):
         if Workdir(network.folder).results.is_file() and not options.overwrite:
@@ -122,23 +122,23 @@ def invent(
         own = dataclasses.replace(options, workdir=network.folder, baselines=False)
         if train(network.experiment, own, signals) is None:
             return None
-    tested, examples = _tested(networks, room)
+    tested, examples = _tested(networks, shared)
     found = {
         "command": options.command,
-        **found_record(tested, room.classifiers),
+        **found_record(tested, shared.classifiers),
         "environment": environment(),
     }
     write_json(options.workdir / "invented.json", found)
     write_atomically(options.workdir / "invented.md", markdown(found).encode())
-    say(changes_table(found))
+    say(flips_table(found))
     gallery_figure(options.workdir / "invented.png", examples)
     shares_figure(options.workdir / "shares.png", found)
     say(f"the table, the gallery invented.png and shares.png are in {options.workdir}")
     return found
 
 
-class _Room:
-    """What networks share: each dataset is loaded once, and has one classifier."""
+class _Shared:
+    """Datasets and classifiers that the networks share, loaded once."""
 
     def __init__(self, options: RunOptions) -> None:
         self._options = options
@@ -146,7 +146,7 @@ class _Room:
         self.classifiers: dict[str, TrainedClassifier] = {}
 
     def set_up(self, network: Network, noise: NoiseConfig) -> DenoisingWorkload:
-        """A workload of ``network`` with ``noise``; the classifier of its data is there then."""
+        """Makes a workload of ``network`` with ``noise``, and the classifier of its data."""
         data = network.experiment.data
         workload = make_denoising_workload(
             # The loss does not count here, and some go with their own noise only.
@@ -168,7 +168,7 @@ class _Room:
         return workload
 
 
-def _tested(networks: Sequence[Network], room: _Room) -> tuple[list[Outcome], list[Example]]:
+def _tested(networks: Sequence[Network], shared: _Shared) -> tuple[list[Outcome], list[Example]]:
     tested: list[Outcome] = []
     examples: list[Example] = []
     noisy: dict[tuple[str, str], Outcome] = {}
@@ -176,26 +176,29 @@ def _tested(networks: Sequence[Network], room: _Room) -> tuple[list[Outcome], li
         params = load_denoiser(network.folder).params
         steps = Workdir(network.folder).read_config()["total_steps"]
         for noise in network.noises:
-            workload = room.set_up(network, noise)
-            classifier = room.classifiers[workload.dataset.name]
-            verdict = judge(workload, params, classifier)
-            if not verdict.denoised.judged.any():
+            workload = shared.set_up(network, noise)
+            classifier = shared.classifiers[workload.dataset.name]
+            predictions = predict_classes(workload, params, classifier)
+            if not predictions.denoised.judged.any():
                 raise DataError(
                     f"the classifier of {workload.dataset.name} gets no test image right; "
                     "give it more to learn from"
                 )
             data = workload.dataset.name
-            place = {"dataset": data, "noise": noise.label, "level": noise.level}
+            condition = {"dataset": data, "noise": noise.label, "level": noise.level}
             noisy.setdefault(
-                (data, noise.label), Outcome(NOISY, None, verdict.noisy_psnr, verdict.noisy, place)
+                (data, noise.label),
+                Outcome(NOISY, None, predictions.noisy_psnr, predictions.noisy, condition),
             )
-            tested.append(Outcome(network.name, steps, verdict.psnr, verdict.denoised, place))
-            shown = verdict.denoised.most_confident(_SHOWN)
+            tested.append(
+                Outcome(network.name, steps, predictions.psnr, predictions.denoised, condition)
+            )
+            shown = predictions.denoised.most_confident(_SHOWN)
             if len(shown):
                 pictures = np.stack(workload.examples(params, shown), axis=1)
                 titles = [
-                    f"{classifier.names[verdict.denoised.labels[i]]} \N{RIGHTWARDS ARROW} "
-                    f"{classifier.names[verdict.denoised.became[i]]}"
+                    f"{classifier.names[predictions.denoised.labels[i]]} \N{RIGHTWARDS ARROW} "
+                    f"{classifier.names[predictions.denoised.became[i]]}"
                     for i in shown
                 ]
                 name = f"{network.name}\n{data}\n{noise.label}"
@@ -204,7 +207,7 @@ def _tested(networks: Sequence[Network], room: _Room) -> tuple[list[Outcome], li
 
 
 def _noises(noise: NoiseConfig, levels: Sequence[float]) -> tuple[NoiseConfig, ...]:
-    """``noise`` at each of ``levels``, or as it is."""
+    """Returns ``noise`` at each of ``levels``, or as it is."""
     found = tuple(dataclasses.replace(noise, level=each, level_max=None) for each in levels)
     if len({each.label for each in found}) < len(found):
         raise UsageError(

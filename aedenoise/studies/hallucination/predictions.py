@@ -1,4 +1,4 @@
-"""What a classifier says of test images: clean, noisy, and denoised by one network."""
+"""Predictions of a classifier for test images: clean, noisy, and denoised by one network."""
 
 from __future__ import annotations
 
@@ -12,31 +12,34 @@ from aedenoise.data.batches import eval_batches
 from aedenoise.evaluation.classifier import TrainedClassifier
 from aedenoise.evaluation.evaluate import evaluation_key, noisy_images
 from aedenoise.metrics import image_quality
-from aedenoise.metrics.class_changes import Changes, find_changes
+from aedenoise.metrics.label_flips import LabelFlips, find_label_flips
 from aedenoise.ops.images import scale
 from aedenoise.runs.denoising import EVAL_BATCH, DenoisingWorkload
 from aedenoise.training.task import Params
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """The changes of class in a test split, and PSNR in dB (mean of per-image values).
+class Predictions:
+    """The label flips in a test split, and PSNR in dB (mean of per-image values).
 
     Attributes:
       denoised, psnr: of the network's images.
       noisy, noisy_psnr: of its input.
     """
 
-    denoised: Changes
+    denoised: LabelFlips
     psnr: float
-    noisy: Changes
+    noisy: LabelFlips
     noisy_psnr: float
 
 
-def judge(workload: DenoisingWorkload, params: Params, classifier: TrainedClassifier) -> Verdict:
-    """Shows ``classifier`` every test image in its three states; the noise is the evaluation's."""
+def predict_classes(
+    workload: DenoisingWorkload, params: Params, classifier: TrainedClassifier
+) -> Predictions:
+    """Applies ``classifier`` to every test image, clean, noisy and denoised; the noise is the
+    evaluation's."""
     corrupted = jax.jit(lambda batch: noisy_images(workload.task.corrupt, evaluation_key(), batch))
-    said: dict[str, list[np.ndarray]] = {"clean": [], "noisy": [], "denoised": []}
+    probabilities: dict[str, list[np.ndarray]] = {"clean": [], "noisy": [], "denoised": []}
     psnr: dict[str, list[np.ndarray]] = {"noisy": [], "denoised": []}
     for batch in eval_batches(workload.dataset.test.images, EVAL_BATCH):
         clean = scale(jnp.asarray(batch.image))
@@ -47,15 +50,15 @@ def judge(workload: DenoisingWorkload, params: Params, classifier: TrainedClassi
             "denoised": jnp.asarray(workload.denoise(params, noisy)),
         }
         for name, images in states.items():
-            said[name].append(classifier.probabilities(images)[batch.mask])
+            probabilities[name].append(classifier.probabilities(images)[batch.mask])
             if name != "clean":
                 quality = image_quality.psnr(images, clean)
                 psnr[name].append(np.asarray(quality)[batch.mask])
-    spoken = {name: np.concatenate(parts) for name, parts in said.items()}
+    found = {name: np.concatenate(each) for name, each in probabilities.items()}
     labels = workload.dataset.test.labels
-    return Verdict(
-        denoised=find_changes(labels, spoken["clean"], spoken["denoised"]),
+    return Predictions(
+        denoised=find_label_flips(labels, found["clean"], found["denoised"]),
         psnr=float(np.concatenate(psnr["denoised"]).mean()),
-        noisy=find_changes(labels, spoken["clean"], spoken["noisy"]),
+        noisy=find_label_flips(labels, found["clean"], found["noisy"]),
         noisy_psnr=float(np.concatenate(psnr["noisy"]).mean()),
     )

@@ -1,4 +1,4 @@
-"""Changes of class as numbers: the content of ``invented.json``, and its tables."""
+"""Label flips as numbers: the content of ``invented.json``, and its tables."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aedenoise.evaluation.classifier import TrainedClassifier
-from aedenoise.metrics.class_changes import CONFIDENT, Changes
+from aedenoise.metrics.label_flips import CONFIDENT, LabelFlips
 from aedenoise.metrics.statistics import paired_shares, wilson_interval
 
 NOISY = "noisy input"
@@ -21,33 +21,33 @@ class Outcome:
       name: of the network.
       steps: that it was trained, None of the input.
       psnr: in dB.
-      changes: of class.
-      place: ``dataset``, ``noise`` and ``level``.
+      flips: of labels.
+      condition: ``dataset``, ``noise`` and ``level``.
     """
 
     name: str
     steps: int | None
     psnr: float
-    changes: Changes
-    place: Mapping[str, Any]
+    flips: LabelFlips
+    condition: Mapping[str, Any]
 
 
 def found_record(
     tested: Sequence[Outcome], classifiers: Mapping[str, TrainedClassifier]
 ) -> dict[str, Any]:
-    """What ``invented.json`` holds: the classifiers, a result for each of ``tested``, and how
-    networks differ from the first of the same data and noise, image by image.
+    """Returns the content of ``invented.json``: the classifiers, a result for each of ``tested``,
+    and how networks differ from the first of the same data and noise, image by image.
 
-    Each of ``tested`` has images that are judged.
+    Each of ``tested`` must have images that are judged.
     """
     groups: dict[tuple[str, str], list[Outcome]] = {}
     for each in tested:
         if each.steps is not None:
-            groups.setdefault((each.place["dataset"], each.place["noise"]), []).append(each)
+            groups.setdefault((each.condition["dataset"], each.condition["noise"]), []).append(each)
     return {
         "confident_above": CONFIDENT,
         "classifiers": {name: _of_classifier(each) for name, each in classifiers.items()},
-        "results": [_result(each, classifiers[each.place["dataset"]].names) for each in tested],
+        "results": [_result(each, classifiers[each.condition["dataset"]].names) for each in tested],
         "differences": [
             _difference(group[0], other) for group in groups.values() for other in group[1:]
         ],
@@ -67,12 +67,12 @@ def _of_classifier(classifier: TrainedClassifier) -> dict[str, Any]:
 
 
 def _result(tested: Outcome, names: Sequence[str]) -> dict[str, Any]:
-    changes = tested.changes
-    images, changed = int(changes.judged.sum()), int(changes.changed.sum())
-    confident = int(changes.confident.sum())
+    flips = tested.flips
+    images, changed = int(flips.judged.sum()), int(flips.flipped.sum())
+    confident = int(flips.confident.sum())
     return {
         "name": tested.name,
-        **tested.place,
+        **tested.condition,
         "steps": tested.steps,
         "psnr": tested.psnr,
         "images": images,
@@ -84,18 +84,18 @@ def _result(tested: Outcome, names: Sequence[str]) -> dict[str, Any]:
         "confident_interval": list(wilson_interval(confident, images)),
         "confusions": {
             f"{names[before]} -> {names[after]}": count
-            for before, after, count in changes.confusions()
+            for before, after, count in flips.confusions()
         },
     }
 
 
 def _difference(first: Outcome, second: Outcome) -> dict[str, Any]:
-    judged = first.changes.judged
-    pairs = paired_shares(first.changes.changed[judged], second.changes.changed[judged])
+    judged = first.flips.judged
+    pairs = paired_shares(first.flips.flipped[judged], second.flips.flipped[judged])
     return {
         "first": first.name,
         "second": second.name,
-        **first.place,
+        **first.condition,
         "only_first": pairs.only_first,
         "only_second": pairs.only_second,
         "difference": pairs.difference,
@@ -105,7 +105,7 @@ def _difference(first: Outcome, second: Outcome) -> dict[str, Any]:
 
 
 def sentences(found: Mapping[str, Any]) -> list[str]:
-    """How good each classifier is, in a line each."""
+    """Says how good each classifier is, a line each."""
     return [
         f"classifier of {name}: {100 * each['accuracy']:.2f} % of {each['tested']:,} test images "
         f"right [{100 * each['interval'][0]:.2f}, {100 * each['interval'][1]:.2f}], "
@@ -118,20 +118,20 @@ _HEADER = ("", "dataset", "noise", "PSNR dB", "changed", "confident", "more than
 
 
 def table_rows(found: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """The table's rows below its header: by dataset and noise, the noisy input first."""
+    """Returns the rows of the table: by dataset and noise, the noisy input first."""
     apart = {(d["second"], d["dataset"], d["noise"]): d for d in found["differences"]}
     rows: list[tuple[str, ...]] = []
     results = found["results"]
-    places = list(dict.fromkeys((r["dataset"], r["noise"]) for r in results))
-    for place in places:
+    conditions = list(dict.fromkeys((r["dataset"], r["noise"]) for r in results))
+    for condition in conditions:
         for result in results:
-            if (result["dataset"], result["noise"]) != place:
+            if (result["dataset"], result["noise"]) != condition:
                 continue
-            other = apart.get((result["name"], *place))
+            other = apart.get((result["name"], *condition))
             rows.append(
                 (
                     result["name"],
-                    *place,
+                    *condition,
                     f"{result['psnr']:.2f}",
                     _share(result["share"], result["interval"]),
                     _share(result["confident_share"], result["confident_interval"]),
@@ -144,8 +144,8 @@ def table_rows(found: Mapping[str, Any]) -> list[tuple[str, ...]]:
     return rows
 
 
-def changes_table(found: Mapping[str, Any]) -> str:
-    """The results for the screen."""
+def flips_table(found: Mapping[str, Any]) -> str:
+    """Formats the results for the console."""
     rows = [_HEADER, *table_rows(found)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(_HEADER))]
     lines = sentences(found)
@@ -161,7 +161,7 @@ def changes_table(found: Mapping[str, Any]) -> str:
 
 
 def markdown(found: Mapping[str, Any]) -> str:
-    """The results as a table in Markdown."""
+    """Formats the results as a table in Markdown."""
     rows = [_HEADER, ("---",) * len(_HEADER), *table_rows(found)]
     lines = [f"- {sentence}" for sentence in sentences(found)]
     lines += ["", *(f"| {' | '.join(row)} |" for row in rows)]

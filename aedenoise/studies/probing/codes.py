@@ -12,7 +12,7 @@ from jax import Array
 
 from aedenoise.data.batches import eval_batches
 from aedenoise.models import Autoencoder, PooledCode
-from aedenoise.ops.images import scale
+from aedenoise.ops.images import scale, scale_numpy
 
 _BATCH = 256
 # Parameters and images [B, H, W, C] in [0, 1] to rows [B, F].
@@ -20,8 +20,8 @@ Encode = Callable[[Any, Array], Array]
 
 
 def make_encode(model: Autoencoder) -> Encode:
-    """The pure function from images to their code, flattened. A network that is told the level of
-    the noise is told that there is none; of one that remembers places, these are left out."""
+    """Makes the pure function from images to their code, flattened. A network that takes the level
+    of the noise receives level 0; argmax indices are dropped."""
 
     def encode(params: Any, image: Array) -> Array:
         levels = jnp.zeros(len(image), jnp.float32)
@@ -33,7 +33,8 @@ def make_encode(model: Autoencoder) -> Encode:
 
 
 def encode_images(encode: Encode, params: Any, images: Any, rows: np.ndarray) -> np.ndarray:
-    """The codes of some images of a split, uint8 ``[N, H, W, C]``: float32 ``[len(rows), F]``."""
+    """Encodes the images in ``rows`` of a split, uint8 ``[N, H, W, C]``, to float32
+    ``[len(rows), F]``."""
     compiled = jax.jit(lambda params, image: encode(params, scale(image)))
     found = []
     for start in range(0, len(rows), _BATCH):
@@ -44,6 +45,6 @@ def encode_images(encode: Encode, params: Any, images: Any, rows: np.ndarray) ->
 
 
 def flatten_pixels(images: Any, rows: np.ndarray) -> np.ndarray:
-    """The same of the pixels themselves, in [0, 1]: float32 ``[len(rows), H W C]``."""
+    """Returns the pixels of the same images in [0, 1], float32 ``[len(rows), H W C]``."""
     chosen = np.asarray(images[rows])
-    return chosen.reshape(len(chosen), -1).astype(np.float32) / np.float32(255.0)
+    return scale_numpy(chosen.reshape(len(chosen), -1))

@@ -12,6 +12,7 @@ from aedenoise.config import DataConfig, Experiment, replace
 from aedenoise.config.options import ProbeOptions, RunOptions
 from aedenoise.data.batch import evenly_spaced
 from aedenoise.errors import DataError, UsageError
+from aedenoise.files import write_json
 from aedenoise.inference.denoiser import load_denoiser
 from aedenoise.metrics.classification import confusion, score
 from aedenoise.reporting.console import probe_table
@@ -26,7 +27,7 @@ from aedenoise.studies.probing.codes import encode_images, flatten_pixels, make_
 from aedenoise.studies.probing.fine_tune import fine_tune
 from aedenoise.studies.probing.projection import neighbours, principal
 from aedenoise.studies.probing.regression import Logistic, fit_chosen
-from aedenoise.training.workdir import Workdir, read_json, write_json
+from aedenoise.training.workdir import Workdir, read_json
 
 # Regression holds all its rows at once: no more numbers than this, 1 GiB.
 _MOST_VALUES = 2**28

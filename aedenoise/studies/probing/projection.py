@@ -16,8 +16,8 @@ def principal(rows: np.ndarray) -> np.ndarray:
     zero."""
     if rows.shape[1] < 2:
         return np.pad(rows - rows.mean(axis=0), ((0, 0), (0, 2 - rows.shape[1])))
-    plane: np.ndarray = PCA(2, random_state=0).fit_transform(rows)
-    return plane
+    projected: np.ndarray = PCA(2, random_state=0).fit_transform(rows)
+    return projected
 
 
 def neighbours(rows: np.ndarray) -> np.ndarray:
@@ -28,7 +28,7 @@ def neighbours(rows: np.ndarray) -> np.ndarray:
     perplexity = min(_PERPLEXITY, (len(rows) - 1) / 4)
     start = principal(reduced)
     start = 1e-4 * start / max(float(start[:, 0].std()), 1e-12)
-    plane: np.ndarray = TSNE(2, perplexity=perplexity, init=start, random_state=0).fit_transform(
-        reduced
-    )
-    return plane
+    projected: np.ndarray = TSNE(
+        2, perplexity=perplexity, init=start, random_state=0
+    ).fit_transform(reduced)
+    return projected

@@ -1,5 +1,5 @@
-"""Fine-tuning: a softmax layer on the code, trained with the encoder below it. Pure functions, for
-the same loop and the same devices as the denoiser's."""
+"""Fine-tuning: a softmax layer on the code, trained with the encoder below it. Pure functions that
+the denoiser's loop trains."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax import Array
 
 from aedenoise.config import OptimizerConfig
@@ -20,33 +19,34 @@ from aedenoise.ops.images import scale
 from aedenoise.ops.noise import example_keys, masking
 from aedenoise.studies.probing.codes import Encode
 from aedenoise.studies.probing.regression import Logistic
-from aedenoise.training.optimizer import make_optimizer, make_schedule
+from aedenoise.training.classification import cross_entropy
+from aedenoise.training.optimizer import Optimizer, Schedule, make_optimizer, make_schedule
 from aedenoise.training.task import TrainState
-from aedenoise.training.update import apply_gradients, update_norms
+from aedenoise.training.update import make_update, step_metrics, sum_over_devices
 
 
 @dataclass(frozen=True)
 class Tuning:
-    """What is tuned, as functions and constants.
+    """A fine-tuning task, as functions and constants.
 
     Attributes:
       encode: parameters and images to codes ``[B, F]``.
       labels: of the training split, int32 ``[N]``.
-      options: shares of what is set to zero.
+      options: shares of pixels and of the code that are set to zero.
       optimizer, schedule: Adam, and its rate.
     """
 
     encode: Encode
     labels: np.ndarray
     options: ProbeOptions
-    optimizer: optax.GradientTransformation
-    schedule: optax.Schedule
+    optimizer: Optimizer
+    schedule: Schedule
 
 
 def make_tuning(
     encode: Encode, labels: np.ndarray, options: ProbeOptions, total_steps: int
 ) -> Tuning:
-    """Fine-tuning in ``total_steps`` updates."""
+    """Builds the task of fine-tuning in ``total_steps`` updates."""
     config = OptimizerConfig(learning_rate=options.rate, warmup=0.0, b2=0.999)
     schedule = make_schedule(config, total_steps)
     optimizer = make_optimizer(config, schedule)
@@ -54,9 +54,9 @@ def make_tuning(
 
 
 def first_state(tuning: Tuning, params: Any, head: Logistic) -> TrainState:
-    """The state that classifies as ``head`` does on the code of the trained network ``params``."""
+    """Returns the state that classifies as ``head`` does on the code of the network ``params``."""
     both = {
-        # Of the decoder nothing is needed, and momentum of it would fill memory.
+        # Without the decoder, whose momentum would fill memory.
         "network": {"encoder": params["encoder"]},
         "head": {"kernel": jnp.asarray(head.weights), "bias": jnp.asarray(head.bias)},
     }
@@ -66,8 +66,11 @@ def first_state(tuning: Tuning, params: Any, head: Logistic) -> TrainState:
 def tune_step(
     tuning: Tuning, state: TrainState, key: Array, batch: Batch, *, axis_name: str | None = None
 ) -> tuple[TrainState, dict[str, Array]]:
-    """One update, with ``options.masking`` of the pixels and ``options.dropout`` of the code's
-    values at zero (the others of the code are larger by as much); see ``training.step``."""
+    """Updates the state on one batch, with ``options.masking`` of the pixels and
+    ``options.dropout`` of the code's values at zero (the others are scaled up).
+
+    See ``training.step`` for arguments and return value.
+    """
     options = tuning.options
     weight = batch.mask.astype(jnp.float32)
     labels = jnp.asarray(tuning.labels)[batch.index]
@@ -82,26 +85,18 @@ def tune_step(
             )
         )(keys)
         logits = _logits(params, jnp.where(kept, code / (1.0 - options.dropout), 0.0))
-        own = jnp.take_along_axis(logits, labels[:, None], axis=1)[:, 0]
-        return jnp.sum((jax.nn.logsumexp(logits, axis=1) - own) * weight)
+        return jnp.sum(cross_entropy(logits, labels) * weight)
 
-    total, gradient = jax.value_and_grad(loss_sum)(state.params)
-    count = jnp.sum(weight)
-    if axis_name is not None:
-        total, count, gradient = jax.lax.psum((total, count, gradient), axis_name)
-    done = apply_gradients(tuning.optimizer, gradient, count, state.params, state.opt_state)
-    metrics = {
-        "loss_sum": total,
-        "count": count,
-        "learning_rate": jnp.asarray(tuning.schedule(state.step), jnp.float32),
-        **update_norms(done),
-    }
+    count = sum_over_devices(jnp.sum(weight), axis_name)
+    update = make_update(loss_sum, tuning.optimizer)
+    done, total, _ = update(state.params, state.opt_state, count, axis_name)
+    metrics = step_metrics(total, count, tuning.schedule(state.step), done)
     return TrainState(state.step + 1, done.params, done.opt_state), metrics
 
 
 def make_confusion_step(encode: Encode, labels: np.ndarray, classes: int) -> Callable[..., Array]:
-    """The pure function ``(params, key, batch, axis_name=None) -> [K, K]``: how many of each class
-    of the split with these ``labels`` (row) are taken for each class (column)."""
+    """Makes the pure function ``(params, key, batch, axis_name=None) -> [K, K]``: the confusion
+    table of a batch, true class by row, of the split with these ``labels``."""
 
     def step(params: Any, key: Array, batch: Batch, *, axis_name: str | None = None) -> Array:
         logits = _logits(params, encode(params["network"], scale(batch.image)))

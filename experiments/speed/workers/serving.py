@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 
 
 def serve(describe: Mapping[str, object], run: Callable[[int], None]) -> None:
-    """Says hello with ``describe``, then, for each number on standard input, how many seconds
-    ``run(number)`` took. ``run`` returns when the work is done, not when it is handed over."""
+    """Prints ``describe``, then, for each number on standard input, the seconds that
+    ``run(number)`` took. ``run`` must return when the work is done, not when it is dispatched."""
     # Libraries chatter on standard output too: replies go to a copy of it, chatter to stderr.
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)

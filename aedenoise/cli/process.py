@@ -1,4 +1,4 @@
-"""What the modes' commands share."""
+"""Set-up of the process before a command imports its libraries."""
 
 from __future__ import annotations
 
@@ -8,27 +8,7 @@ import sys
 import warnings
 from typing import Any
 
-from aedenoise.cli import FLAGS
-from aedenoise.config import Experiment
 from aedenoise.errors import Stopped
-
-
-def named_experiment() -> Experiment:
-    """What ``--experiment`` names, or the default."""
-    if FLAGS.experiment is None:
-        return Experiment()
-    from aedenoise.config.registry import find_experiment
-
-    return find_experiment(FLAGS.experiment)
-
-
-def list_experiments() -> None:
-    """Prints the named experiments, each with the first line of its header."""
-    from aedenoise.config.registry import named_experiments
-    from aedenoise.reporting.console import say
-
-    for name, document in named_experiments().items():
-        say(f"{name:<26}{document.strip().splitlines()[0]}")
 
 
 def quiet_libraries() -> None:
@@ -41,8 +21,8 @@ def quiet_libraries() -> None:
     print_unraisable = sys.unraisablehook
 
     def hook(unraisable: Any) -> None:
-        # What Orbax leaves of a failed restore complains of it after our one line; and a signal
-        # may come while a callback of the garbage collector runs.
+        # Orbax's leftovers of a failed restore complain after our one line; and a signal may
+        # come while a callback of the garbage collector runs.
         expected = (
             inspect.iscoroutine(unraisable.object)
             or str(unraisable.exc_value) == "Event loop is closed"

@@ -19,19 +19,19 @@ from aedenoise.data.reading import Dataset, Split
 from aedenoise.errors import CheckpointError, DataError, UsageError
 from aedenoise.evaluation import classifier
 from aedenoise.evaluation.classifier import Trained, TrainedClassifier, class_names, load_classifier
-from aedenoise.metrics.class_changes import find_changes
+from aedenoise.metrics.label_flips import find_label_flips
 from aedenoise.metrics.statistics import paired_shares, wilson_interval
 from aedenoise.models import build_classifier
 from aedenoise.runtime.preemption import StopSignals
 from aedenoise.studies.hallucination.hallucination import (
-    invent,
+    measure_hallucination,
     networks_of_decoders,
     networks_of_runs,
 )
 from aedenoise.studies.hallucination.report import (
     NOISY,
     Outcome,
-    changes_table,
+    flips_table,
     found_record,
     markdown,
 )
@@ -53,21 +53,21 @@ def test_changes_are_counted_where_the_clean_image_was_right() -> None:
     after = certain([0, 1, 1, 0, 0, 1])
     after[1] = [0.3, 0.6, 0.1]
     after[3] = [0.95, 0.03, 0.02]
-    changes = find_changes(labels, before, after)
-    assert changes.judged.tolist() == [True] * 5 + [False]
-    assert changes.changed.tolist() == [False, True, False, True, True, False]
-    assert changes.confident.tolist() == [False, False, False, True, True, False]
-    assert changes.most_confident(2).tolist() == [4, 3]
-    assert changes.most_confident(9).tolist() == [4, 3, 1]
-    assert changes.confusions() == [(0, 1, 1), (1, 0, 1), (2, 0, 1)]
+    flips = find_label_flips(labels, before, after)
+    assert flips.judged.tolist() == [True] * 5 + [False]
+    assert flips.flipped.tolist() == [False, True, False, True, True, False]
+    assert flips.confident.tolist() == [False, False, False, True, True, False]
+    assert flips.most_confident(2).tolist() == [4, 3]
+    assert flips.most_confident(9).tolist() == [4, 3, 1]
+    assert flips.confusions() == [(0, 1, 1), (1, 0, 1), (2, 0, 1)]
 
 
 def test_the_most_frequent_confusion_comes_first() -> None:
     labels = np.array([0, 1, 1, 2])
-    changes = find_changes(labels, certain([0, 1, 1, 2]), certain([2, 0, 0, 2]))
-    assert changes.confusions() == [(1, 0, 2), (0, 2, 1)]
+    flips = find_label_flips(labels, certain([0, 1, 1, 2]), certain([2, 0, 0, 2]))
+    assert flips.confusions() == [(1, 0, 2), (0, 2, 1)]
     with pytest.raises(ValueError, match="do not fit"):
-        find_changes(labels[:3], certain([0, 1, 1, 2]), certain([0, 1, 1, 2]))
+        find_label_flips(labels[:3], certain([0, 1, 1, 2]), certain([0, 1, 1, 2]))
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,9 @@ def test_a_record_by_hand() -> None:
         "transpose k3": certain([0, 0, 2, 2, 1, 2]),
     }
     tested = [
-        Outcome(name, None if name == NOISY else 7, 20.0, find_changes(labels, clean, now), place)
+        Outcome(
+            name, None if name == NOISY else 7, 20.0, find_label_flips(labels, clean, now), place
+        )
         for name, now in said.items()
     ]
     model = build_classifier((8, 8, 1), 3)
@@ -233,14 +235,14 @@ def test_a_record_by_hand() -> None:
     assert (difference["only_first"], difference["only_second"]) == (1, 3)
     assert difference["difference"] == pytest.approx(0.4)
     assert "| transpose k3 | squares | gaussian 0.3 | 20.00 | 60.00 % [" in markdown(found)
-    assert "83.33 % of 6 test images right" in changes_table(found)
+    assert "83.33 % of 6 test images right" in flips_table(found)
 
 
 def test_the_mode(data_dir: str, tmp_path: Path) -> None:
     folder = tmp_path / "own"
     options = RunOptions(workdir=folder, data_dir=data_dir)
     networks = networks_of_decoders(small(epochs=1), ["transpose:k2"], [0.3], folder)
-    found = invent(networks, options, StopSignals())
+    found = measure_hallucination(networks, options, StopSignals())
     assert found is not None
     assert json.loads((folder / "invented.json").read_text()) == found
     for figure in ("invented.png", "shares.png"):
@@ -259,7 +261,7 @@ def test_the_mode(data_dir: str, tmp_path: Path) -> None:
     shutil.copytree(run, tmp_path / "copy")
     runs = networks_of_runs([run, tmp_path / "copy"], [0.3, 0.6])
     options = RunOptions(workdir=tmp_path / "runs", data_dir=data_dir)
-    tried = invent(runs, options, StopSignals())
+    tried = measure_hallucination(runs, options, StopSignals())
     assert tried is not None
     noisy, _, *results = tried["results"]
     assert noisy == found["results"][0]

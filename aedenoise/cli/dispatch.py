@@ -1,0 +1,68 @@
+"""From flags and words to one command, whose flags are checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aedenoise.cli.command import Command
+from aedenoise.cli.commands import COMMANDS
+from aedenoise.cli.flags import DEFINED, EXPERIMENT_GROUPS, FLAGS, RUN, Flag, define
+from aedenoise.errors import UsageError, nearest
+
+NAMES = {name: command for command in COMMANDS for name in (command.name, *command.aliases)}
+
+define(
+    Flag(
+        name="mode",
+        group=RUN,
+        default=COMMANDS[0].name,
+        help="command, where it is not the first argument",
+        choices=tuple(command.name for command in COMMANDS),
+    )
+)
+
+
+def choose(words: Sequence[str]) -> Command:
+    """Returns the command of the arguments that are no flags, or of ``--mode``.
+
+    Raises:
+      UsageError: if it is unknown, or both are given and contradict each other.
+    """
+    mode: str = FLAGS.mode
+    chosen = find(words[0] if words else mode, "command" if words else "mode")
+    if len(words) > 1:
+        raise UsageError(f"unexpected argument {words[1]!r}; flags look like --decoder=transpose")
+    if words and FLAGS["mode"].present and find(mode, "mode") != chosen:
+        raise UsageError(f"{words[0]} contradicts --mode={mode}; leave out one of them")
+    return chosen
+
+
+def find(name: str, what: str = "command") -> Command:
+    """Returns the command of a name; a misspelt one is answered with the nearest."""
+    if name not in NAMES:
+        raise UsageError(f"unknown {what} {name!r}; {nearest(name, NAMES)}")
+    return NAMES[name]
+
+
+def check_flags(command: Command) -> None:
+    """Refuses flags that a command does not take, and asks for those that it needs.
+
+    Raises:
+      UsageError: naming the first of them.
+    """
+    mode = f"--mode={command.name}"
+    for flag in DEFINED:
+        if flag.given and not command.accepts(flag):
+            users = " and ".join(f"--mode={each.name}" for each in COMMANDS if each.accepts(flag))
+            raise UsageError(f"--{flag.name} is for {users}, not {mode}")
+    for name, value in command.needs.items():
+        if not FLAGS[name].value:
+            raise UsageError(f"{mode} needs --{name}, {value}")
+    for flag in DEFINED:
+        if flag.given and flag.name in command.instead:
+            raise UsageError(
+                f"{mode} does not take --{flag.name}; use {command.instead[flag.name]}"
+            )
+        described = flag.group in EXPERIMENT_GROUPS and not command.uses(flag)
+        if command.trained and flag.given and described:
+            raise UsageError(f"--{flag.name} is for training; {mode} takes {command.trained}")

@@ -1,0 +1,90 @@
+"""The experiment that the flags describe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from aedenoise.cli.flags import DEFINED, FLAGS
+from aedenoise.config import Experiment, override, replace
+from aedenoise.errors import UsageError
+
+
+def read_experiment() -> Experiment:
+    """Returns the named experiment, or the default one, with the fields that flags override."""
+    return adapt(read_named(), read_overrides())
+
+
+def adapt(experiment: Experiment, given: dict[str, Any]) -> Experiment:
+    """Overrides fields of an experiment, and says which others changed with them."""
+    adapted, notes = override(experiment, given)
+    _tell(notes)
+    return adapted
+
+
+def adapt_to_comparison(experiment: Experiment) -> Experiment:
+    """Drops settings that a comparison has no place for, and says so."""
+    if experiment.clean_epochs and FLAGS.clean_epochs is None:
+        old = experiment.clean_epochs
+        _tell([f"clean_epochs 0 instead of {old}, since a comparison counts steps"])
+        experiment = replace(experiment, {"clean_epochs": 0})
+    matched = FLAGS.match != ["widths"]
+    if matched and experiment.model.condition != "none" and FLAGS.condition is None:
+        told = experiment.model.condition
+        _tell([f"condition none instead of {told}, since a comparison matches plain networks"])
+        experiment = replace(experiment, {"model.condition": "none"})
+    return experiment
+
+
+def _tell(notes: Sequence[str]) -> None:
+    if notes:
+        from aedenoise.reporting.console import say
+
+        for note in notes:
+            say(note)
+
+
+def read_named() -> Experiment:
+    """Returns the experiment of ``--experiment``, or the default."""
+    if FLAGS.experiment is None:
+        return Experiment()
+    from aedenoise.config.registry import find_experiment
+
+    return find_experiment(FLAGS.experiment)
+
+
+def list_experiments() -> None:
+    """Prints the named experiments, each with the first line of its header."""
+    from aedenoise.config.registry import named_experiments
+    from aedenoise.reporting.console import say
+
+    for name, document in named_experiments().items():
+        say(f"{name:<26}{document.strip().splitlines()[0]}")
+
+
+def read_overrides() -> dict[str, Any]:
+    """Returns the given fields of the experiment by dotted path."""
+    given = {flag.field: flag for flag in DEFINED if flag.field and flag.value is not None}
+    values: dict[str, Any] = {
+        field: _widths(flag.name, flag.value) if flag.kind == "list" else flag.value
+        for field, flag in given.items()
+    }
+    if "noise.level" in values:
+        values["noise.level"], values["noise.level_max"] = parse_levels(values["noise.level"])
+    return values
+
+
+def _widths(name: str, texts: list[str]) -> tuple[int, ...]:
+    try:
+        return tuple(int(width) for width in texts)
+    except ValueError:
+        raise UsageError(f"--{name} takes widths such as 32,32, not {','.join(texts)}") from None
+
+
+def parse_levels(text: str) -> tuple[float, float | None]:
+    """Parses ``0.4`` as one level, ``0.2:0.6`` as a range."""
+    least, colon, most = text.partition(":")
+    try:
+        return float(least), float(most) if colon else None
+    except ValueError:
+        raise UsageError(f"--noise_level takes a number, or two as 0.2:0.6, not {text!r}") from None

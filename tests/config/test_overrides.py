@@ -1,0 +1,126 @@
+"""Overrides of named experiments: possible ones work, the rest are refused by a flag's name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from aedenoise.config import Experiment, NoiseConfig, override, replace
+from aedenoise.config.registry import find_experiment, named_experiments
+from aedenoise.errors import UsageError
+
+SMALL = {"epochs": 1, "data.train_examples": 512, "data.test_examples": 128}
+OVERRIDES: list[dict[str, Any]] = [
+    {"noise.kind": "masking"},
+    {"noise.kind": "none"},
+    {"noise.level": 0.2, "noise.level_max": None},
+    {"noise.level": 0.2, "noise.level_max": 0.6},
+    {"model.decoder": "transpose"},
+    {"model.decoder": "max_unpool"},
+    {"model.encoder_features": (8, 8)},
+    {"model.condition": "noise_level"},
+    {"loss": "mse"},
+    {"loss": "noise2self"},
+    {"adversary.weight": 0.1},
+    {"code.sparsity": "l1"},
+    {"greedy_epochs": 1},
+    {"clean_epochs": 1},
+]
+NETWORKS = ("conv", "mlp", "gan", "keras_2018", "net_sure", "udacity")
+NAMES = list(named_experiments())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_named_experiment_can_be_made_small(name: str) -> None:
+    small, notes = override(find_experiment(name), SMALL)
+    assert (small.epochs, small.data.train_examples) == (1, 512)
+    assert len(notes) == (name in ("keras_io", "sdae"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("given", OVERRIDES, ids=str)
+def test_an_override_works_or_a_flag_is_named(name: str, given: dict[str, Any]) -> None:
+    refusal = ""
+    try:
+        changed, notes = override(find_experiment(name), given)
+    except UsageError as error:
+        refusal = str(error)
+    if refusal:
+        assert "--" in refusal
+        assert "\n" not in refusal
+        return
+    assert replace(changed, given) == changed
+    assert all(" instead of " in note or "without a range" in note for note in notes)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("network", NETWORKS)
+def test_every_named_experiment_takes_every_network(name: str, network: str) -> None:
+    changed, _ = override(find_experiment(name), {"model.network": network})
+    assert changed.model.network == network
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_possible_is_replaced_and_nothing_else(name: str) -> None:
+    experiment = find_experiment(name)
+    assert override(experiment, {}) == (experiment, ())
+    assert override(experiment, {"seed": 7}) == (replace(experiment, {"seed": 7}), ())
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "expected", "note"),
+    [
+        ("keras_io", {"epochs": 1}, {"clean_epochs": 0}, "clean_epochs 0 instead of 50"),
+        ("keras_io", {"epochs": 30}, {"clean_epochs": 10}, "since epochs is 30"),
+        ("keras_io", {"epochs": 60}, {"clean_epochs": 50}, ""),
+        ("sdae", {"epochs": 3}, {"greedy_epochs": 0}, "greedy_epochs 0 instead of 1"),
+        ("blind", {"noise.level": 0.2, "noise.level_max": None}, {"level_power": 0.0}, "0 instead"),
+        ("blind", {"noise.kind": "none"}, {"model.condition": "none"}, "since noise is none"),
+        ("keras_2018", {"noise.kind": "masking"}, {"noise.mean": 0.0}, "noise_mean 0 instead"),
+        ("raschka_upsample", {"model.decoder": "transpose"}, {"model.order": "conv_resize"}, ""),
+        ("adversarial", {"model.network": "mlp"}, {"adversary.weight": 0.0}, "since model is mlp"),
+        ("net_sure_sure", {"model.network": "gan"}, {"loss": "bce"}, "since model is gan"),
+    ],
+)
+def test_dependent_fields_change_where_they_must(
+    name: str, given: dict[str, Any], expected: dict[str, Any], note: str
+) -> None:
+    changed, notes = override(find_experiment(name), given)
+    assert replace(changed, expected) == changed
+    assert note in " ".join(notes)
+
+
+def test_a_given_field_never_changes() -> None:
+    with pytest.raises(UsageError, match="clean_epochs"):
+        override(find_experiment("keras_io"), {"epochs": 10, "clean_epochs": 50})
+    with pytest.raises(UsageError, match="change --noise, or give --loss"):
+        override(find_experiment("net_sure_sure"), {"noise.kind": "none"})
+
+
+def test_a_trained_network_does_not_adapt() -> None:
+    with pytest.raises(UsageError, match=r"level_power.*change --noise_level"):
+        override(
+            find_experiment("blind"), {"noise.level": 0.2, "noise.level_max": None}, adapt=False
+        )
+
+
+def test_the_level_is_checked_with_the_noise_of_the_experiment() -> None:
+    with pytest.raises(UsageError, match="--noise_level does not count with --noise=none"):
+        override(find_experiment("mlp_basic"), {"noise.level": 0.2})
+    given = {"noise.level": 0.2, "noise.kind": "gaussian"}
+    changed, _ = override(find_experiment("mlp_basic"), given)
+    assert changed.noise == NoiseConfig(level=0.2)
+
+
+def test_a_gan_keeps_its_own_settings() -> None:
+    gan = find_experiment("gan")
+    assert override(gan, {"model.network": "gan"}) == (gan, ())
+    made, notes = override(Experiment(), {"model.network": "gan", "optimizer.b1": 0.5})
+    assert (made.optimizer.b1, made.optimizer.b2, made.model.hidden) == (0.5, 0.99, (1024,))
+    assert notes == ()
+
+
+def test_a_misspelt_field_is_answered_with_the_nearest() -> None:
+    with pytest.raises(UsageError, match=r"did you mean 'noise\.level'"):
+        override(Experiment(), {"noise.levl": 0.2})
