@@ -1,47 +1,74 @@
 """Upsample or transposed convolution? Convolutional denoising autoencoders in JAX and Flax.
 
-Importing the package imports nothing heavy; the rooms are imported where they are used:
-``aedenoise.config`` describes a run, ``aedenoise.modes`` carries it out, and ``aedenoise.load``
-turns a finished run into a function on images (``load_generator``, into one that makes them).
+``train`` and ``evaluate`` carry out one run; ``load`` and ``load_generator`` turn a run into a
+function on images; ``aedenoise.config.Experiment`` describes one. Importing the package imports
+nothing heavy: the functions import what they need when they are first used.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from os import PathLike
 
+    import flax.linen as nn
+
+    from aedenoise.config import Experiment
     from aedenoise.inference.denoiser import Denoiser
     from aedenoise.inference.generator import ImageMaker
+    from aedenoise.runs.interface import TrainedRun, evaluate, train
 
 __version__ = "0.2.0"
+__all__ = ["Experiment", "TrainedRun", "evaluate", "load", "load_generator", "train"]
+
+_LAZY = {
+    "Experiment": "aedenoise.config",
+    "TrainedRun": "aedenoise.runs.interface",
+    "evaluate": "aedenoise.runs.interface",
+    "train": "aedenoise.runs.interface",
+}
 
 
-def load(run: str | PathLike[str] | None = None, checkpoint: str = "newest") -> Denoiser:
-    """A trained network as a function on images: ``denoise(noisy) -> denoised``.
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def load(
+    workdir: str | PathLike[str] | None = None,
+    checkpoint: str = "newest",
+    *,
+    model: nn.Module | None = None,
+    decoder: nn.Module | None = None,
+) -> Denoiser:
+    """Loads a trained network as a function on images: ``denoise(noisy) -> denoised``.
 
     Args:
-      run: the folder of a run; None: the network that comes with the package.
+      workdir: folder of a run; None: the network that comes with the package.
       checkpoint: of the run: ``newest``, ``best`` (by test PSNR) or a step.
+      model, decoder: the linen module of your own that the run was trained with.
 
     Raises:
-      CheckpointError: if there is no run or no readable checkpoint.
+      CheckpointError: if there is no run or no readable checkpoint, or its model is another.
     """
-    if run is None:
+    if workdir is None:
         from aedenoise.inference.pretrained import load_pretrained
 
         return load_pretrained()
     from aedenoise.inference.denoiser import load_denoiser
+    from aedenoise.training.components import Components
 
-    return load_denoiser(run, checkpoint)
+    return load_denoiser(workdir, checkpoint, Components(model=model, decoder=decoder))
 
 
-def load_generator(run: str | PathLike[str], checkpoint: str = "newest") -> ImageMaker:
-    """The generator of a GAN as a function: ``make(count, seed) -> images``.
+def load_generator(workdir: str | PathLike[str], checkpoint: str = "newest") -> ImageMaker:
+    """Loads the generator of a GAN as a function: ``make(count, seed) -> images``.
 
     Args:
-      run: the folder of a run.
+      workdir: folder of a run.
       checkpoint: ``newest``, ``best`` (by Frechet distance) or a step.
 
     Raises:
@@ -50,4 +77,4 @@ def load_generator(run: str | PathLike[str], checkpoint: str = "newest") -> Imag
     """
     from aedenoise.inference import generator
 
-    return generator.load_generator(run, checkpoint)
+    return generator.load_generator(workdir, checkpoint)

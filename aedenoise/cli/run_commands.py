@@ -22,8 +22,7 @@ def train_run(signals: StopSignals) -> int:
     if not options.overwrite:
         from aedenoise.training.workdir import Workdir
 
-        # `train` claims it again; claimed here, a refusal comes before JAX is imported.
-        Workdir(options.workdir).claim(experiment, overwrite=False)
+        Workdir(options.workdir).check(experiment)  # refused before JAX is imported
     quiet_libraries()
     from aedenoise.reporting.console import say
     from aedenoise.runs.train import train

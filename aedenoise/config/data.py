@@ -12,8 +12,8 @@ from aedenoise.errors import UsageError, nearest
 DATASETS = ("mnist", "notmnist", "notmnist/open", "notmnist/small", "notmnist/large")
 FITS = ("resize", "crop")
 
-# Prefixes of a folder of images, a NumPy file and a name of TFDS's catalogue.
-PREFIXES = ("folder:", "npz:", "tfds:")
+# Prefixes of a folder of images, a NumPy file, a name of TFDS's catalogue and arrays from Python.
+PREFIXES = ("folder:", "npz:", "tfds:", "arrays:")
 # Names of that catalogue that need no prefix.
 TFDS_NAMES = (
     "binary_alpha_digits",
@@ -34,7 +34,9 @@ _DATASET_ALIASES = {"notmnist": "notmnist/open"}
 
 
 def dataset_kind(name: str) -> tuple[str, str]:
-    """Returns (``own``, ``tfds``, ``folder`` or ``npz``; the name or path without its prefix).
+    """Returns the kind of a dataset, and its name or path without the prefix.
+
+    Kinds are ``own``, ``tfds``, ``folder``, ``npz`` and ``arrays``.
 
     Raises:
       UsageError: if the name is unknown.
@@ -115,6 +117,8 @@ def _full_name(name: str) -> str:
         return f"{kind}:{Path(rest).expanduser().absolute()}"
     if kind == "tfds" and rest.split("/")[0] not in TFDS_NAMES:
         return f"tfds:{rest}"
+    if kind == "arrays":
+        return f"arrays:{rest}"
     return _DATASET_ALIASES.get(rest, rest)
 
 

@@ -68,6 +68,8 @@ def find_source(config: DataConfig, data_dir: str | None, manual_dir: str | None
     kind, name = dataset_kind(config.dataset)
     if kind == "folder":
         return FolderSource(Path(name), _root(data_dir), config.image_size, config.fit)
+    if kind == "arrays":
+        raise UsageError("these data came from Python; pass them again as data=(train, test)")
     if kind == "npz":
         return NpzSource(Path(name), _root(data_dir))
     if manual_dir is not None and not Path(manual_dir).is_dir():

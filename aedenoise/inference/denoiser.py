@@ -13,9 +13,10 @@ from aedenoise.config import Experiment
 from aedenoise.inference.noise_estimation import estimate_level
 from aedenoise.inference.saved_run import read_run
 from aedenoise.inference.tiling import denoise_any_size
-from aedenoise.models import Autoencoder, abstract_params, build_autoencoder
+from aedenoise.models import Autoencoder, abstract_params
 from aedenoise.models.autoencoder import predict
 from aedenoise.ops.noise import Noisy
+from aedenoise.training.components import NO_COMPONENTS, Components
 from aedenoise.training.task import Params
 
 # So many pixels go through the network in one call.
@@ -45,12 +46,14 @@ class Denoiser:
         channels: int,
         step: int,
         size: tuple[int, int] | None = None,
+        own_parts: bool = False,
     ) -> None:
         self.experiment = experiment
         self.channels = channels
         self.step = step
         self.params = params
         self.size = size
+        self._own_parts = own_parts
         self.model = model
         self._predict = jax.jit(partial(predict, model))
 
@@ -136,7 +139,16 @@ class Denoiser:
         for start in range(0, len(batch), count):
             here = slice(start, start + count)
             whole = partial(self._whole, levels=levels[here], least=least)
-            parts.append(denoise_any_size(batch[here], self.experiment.model, whole, self.size))
+            parts.append(
+                denoise_any_size(
+                    batch[here],
+                    self.experiment.model,
+                    whole,
+                    self.size,
+                    # The receptive field of a user's own network is not known.
+                    tiled=not self._own_parts,
+                )
+            )
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _whole(self, images: np.ndarray, levels: np.ndarray, least: int = 0) -> np.ndarray:
@@ -150,12 +162,17 @@ class Denoiser:
         return np.asarray(self._predict(self.params, noisy))[:count]
 
 
-def load_denoiser(workdir: str | PathLike[str], checkpoint: str = "newest") -> Denoiser:
-    """The denoiser in a workdir; nothing is written.
+def load_denoiser(
+    workdir: str | PathLike[str],
+    checkpoint: str = "newest",
+    components: Components = NO_COMPONENTS,
+) -> Denoiser:
+    """Restores the denoiser in a workdir; writes nothing.
 
     Args:
-      workdir: the folder of a run.
+      workdir: folder of a run.
       checkpoint: ``newest``, ``best`` (by test PSNR) or a step.
+      components: the model or decoder that came from Python, if the run was trained with one.
 
     Raises:
       CheckpointError: if there is no run or no readable checkpoint.
@@ -163,7 +180,8 @@ def load_denoiser(workdir: str | PathLike[str], checkpoint: str = "newest") -> D
     """
     run = read_run(workdir)
     channels, size = run.image_shape[-1], run.image_shape[:2]
-    model = build_autoencoder(run.experiment.model, channels, size=size)
+    components.check_recorded(run.folder.read_parts(), f"the run in {run.folder.path}")
+    model = components.build_model(run.experiment.model, channels, lowering="auto", size=size)
     params = abstract_params(model, jnp.zeros((1, *run.image_shape)), jnp.zeros(1))
     restored = run.restore_params({"params": params}, checkpoint)
     return Denoiser(
@@ -173,6 +191,7 @@ def load_denoiser(workdir: str | PathLike[str], checkpoint: str = "newest") -> D
         channels=channels,
         step=restored.step,
         size=None if run.experiment.model.any_size else size,
+        own_parts=components.network is not None,
     )
 
 

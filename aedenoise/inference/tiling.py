@@ -24,13 +24,16 @@ def denoise_any_size(
     model: ModelConfig,
     denoise: Denoise,
     only: tuple[int, int] | None = None,
+    *,
+    tiled: bool = True,
 ) -> np.ndarray:
     """Applies ``denoise`` to float32 images ``[N, H, W, C]`` of any H and W.
 
     Small images are padded by their mirror image below and to the right. Images beyond ``TILE``
     are cut into tiles, each with a halo as wide as the network reaches, so that no seam is left;
     near the border the mirror image replaces the network's own padding. A network for ``only`` one
-    height and width gets smaller images padded, and no larger ones.
+    height and width gets smaller images padded, and no larger ones. Unless ``tiled``, large images
+    go through the network whole.
 
     Raises:
       UsageError: if the network takes images of one size alone, and these are larger.
@@ -44,7 +47,7 @@ def denoise_any_size(
             )
         filled = _mirrored(images, (0, only[0] - height), (0, only[1] - width))
         return denoise(filled)[:, :height, :width]
-    if max(height, width) <= TILE:
+    if not tiled or max(height, width) <= TILE:
         shape = [_padded(side, model) for side in (height, width)]
         whole = _mirrored(images, (0, shape[0] - height), (0, shape[1] - width))
         return denoise(whole)[:, :height, :width]

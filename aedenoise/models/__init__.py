@@ -8,6 +8,7 @@ from aedenoise.models.autoencoder import (
     predict,
 )
 from aedenoise.models.classifier import Classifier, build_classifier
+from aedenoise.models.custom import ImageModel
 from aedenoise.models.decoders import (
     AdditiveDecoder,
     MaxUnpoolDecoder,
@@ -24,6 +25,7 @@ __all__ = [
     "Classifier",
     "Encoder",
     "Generator",
+    "ImageModel",
     "MaxUnpoolDecoder",
     "PooledCode",
     "SubpixelDecoder",

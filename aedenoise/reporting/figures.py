@@ -81,9 +81,9 @@ def curve_figure(
         axis.plot(np.asarray(steps) / steps_per_epoch, values, label=label, **style)
     last = max(loss[0], default=0)
     shown = [value for step, value in zip(*loss, strict=True) if step > last / 10]
-    if shown:
-        low, high = min([*shown, *test_loss[1]]), max(shown)
-        losses.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low) or None)
+    low, high = min([*shown, *test_loss[1]], default=0.0), max(shown, default=0.0)
+    if high > low:
+        losses.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
     losses.set_xlabel("epoch")
     losses.set_ylabel(loss_name)
     ratios.set_ylabel("dB")

@@ -29,6 +29,7 @@ from aedenoise.ops.images import scale, scale_numpy
 from aedenoise.ops.noise import Noisy
 from aedenoise.runs.workload import GRID_IMAGES, GRID_PIXELS, Workload, load_context
 from aedenoise.runtime.distributed import for_this_process
+from aedenoise.training.components import NO_COMPONENTS, Components
 from aedenoise.training.gan import adversarial_step
 from aedenoise.training.step import train_step
 from aedenoise.training.task import (
@@ -50,10 +51,12 @@ class DenoisingWorkload(Workload):
 
     Attributes:
       task: model, corruption, loss and optimizer.
+      components: parts that come from Python.
       eval_fn, predict_fn, grid_fn: compiled evaluation, prediction and measures of artifacts.
     """
 
     task: Task
+    components: Components
     eval_fn: Callable[[Any, Any, Any], Any]
     predict_fn: Callable[[Any, Any], Any]
     grid_fn: Callable[[Any, Any], Any]
@@ -69,6 +72,10 @@ class DenoisingWorkload(Workload):
         return self.executor.abstract(abstract_state(self.task, self.image_shape))
 
     @property
+    def parts(self) -> dict[str, str]:
+        return self.components.names
+
+    @property
     def starts(self) -> tuple[int, ...]:
         return (*(after for _, after in self.task.bce_warmup), *self.task.stages.starts)
 
@@ -78,7 +85,7 @@ class DenoisingWorkload(Workload):
         """Quality over the whole test split; see ``evaluation.evaluate``."""
         size = -(-EVAL_BATCH // jax.device_count()) * jax.device_count()
         batches = eval_batches(self.dataset.test.images, size)
-        return evaluate(self.eval_fn, params, batches, stop_requested)
+        return evaluate(self.eval_fn, params, batches, stop_requested, self.components.all_metrics)
 
     def grid(self, params: Params) -> tuple[dict[str, dict[str, float]], dict[str, np.ndarray]]:
         """The grid that the decoder leaves, on evenly spaced test images: measures and pictures,
@@ -120,6 +127,7 @@ def make_denoising_workload(
     training: bool = True,
     total_steps: int | None = None,
     dataset: Dataset | None = None,
+    components: Components = NO_COMPONENTS,
 ) -> DenoisingWorkload:
     """Lays the context, see ``context.load_context``, and builds the functions of a run.
 
@@ -127,6 +135,7 @@ def make_denoising_workload(
       UsageError, DataError, StorageError: see there; or if the experiment is no denoiser's.
     """
     experiment.check_denoises()
+    components.check(experiment)
     context = load_context(
         experiment,
         options,
@@ -134,6 +143,7 @@ def make_denoising_workload(
         training=training,
         total_steps=total_steps,
         dataset=dataset,
+        any_size=components.model is not None,
     )
     height, width, channels = context.image_shape
     task = make_task(
@@ -142,12 +152,16 @@ def make_denoising_workload(
         total_steps=context.total_steps,
         lowering=context.lowering,
         size=(height, width),
+        components=components,
     )
     mean_image = scale_numpy(compute_mean(context.dataset.train.images))
     return DenoisingWorkload(
         **vars(context),
         task=task,
-        eval_fn=context.executor.evaluate(make_eval_step(task.model, task.corrupt, mean_image)),
+        components=components,
+        eval_fn=context.executor.evaluate(
+            make_eval_step(task.model, task.corrupt, mean_image, components.all_metrics)
+        ),
         predict_fn=jax.jit(lambda params, noisy: predict(task.model, params, noisy)),
         grid_fn=jax.jit(
             make_grid_step(task.model, task.corrupt, task.loss, experiment.model.stride)

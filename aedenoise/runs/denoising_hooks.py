@@ -13,7 +13,7 @@ from aedenoise.reporting.console import artifacts_line, nothing_learnt, results_
 from aedenoise.reporting.figures import strip
 from aedenoise.reporting.flat import flat
 from aedenoise.runs.baselines import evaluate_baselines
-from aedenoise.runs.denoising import DenoisingWorkload, make_denoising_workload
+from aedenoise.runs.denoising import DenoisingWorkload
 from aedenoise.runs.figures import say_baselines, write_figures
 from aedenoise.runs.hooks import TrainingHooks, say
 from aedenoise.runs.records import Measures, read_tables, results_record
@@ -27,8 +27,6 @@ class DenoisingHooks(TrainingHooks):
     Attributes:
       results, grid: the evaluation of the last step, once it is done.
     """
-
-    set_up = staticmethod(make_denoising_workload)
 
     def __init__(self, workload: DenoisingWorkload, *outside: Any) -> None:
         super().__init__(*outside)
@@ -65,7 +63,7 @@ class DenoisingHooks(TrainingHooks):
         evaluation = self.results or workload.evaluate(state.params)
         measures, pictures = self.grid or workload.grid(state.params)
         say(results_table(evaluation))
-        advice = nothing_learnt(evaluation, workload.experiment.loss)
+        advice = nothing_learnt(evaluation, workload.task.loss_name)
         if advice:
             say(advice)
         # By every process: JAX does not wait long for the last when the others have done.

@@ -6,25 +6,33 @@ from typing import Any
 
 from aedenoise.config import Experiment
 from aedenoise.config.options import RunOptions
+from aedenoise.data.reading import Dataset
 from aedenoise.files import write_json
 from aedenoise.reporting.console import artifacts_line, results_table
 from aedenoise.runs.baselines import evaluate_baselines
-from aedenoise.runs.denoising import DenoisingWorkload, make_denoising_workload
+from aedenoise.runs.denoising import DenoisingWorkload
 from aedenoise.runs.figures import say_baselines, start_line
-from aedenoise.runs.gan import GanWorkload, make_gan_workload
+from aedenoise.runs.gan import GanWorkload
 from aedenoise.runs.gan_hooks import gan_record, say_gan
 from aedenoise.runs.hooks import say
+from aedenoise.runs.kinds import make_workload
 from aedenoise.runs.records import evaluation_record
 from aedenoise.runtime.distributed import all_agree, first_process_first, is_first_process
 from aedenoise.runtime.process import prepare_process
 from aedenoise.training.checkpoint_folders import has_checkpoints
 from aedenoise.training.checkpoints import Checkpoints, Restored
+from aedenoise.training.components import NO_COMPONENTS, Components
 from aedenoise.training.sharding import devices_here
 from aedenoise.training.workdir import Workdir, checkpoint_place
 
 
 def evaluate_run(
-    experiment: Experiment, options: RunOptions, checkpoint: str = "newest"
+    experiment: Experiment,
+    options: RunOptions,
+    checkpoint: str = "newest",
+    *,
+    components: Components = NO_COMPONENTS,
+    dataset: Dataset | None = None,
 ) -> dict[str, Any]:
     """Restores a checkpoint of ``options.workdir`` and evaluates it.
 
@@ -33,16 +41,23 @@ def evaluate_run(
         in data or noise alone.
       options: workdir, checkpoint_dir, data_dir and parallel are used.
       checkpoint: ``newest``, ``best`` (by test PSNR; of a GAN by Frechet distance) or a step.
+      components: parts that come from Python; a model or decoder must be that of the run.
+      dataset: data that come from Python, in place of the experiment's.
 
     Returns:
       What is also written to ``eval.json``: step, data, noise, and the table's numbers.
     """
     devices_here()
     workdir = Workdir(options.workdir)
+    components.check_recorded(workdir.read_parts(), f"the run in {workdir.path}")
     prepare_process(say)
-    gan = experiment.model.network == "gan"
-    workload = (make_gan_workload if gan else make_denoising_workload)(
-        experiment, options, notify=say, training=False
+    workload = make_workload(
+        experiment,
+        options,
+        notify=say,
+        training=False,
+        components=components,
+        dataset=dataset,
     )
     like = workload.params_like()
     restored: Restored[dict[str, Any]]

@@ -30,7 +30,7 @@ _TESTED = ("bce", "mse")
 
 def start_line(workload: Workload, options: RunOptions) -> str:
     """The experiment, the devices and the data in one line."""
-    data, noise = workload.dataset, workload.experiment.noise
+    data, noise = workload.dataset, workload.noise_label
     count, kind = jax.device_count(), jax.devices()[0].device_kind
     hosts = f" of {jax.process_count()} processes" if jax.process_count() > 1 else ""
     own = workload.lowering == "auto" and jax.default_backend() == "cpu"
@@ -83,7 +83,7 @@ def write_figures(
         denoised=denoised,
         title=(
             f"{workload.experiment.label}: {workload.dataset.name}, "
-            f"{workload.experiment.noise}, PSNR "
+            f"{workload.noise_label}, PSNR "
             f"{evaluation['noisy']['psnr']:.2f} to {evaluation['denoised']['psnr']:.2f} dB"
         ),
     )
@@ -108,7 +108,7 @@ def write_figures(
             "constant": "constant code",
         },
     )
-    name = workload.experiment.loss
+    name = workload.task.loss_name
     curve_figure(
         workdir.figures / "curve.png",
         loss_name=name.upper(),

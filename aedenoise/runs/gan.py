@@ -14,6 +14,7 @@ import numpy as np
 from aedenoise.config import Experiment
 from aedenoise.config.options import RunOptions
 from aedenoise.data.batch import evenly_spaced
+from aedenoise.data.reading import Dataset
 from aedenoise.errors import DataError
 from aedenoise.evaluation.checkerboard import phase_stds
 from aedenoise.evaluation.classifier import TrainedClassifier, load_classifier
@@ -226,6 +227,7 @@ def make_gan_workload(
     notify: Callable[[str], None],
     training: bool = True,
     total_steps: int | None = None,
+    dataset: Dataset | None = None,
 ) -> GanWorkload:
     """Lays the context, see ``context.load_context``, and builds the functions of a run.
 
@@ -233,7 +235,12 @@ def make_gan_workload(
       UsageError, DataError, StorageError: see there.
     """
     context = load_context(
-        experiment, options, notify=notify, training=training, total_steps=total_steps
+        experiment,
+        options,
+        notify=notify,
+        training=training,
+        total_steps=total_steps,
+        dataset=dataset,
     )
     task = make_gan_task(
         experiment,

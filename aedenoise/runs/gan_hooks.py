@@ -10,7 +10,7 @@ import numpy as np
 from aedenoise.config.options import RunOptions
 from aedenoise.reporting.figures import contact_sheet, strip
 from aedenoise.reporting.flat import flat
-from aedenoise.runs.gan import SHOWN_COLUMNS, SHOWN_ROWS, GanWorkload, Made, make_gan_workload
+from aedenoise.runs.gan import SHOWN_COLUMNS, SHOWN_ROWS, GanWorkload, Made
 from aedenoise.runs.hooks import TrainingHooks, say
 from aedenoise.runs.records import dataset_record, environment, training_record
 from aedenoise.runtime.distributed import is_first_process
@@ -30,7 +30,6 @@ class GanHooks(TrainingHooks):
     """
 
     measure = "frechet"
-    set_up = staticmethod(make_gan_workload)
     show = staticmethod(lambda results: say_gan(results))
 
     def __init__(self, workload: GanWorkload, *outside: Any) -> None:

@@ -32,6 +32,7 @@ def config_record(workload: Workload, command: str) -> dict[str, Any]:
         "total_steps": workload.total_steps,
         "dataset": dataset_record(workload),
         "environment": environment(),
+        **({"parts": parts} if (parts := workload.parts) else {}),
     }
 
 

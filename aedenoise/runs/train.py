@@ -14,16 +14,16 @@ import jax
 
 from aedenoise.config import Experiment, first_difference, from_dict
 from aedenoise.config.options import RunOptions
+from aedenoise.data.reading import Dataset
 from aedenoise.errors import CheckpointError, DataError
 from aedenoise.files import write_json
 from aedenoise.reporting.console import Progress
 from aedenoise.reporting.flat import flat
 from aedenoise.reporting.metrics_log import MetricsLog
 from aedenoise.reporting.wandb_log import WandbLog
-from aedenoise.runs.denoising_hooks import DenoisingHooks
 from aedenoise.runs.figures import start_line
-from aedenoise.runs.gan_hooks import GanHooks
 from aedenoise.runs.hooks import say
+from aedenoise.runs.kinds import make_workload, select_hooks
 from aedenoise.runs.records import config_record
 from aedenoise.runs.report_page import write_page
 from aedenoise.runs.workload import Workload
@@ -34,13 +34,19 @@ from aedenoise.runtime.process import prepare_process
 from aedenoise.training import loop
 from aedenoise.training.checkpoint_folders import remove_checkpoints
 from aedenoise.training.checkpoints import Checkpoints
+from aedenoise.training.components import NO_COMPONENTS, Components
 from aedenoise.training.sharding import automatic_steps_per_call, devices_here
 from aedenoise.training.task import run_keys
 from aedenoise.training.workdir import Workdir, checkpoint_place, read_json
 
 
 def train(
-    experiment: Experiment, options: RunOptions, signals: StopSignals | None = None
+    experiment: Experiment,
+    options: RunOptions,
+    signals: StopSignals | None = None,
+    *,
+    components: Components = NO_COMPONENTS,
+    dataset: Dataset | None = None,
 ) -> dict[str, Any] | None:
     """Trains from the newest checkpoint to the end, evaluates, and writes the results.
 
@@ -51,6 +57,8 @@ def train(
       experiment: what is trained.
       options: where and how.
       signals: as the command line took them; None: SIGTERM and SIGINT are taken here.
+      components: parts that come from Python, in place of the experiment's.
+      dataset: data that come from Python, in place of the experiment's.
 
     Returns:
       The content of ``results.json``; or None if a signal stopped the run: its state is saved.
@@ -60,16 +68,18 @@ def train(
     """
     if signals is None:
         with StopSignals() as own:
-            return train(experiment, options, own)
+            return train(experiment, options, own, components=components, dataset=dataset)
     devices_here()
     workdir = Workdir(options.workdir)
     if not options.overwrite:
-        first_process_first(lambda: workdir.claim(experiment, overwrite=False))
+        first_process_first(lambda: workdir.claim(experiment, components.names))
         if first_says(workdir.results.exists()):
             # On a disk of its own only process 0 has results.
             finished = read_json(workdir.results) if workdir.results.exists() else {}
             if not is_first_process():
                 return finished
+            if dataset is not None:
+                _check_data(workdir.read_config(), dataset)
             if not workdir.page.exists():  # it was killed in between
                 write_page([workdir.path], workdir.page)
             say(f"{workdir.path} is finished ({finished['train']['steps']} steps); nothing to do")
@@ -77,11 +87,13 @@ def train(
             return finished
     prepare_process(say)
     _say_what_is_left_unused()
-    workload = select_hooks(experiment).set_up(experiment, options, notify=say)
+    workload = make_workload(
+        experiment, options, notify=say, components=components, dataset=dataset
+    )
     with workdir.alone() if is_first_process() else nullcontext():
         if options.overwrite:
-            # Only now: the old run is not given up for one that cannot start.
-            first_process_first(lambda: _start_anew(workdir, experiment, options))
+            # Not earlier, so that the old run outlives one that cannot start.
+            first_process_first(lambda: _start_anew(workdir, options))
         with Checkpoints(checkpoint_place(options), notify=say) as checkpoints:
             return _train(workload, options, workdir, checkpoints, signals)
 
@@ -160,11 +172,6 @@ def _train(
     return results
 
 
-def select_hooks(experiment: Experiment) -> Any:
-    """The kind of run that an experiment is."""
-    return GanHooks if experiment.model.network == "gan" else DenoisingHooks
-
-
 def _wandb(workload: Workload, workdir: Workdir, options: RunOptions) -> WandbLog | None:
     if not options.wandb:
         return None
@@ -172,9 +179,10 @@ def _wandb(workload: Workload, workdir: Workdir, options: RunOptions) -> WandbLo
     return WandbLog(options.wandb, workload.experiment.label, config, workdir.wandb, say)
 
 
-def _start_anew(workdir: Workdir, experiment: Experiment, options: RunOptions) -> None:
+def _start_anew(workdir: Workdir, options: RunOptions) -> None:
     if is_first_process():
-        workdir.claim(experiment, overwrite=True)
+        workdir.clear()
+        workdir.make()
         remove_checkpoints(checkpoint_place(options))
 
 
@@ -199,12 +207,16 @@ def _record_config(
                 f"{where} is of another experiment: {difference}; choose another --workdir and "
                 "--checkpoint_dir, or start anew with --overwrite"
             )
-        recorded = config["dataset"]["digest"]
-        if recorded != workload.dataset.digest:
-            raise DataError(
-                f"{workload.dataset.name} is not the data this run began with: digest "
-                f"{workload.dataset.digest[:12]}, recorded {recorded[:12]}; check --data_dir"
-            )
+        _check_data(config, workload.dataset)
+
+
+def _check_data(config: Mapping[str, Any], dataset: Dataset) -> None:
+    recorded = config["dataset"]["digest"]
+    if recorded != dataset.digest:
+        raise DataError(
+            f"{dataset.name} is not the data this run began with: digest {dataset.digest[:12]}, "
+            f"recorded {recorded[:12]}; check --data_dir"
+        )
 
 
 def _say_what_is_left_unused() -> None:

@@ -77,6 +77,17 @@ class Workload(RunContext, ABC):
         return {"params": self.state_like().params}
 
     @property
+    def parts(self) -> dict[str, str]:
+        """Names of the parts that come from Python."""
+        return {}
+
+    @property
+    def noise_label(self) -> str:
+        """The corruption in words."""
+        own = self.parts.get("corruption")
+        return f"{own} noise" if own else str(self.experiment.noise)
+
+    @property
     def starts(self) -> tuple[int, ...]:
         """Steps before which another loss begins."""
         return ()
@@ -93,11 +104,18 @@ def load_context(
     training: bool = True,
     total_steps: int | None = None,
     dataset: Dataset | None = None,
+    any_size: bool = False,
 ) -> RunContext:
-    """Checks the devices and loads the data (``notify`` gets a line before anything slow). Without
-    ``training``, the batch size need not fit the devices, and no training images are put there.
-    The run has ``total_steps`` updates, or else the experiment's epochs; ``dataset`` is that of a
-    ground of the same data, which is not loaded anew.
+    """Checks the devices and loads the data.
+
+    Args:
+      experiment: what is run.
+      options: where and how.
+      notify: gets a line before anything slow.
+      training: place the training images on the devices, and hold the batch size to their number.
+      total_steps: updates of the run (None: those of the experiment's epochs).
+      dataset: data that are loaded already (None: those of the experiment).
+      any_size: accept images of sides that the experiment's strides do not divide.
 
     Raises:
       UsageError: if devices, image size and experiment do not fit together.
@@ -106,6 +124,7 @@ def load_context(
     executor = make_executor(options.parallel, experiment.batch_size if training else None)
     if dataset is None:
         dataset = _load(experiment.data, options, notify)
+    dataset = _limited(dataset, experiment.data)
     height, width, channels = dataset.train.images.shape[1:]
     if min(height, width) < 2 * SSIM_RADIUS + 1:
         raise DataError(
@@ -113,7 +132,7 @@ def load_context(
         )
     model = experiment.model
     experiment.check_pixels(height * width * channels)
-    if any(model.fitting(side) != side for side in (height, width)):
+    if not any_size and any(model.fitting(side) != side for side in (height, width)):
         other = "" if model.network == "gan" else " (max_unpool can return to any size)"
         raise UsageError(
             f"{dataset.name} has {height} x {width} pixels, which {model.stages} stages of stride "
@@ -134,7 +153,7 @@ def load_context(
 
 
 def _load(config: DataConfig, options: RunOptions, notify: Callable[[str], None]) -> Dataset:
-    loaded = first_process_first(
+    return first_process_first(
         lambda: load(
             config,
             options.data_dir,
@@ -143,7 +162,6 @@ def _load(config: DataConfig, options: RunOptions, notify: Callable[[str], None]
             memory_budget=options.memory_budget * 2**20,
         )
     )
-    return _limited(loaded, config)
 
 
 def _training_data(

@@ -16,10 +16,10 @@ from jax import Array
 
 from aedenoise.config import Experiment
 from aedenoise.losses.code_penalties import Penalty, make_penalty
-from aedenoise.losses.objectives import Objective, by_level, get_loss, get_objective
+from aedenoise.losses.objectives import Objective, by_level, get_loss, get_objective, supervised
 from aedenoise.losses.reconstruction import Loss
-from aedenoise.models import Autoencoder, build_autoencoder
 from aedenoise.ops.noise import Corruption, corruption
+from aedenoise.training.components import NO_COMPONENTS, Components
 from aedenoise.training.discriminator import Discriminator, DiscriminatorState, make_discriminator
 from aedenoise.training.layerwise import LossOfStage, Stages, losses_of_layers, make_stages
 from aedenoise.training.optimizer import make_optimizer, staged_schedule, warmup_steps
@@ -57,7 +57,7 @@ class Task:
     there is an ``adversary``, the state is an ``AdversarialState``.
     """
 
-    model: Autoencoder
+    model: Any
     corrupt: Corruption
     objective: Objective
     loss: Loss
@@ -65,6 +65,7 @@ class Task:
     schedule: optax.Schedule
     clean_steps: int = 0
     bce_warmup: tuple[tuple[int, int], ...] = ()
+    loss_name: str = "bce"
     penalty: Penalty | None = None
     stages: Stages = field(default_factory=Stages)
     layer_losses: Sequence[LossOfStage] = ()
@@ -103,25 +104,28 @@ def make_task(
     total_steps: int,
     lowering: str = "auto",
     size: tuple[int, int] = (28, 28),
+    components: Components = NO_COMPONENTS,
 ) -> Task:
     """The task that ``experiment`` describes, for images of ``channels`` channels; of a dense
     network, for that height and width alone."""
     stages = make_stages(experiment, total_steps)
     lengths = stages.lengths(total_steps)
     schedule = staged_schedule(experiment.optimizer, lengths)
-    model = build_autoencoder(experiment.model, channels, lowering=lowering, size=size)
-    objective = get_objective(experiment.loss)
+    model = components.build_model(experiment.model, channels, lowering=lowering, size=size)
+    own_loss = components.loss
+    objective = supervised(own_loss) if own_loss else get_objective(experiment.loss)
     if experiment.level_power:
         middle = 0.5 * (experiment.noise.level + (experiment.noise.level_max or 0.0))
         objective = by_level(objective, middle, experiment.level_power)
     return Task(
         model=model,
-        corrupt=corruption(experiment.noise),
+        corrupt=components.make_corruption() or corruption(experiment.noise),
         objective=objective,
-        loss=get_loss(experiment.loss),
+        loss=own_loss or get_loss(experiment.loss),
+        loss_name=getattr(own_loss, "__name__", "loss") if own_loss else experiment.loss,
         optimizer=make_optimizer(experiment.optimizer, schedule, lengths[:-1]),
         schedule=schedule,
-        bce_warmup=_bce_warmup(experiment, lengths),
+        bce_warmup=() if own_loss else _bce_warmup(experiment, lengths),
         clean_steps=total_steps * experiment.clean_epochs // experiment.epochs,
         penalty=make_penalty(experiment.code),
         stages=stages,

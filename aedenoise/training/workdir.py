@@ -35,22 +35,45 @@ class Workdir:
         self.tuning = path / "tuning"
         self.wandb = path / "wandb-id"
 
-    def claim(self, experiment: Experiment, *, overwrite: bool) -> None:
+    def check(self, experiment: Experiment, parts: Mapping[str, str] | None = None) -> None:
+        """Compares the run in this workdir, if there is one, with ``experiment``.
+
+        Args:
+          experiment: what is to be trained here.
+          parts: names of the parts that come from Python, see ``Components.names``.
+
+        Raises:
+          CheckpointError: if another experiment was trained here, or with other parts.
+        """
+        if not self.config.is_file():
+            return
+        difference = first_difference(self.read_experiment(), experiment)
+        recorded = self.read_parts()
+        if not difference and recorded != (parts or {}):
+            named = [", ".join(f"{k}={v}" for k, v in p.items()) for p in (recorded, parts or {})]
+            difference = f"own parts ({named[0] or 'none'}, now {named[1] or 'none'})"
+        if difference:
+            raise CheckpointError(
+                f"{self.path} holds a run of another experiment: {difference}; "
+                "choose another --workdir, or start anew with --overwrite"
+            )
+
+    def claim(self, experiment: Experiment, parts: Mapping[str, str]) -> None:
         """Makes the workdir ready for training ``experiment``; nothing else is touched.
 
         Raises:
-          CheckpointError: if it holds a run of another experiment and ``overwrite`` is not set.
+          CheckpointError: see ``check``.
           StorageError: if it cannot be made or written.
         """
-        if overwrite:
-            self._clear()
-        elif self.config.is_file():
-            difference = first_difference(self.read_experiment(), experiment)
-            if difference:
-                raise CheckpointError(
-                    f"{self.path} holds a run of another experiment: {difference}; "
-                    "choose another --workdir, or start anew with --overwrite"
-                )
+        self.check(experiment, parts)
+        self.make()
+
+    def make(self) -> None:
+        """Makes the folder, and writes and removes a file there.
+
+        Raises:
+          StorageError: if it cannot be made or written.
+        """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=self.path):
@@ -103,11 +126,15 @@ class Workdir:
         """The experiment that the run in this workdir carries out."""
         return from_dict(self.read_config()["experiment"])
 
+    def read_parts(self) -> dict[str, str]:
+        """Returns the names of the parts of the run that came from Python."""
+        return dict(self.read_config().get("parts", {}))
+
     def write_config(self, experiment: Experiment, record: Mapping[str, Any]) -> None:
         """Writes ``config.json``: the experiment, and what it ran on."""
         write_json(self.config, {"format": FORMAT, "experiment": to_dict(experiment), **record})
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
         """Removes what a run writes, and nothing else that may lie in the folder."""
         # The configuration goes last: until then the folder is known as a run's.
         for path in (

@@ -1,0 +1,75 @@
+"""Datasets from a user's arrays."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from aedenoise.data.reading import Dataset, Split
+from aedenoise.errors import DataError
+
+# (train images, test images), or each with its labels: ((images, labels), (images, labels)).
+Data = tuple[Any, Any]
+NAME = "arrays:data"
+
+
+def make_dataset(data: Data) -> Dataset:
+    """Makes a dataset of arrays.
+
+    Args:
+      data: ``(train_images, test_images)``, each uint8, or float in [0, 1], of shape ``[N, H, W]``
+        or ``[N, H, W, C]``; or ``((images, labels), (images, labels))`` with labels from 0, int
+        ``[N]``. Float images are rounded to 8 bits.
+
+    Raises:
+      DataError: if shape, type or range do not fit; the message names what was given.
+    """
+    if not isinstance(data, tuple | list) or len(data) != 2:
+        raise DataError("data must be (train_images, test_images)")
+    train, test = (_make_split(part, name) for part, name in zip(data, _SPLITS, strict=True))
+    if train.images.shape[1:] != test.images.shape[1:]:
+        raise DataError(
+            f"training images have shape {train.images.shape[1:]}, test images "
+            f"{test.images.shape[1:]}; they must agree"
+        )
+    digest = hashlib.sha256()
+    for array in (train.images, train.labels, test.images, test.labels):
+        digest.update(f"{array.dtype}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    classes = int(max(train.labels.max(), test.labels.max())) + 1
+    names = tuple(map(str, range(classes))) if classes > 1 else ()
+    return Dataset(NAME, train, test, names, digest.hexdigest(), {})
+
+
+_SPLITS = ("training", "test")
+
+
+def _make_split(part: Any, name: str) -> Split:
+    images, labels = part if isinstance(part, tuple | list) and len(part) == 2 else (part, None)
+    images = np.asarray(images)
+    if images.ndim not in (3, 4) or 0 in images.shape:
+        raise DataError(f"{name} images must be [N, H, W] or [N, H, W, C], not {images.shape}")
+    if images.ndim == 4 and images.shape[-1] not in (1, 3) and images.shape[1] in (1, 3):
+        raise DataError(
+            f"{name} images {images.shape} have their channels first; move them to the last axis"
+        )
+    if np.issubdtype(images.dtype, np.floating):
+        if not (images.min() >= 0.0 and images.max() <= 1.0):
+            raise DataError(
+                f"float {name} images must be in [0, 1], not {images.min():g} to "
+                f"{images.max():g}; scale them, or pass uint8"
+            )
+        images = np.round(images * 255.0).astype(np.uint8)
+    if images.dtype != np.uint8:
+        raise DataError(f"{name} images must be uint8, or float in [0, 1], not {images.dtype}")
+    images = images if images.ndim == 4 else images[..., None]
+    labels = np.zeros(len(images), np.int64) if labels is None else np.asarray(labels)
+    if labels.shape != images.shape[:1] or not np.issubdtype(labels.dtype, np.integer):
+        raise DataError(
+            f"{name} labels must be {len(images)} integers, not {labels.dtype}{labels.shape}"
+        )
+    if labels.min() < 0:
+        raise DataError(f"{name} labels count classes from 0, not from {labels.min()}")
+    return Split(images, labels.astype(np.int64))

@@ -1,0 +1,206 @@
+"""The Python interface: one run from values and a user's own parts.
+
+``aedenoise.train`` and ``aedenoise.evaluate`` are these functions. They call what the command line
+calls, so that either continues a run of the other.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aedenoise.config import Experiment, override
+from aedenoise.config.fields import option_fields
+from aedenoise.config.options import RunOptions
+from aedenoise.config.registry import find_experiment
+from aedenoise.data.arrays import Data, make_dataset
+from aedenoise.errors import UsageError, nearest
+from aedenoise.inference.denoiser import Denoiser, load_denoiser
+from aedenoise.inference.generator import ImageMaker, load_generator
+from aedenoise.runs import evaluate as evaluation
+from aedenoise.runs import train as training
+from aedenoise.runs.hooks import say
+from aedenoise.training.components import Components
+from aedenoise.training.workdir import Workdir
+
+if TYPE_CHECKING:
+    import flax.linen as nn
+    from jax import Array
+
+Folder = str | PathLike[str]
+_FIELDS = {field.flag: field.path for field in option_fields(Experiment)}
+_OPTIONS = tuple(f.name for f in dataclasses.fields(RunOptions) if f.name != "workdir")
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A run and its network.
+
+    Attributes:
+      workdir: folder of the run.
+      experiment: what was trained.
+      results: content of ``results.json``; None: a signal stopped the run, and its state is saved.
+      components: the parts that came from Python.
+    """
+
+    workdir: Path
+    experiment: Experiment
+    results: dict[str, Any] | None
+    components: Components
+
+    @cached_property
+    def network(self) -> Denoiser | ImageMaker:
+        """The network of the newest checkpoint: a denoiser, or the generator of a GAN."""
+        if self.experiment.model.network == "gan":
+            return load_generator(self.workdir)
+        return load_denoiser(self.workdir, components=self.components)
+
+    @property
+    def params(self) -> Any:
+        """The parameters of the network, a tree of arrays."""
+        return self.network.params
+
+    @property
+    def complete(self) -> bool:
+        """True where the run is finished."""
+        return self.results is not None
+
+    def denoise(self, noisy: np.ndarray, level: float | None = None) -> np.ndarray:
+        """Denoises images; see ``Denoiser.__call__``.
+
+        Raises:
+          UsageError: if the run is a GAN.
+        """
+        if not isinstance(self.network, Denoiser):
+            raise UsageError("a GAN makes images; call run.network(count, seed)")
+        return self.network(noisy, level)
+
+
+def train(
+    experiment: Experiment | str | None = None,
+    *,
+    workdir: Folder | None = None,
+    data: Data | None = None,
+    model: nn.Module | str | None = None,
+    decoder: nn.Module | str | None = None,
+    loss: Callable[[Array, Array], Array] | str | None = None,
+    corruption: Callable[[Array, Array], Array] | None = None,
+    metrics: Mapping[str, Callable[[Array, Array], Array]] | None = None,
+    **settings: Any,
+) -> TrainedRun:
+    """Trains a network, continues an unfinished run, or reports a finished one.
+
+    Args:
+      experiment: an ``Experiment`` or the name of one; None: the default.
+      workdir: folder of the run; None: ``runs/<label of the experiment>``.
+      data: ``(train_images, test_images)``, each uint8, or float in [0, 1], of shape ``[N, H, W]``
+        or ``[N, H, W, C]``; or ``((images, labels), (images, labels))``. Float images are rounded
+        to 8 bits. None: the dataset of the experiment.
+      model: linen module, images ``[B, H, W, C]`` to logits of that shape, which replaces encoder
+        and decoder; or the name of a built-in model.
+      decoder: linen module, code ``[B, h, w, F]`` to logits ``[B, H, W, C]``; or a built-in name.
+      loss: ``(logits, target) -> [B]``; or a built-in name.
+      corruption: ``(key, image[H, W, C]) -> image``, in place of the experiment's noise.
+      metrics: by name, each ``(image, reference) -> [B]``; their means join ``results["eval"]``.
+      **settings: fields of the experiment by the names of their flags, such as ``epochs=3`` or
+        ``noise_level=0.2``, and fields of ``RunOptions``, such as ``data_dir``.
+
+    Raises:
+      UsageError: if a setting is unknown, or settings contradict each other.
+      CheckpointError: if the workdir holds a run of another experiment.
+      DataError, StorageError, DivergedError: see ``aedenoise.errors``.
+    """
+    parts = {"model": model, "decoder": decoder, "loss": loss}
+    named = {name: part for name, part in parts.items() if isinstance(part, str)}
+    own: dict[str, Any] = {k: part for k, part in parts.items() if not isinstance(part, str)}
+    options = {name: settings.pop(name) for name in _OPTIONS if name in settings}
+    chosen = _make_experiment(experiment, {**named, **settings}, own_data=data is not None)
+    components = Components(**own, corruption=corruption, metrics=metrics or {})
+    folder = Path(workdir or Path("runs") / chosen.label).expanduser()
+    results = training.train(
+        chosen,
+        RunOptions(workdir=folder, **options),
+        components=components,
+        dataset=None if data is None else make_dataset(data),
+    )
+    return TrainedRun(folder, chosen, results, components)
+
+
+def evaluate(
+    workdir: Folder,
+    checkpoint: str = "newest",
+    *,
+    data: Data | None = None,
+    model: nn.Module | None = None,
+    decoder: nn.Module | None = None,
+    corruption: Callable[[Array, Array], Array] | None = None,
+    metrics: Mapping[str, Callable[[Array, Array], Array]] | None = None,
+    **settings: Any,
+) -> dict[str, Any]:
+    """Evaluates a checkpoint of a run on its test images, or on other data or noise.
+
+    Args:
+      workdir: folder of the run.
+      checkpoint: ``newest``, ``best`` (by test PSNR) or a step.
+      data, model, decoder, corruption, metrics: as for ``train``; a run that was trained with a
+        model, a decoder or data of your own needs them again.
+      **settings: noise and dataset by the names of their flags, such as ``noise_level=0.6``, and
+        fields of ``RunOptions``.
+
+    Returns:
+      The content of ``eval.json``.
+
+    Raises:
+      UsageError, CheckpointError, DataError: as for ``train``.
+    """
+    folder = Path(workdir).expanduser()
+    options = {name: settings.pop(name) for name in _OPTIONS if name in settings}
+    experiment = Workdir(folder).read_experiment()
+    given = _fields(settings)
+    fixed = sorted(path for path in given if path.split(".")[0] not in ("noise", "data"))
+    if fixed:
+        raise UsageError(f"evaluate changes noise and data only, not {fixed[0]}")
+    if any(path.startswith("noise.") for path in given):
+        experiment = experiment.tested_on(experiment.noise)
+    experiment, _ = override(experiment, given, adapt=False)
+    return evaluation.evaluate_run(
+        experiment,
+        RunOptions(workdir=folder, **options),
+        checkpoint,
+        components=Components(
+            model=model, decoder=decoder, corruption=corruption, metrics=metrics or {}
+        ),
+        dataset=None if data is None else make_dataset(data),
+    )
+
+
+def _make_experiment(
+    experiment: Experiment | str | None, settings: Mapping[str, Any], *, own_data: bool
+) -> Experiment:
+    base = experiment if isinstance(experiment, Experiment) else Experiment()
+    if isinstance(experiment, str):
+        base = find_experiment(experiment)
+    given = _fields(settings)
+    if own_data:
+        if "data.dataset" in given:
+            raise UsageError("data and dataset contradict each other; give one of them")
+        given["data.dataset"] = "arrays:data"
+    chosen, notes = override(base, given)
+    for note in notes:
+        say(note)
+    return chosen
+
+
+def _fields(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns settings by the dotted paths of their fields."""
+    for name in settings:
+        if name not in _FIELDS:
+            raise UsageError(f"unknown setting {name!r}; {nearest(name, [*_FIELDS, *_OPTIONS])}")
+    return {_FIELDS[name]: value for name, value in settings.items()}

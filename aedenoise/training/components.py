@@ -1,0 +1,150 @@
+"""A user's own parts of a denoiser, in place of those that the experiment names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jax import Array
+
+from aedenoise.config import Experiment, ModelConfig
+from aedenoise.errors import CheckpointError, UsageError
+from aedenoise.losses.reconstruction import Loss
+from aedenoise.metrics.image_quality import METRICS, Metric
+from aedenoise.models import Autoencoder, ImageModel, build_autoencoder
+from aedenoise.ops.noise import Corruption, Noisy
+
+PerImage = Callable[[Array, Array], Array]
+
+
+@dataclass(frozen=True)
+class Components:
+    """Parts that come from Python; None or empty: the experiment's.
+
+    Attributes:
+      model: linen module, images ``[B, H, W, C]`` to logits; replaces encoder and decoder.
+      decoder: linen module, code ``[B, h, w, F]`` to logits ``[B, H, W, C]``.
+      loss: ``(logits, target) -> [B]``.
+      corruption: ``(key, image[H, W, C]) -> image``, both in units of the [0, 1] range.
+      metrics: by name, each ``(image, reference) -> [B]``, on images ``[B, H, W, C]`` in [0, 1].
+
+    Raises:
+      UsageError: if parts contradict each other, or a metric has the name of a built-in one.
+    """
+
+    model: nn.Module | None = None
+    decoder: nn.Module | None = None
+    loss: Loss | None = None
+    corruption: Callable[[Array, Array], Array] | None = None
+    metrics: Mapping[str, PerImage] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.model is not None and self.decoder is not None:
+            raise UsageError("model replaces encoder and decoder; give model or decoder, not both")
+        for name in ("model", "decoder"):
+            part = getattr(self, name)
+            if part is not None and not isinstance(part, nn.Module):
+                raise UsageError(
+                    f"{name} must be an instance of flax.linen.Module, not {describe_part(part)}"
+                )
+        taken = {metric.name for metric in METRICS} & set(self.metrics)
+        if taken:
+            raise UsageError(f"metric {min(taken)!r} is built in; choose another name")
+
+    def check(self, experiment: Experiment) -> None:
+        """Compares the parts with the experiment that they are for.
+
+        Raises:
+          UsageError: if it has a setting that they cannot serve.
+        """
+        network, noise = experiment.model.network, experiment.noise
+        for part, given, setting, present in (
+            ("decoder", self.decoder, f"model {network}", network != "conv"),
+            ("model", self.model, f"model {network}", network != "conv"),
+            ("model", self.model, "a penalty on the code", experiment.code.penalised),
+            ("corruption", self.corruption, "loss sure", experiment.loss == "sure"),
+            ("corruption", self.corruption, "level_power", experiment.level_power > 0.0),
+            ("corruption", self.corruption, "condition", experiment.model.condition != "none"),
+            ("corruption", self.corruption, "noise_fresh=False", not noise.fresh),
+            ("loss", self.loss, f"loss {experiment.loss}", experiment.loss != "bce"),
+        ):
+            if given is not None and present:
+                raise UsageError(f"a {part} of your own contradicts {setting}; leave one out")
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The names of the parts that decide a run's numbers, for its record."""
+        parts = {name: getattr(self, name) for name in _RECORDED}
+        return {name: describe_part(part) for name, part in parts.items() if part is not None}
+
+    @property
+    def network(self) -> nn.Module | None:
+        """The linen module that is given, if one is."""
+        return self.model or self.decoder
+
+    @property
+    def all_metrics(self) -> tuple[Metric, ...]:
+        """The built-in metrics, then the given ones."""
+        own = (
+            Metric(name=name, title=name, per_image=function)
+            for name, function in self.metrics.items()
+        )
+        return (*METRICS, *own)
+
+    def build_model(
+        self, config: ModelConfig, channels: int, *, lowering: str, size: tuple[int, int]
+    ) -> Any:
+        """Builds the network: the given module, or the autoencoder that ``config`` describes.
+
+        Returns:
+          ``Autoencoder`` or ``ImageModel``, which have the same interface.
+        """
+        if isinstance(self.model, Autoencoder):
+            return self.model
+        if self.model is not None:
+            return ImageModel(self.model)
+        whole = build_autoencoder(config, channels, lowering=lowering, size=size)
+        return whole if self.decoder is None else whole.clone(decoder=self.decoder)
+
+    def make_corruption(self) -> Corruption | None:
+        """Makes the given corruption, if there is one; its level is 0."""
+        given = self.corruption
+        if given is None:
+            return None
+
+        def apply(key: Array, image: Array) -> Noisy:
+            return Noisy(jnp.asarray(given(key, image), jnp.float32), jnp.float32(0.0))
+
+        return Corruption(apply, fresh=True)
+
+    def check_recorded(self, recorded: Mapping[str, str], place: str) -> None:
+        """Compares the parts with those that a run was trained with.
+
+        Args:
+          recorded: ``names`` of that run; its loss and corruption may be missing here.
+          place: the run, for the message.
+
+        Raises:
+          CheckpointError: if the network is another.
+        """
+        for name in ("model", "decoder"):
+            was, now = recorded.get(name), self.names.get(name)
+            if was != now:
+                raise CheckpointError(
+                    f"{place} was trained with {f'{name}={was}' if was else f'no own {name}'}, "
+                    + (f"not {now}; " if now else "which comes from Python; ")
+                    + (f"pass {name}={was}()" if was else f"leave {name} out")
+                )
+
+
+NO_COMPONENTS = Components()
+_RECORDED = ("model", "decoder", "loss", "corruption")
+
+
+def describe_part(part: Any) -> str:
+    """Returns the name of a function, or of the class of an instance."""
+    named = part if hasattr(part, "__qualname__") else type(part)
+    return str(named.__qualname__)
