@@ -1,17 +1,30 @@
-# make run: set up once, then train the default denoiser.  make test: set up once, then all checks.
+# make run: set up once, then train the default denoiser.
+# make test: format, lint, types and the fast tests (5 minutes on two cores); make test-all: the
+# slow tests too.  make coverage: the lines that the fast tests run, by room.
 # make soak: the long figures of the scorecard, and what its tests fail by (an hour on two cores).
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 FLAGS ?= --decoder=upsample --dataset=notmnist
+PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
-.PHONY: run test soak check clean
+.PHONY: run test test-all test-slow coverage soak check types clean
 
 run: $(VENV)/.installed
 	$(BIN)/python -m aedenoise.main $(FLAGS)
 
 test: check
-	$(BIN)/python -m pytest -n auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
+	$(PYTEST) -m "not slow"
+
+test-all: test test-slow
+
+test-slow: $(VENV)/.installed-test
+	$(PYTEST) -m slow
+
+coverage: $(VENV)/.installed-test
+	$(BIN)/python -m coverage erase
+	$(PYTEST) -m "not slow" --cov
+	$(BIN)/python tests/coverage_by_room.py
 
 soak: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m scorecard --soak
@@ -22,8 +35,11 @@ check: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+types: $(VENV)/.installed-test
+	$(BIN)/mypy
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) build dist *.egg-info .coverage .coverage.*
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

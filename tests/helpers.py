@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -37,9 +39,43 @@ def small(**overrides: Any) -> Experiment:
 
 def workload(experiment: Experiment, data_dir: str, parallel: str = "jit") -> Any:
     """A workload on the devices of the tests."""
+    return _shared_workload(experiment, data_dir, parallel)
+
+
+def fresh_workload(experiment: Experiment, data_dir: str, parallel: str = "jit") -> Any:
+    """A workload that no other test has; with what is patched at the time."""
     options = RunOptions(workdir=Path("unused"), data_dir=data_dir, parallel=parallel)
     made = make_gan_workload if experiment.model.network == "gan" else make_denoising_workload
     return made(experiment, options, notify=lambda line: None)
+
+
+class SharedPrograms:
+    """An executor that makes the program of a step once, however often it is asked for."""
+
+    def __init__(self, executor: Any) -> None:
+        self._executor = executor
+        self.train = functools.cache(executor.train)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._executor, name)
+
+
+@functools.cache
+def _shared_workload(experiment: Experiment, data_dir: str, parallel: str) -> Any:
+    made = fresh_workload(experiment, data_dir, parallel)
+    return dataclasses.replace(made, executor=SharedPrograms(made.executor))
+
+
+@functools.cache
+def _first_state(experiment: Experiment, data_dir: str, parallel: str) -> Any:
+    init_key, _ = run_keys(experiment.seed)
+    return jax.device_get(_shared_workload(experiment, data_dir, parallel).create_state(init_key))
+
+
+def forget_workloads() -> None:
+    """Frees what tests share: between modules, so that a worker stays small."""
+    _shared_workload.cache_clear()
+    _first_state.cache_clear()
 
 
 def letters(count: int) -> np.ndarray:
@@ -105,15 +141,16 @@ def run(
     steps_per_call=1,
     log_every=1,
     save_every=5,
+    shared=True,
 ):
-    b = workload(experiment, data_dir, parallel)
-    init_key, noise_key = run_keys(experiment.seed)
+    b = (workload if shared else fresh_workload)(experiment, data_dir, parallel)
+    _, noise_key = run_keys(experiment.seed)
     plan = Plan(
         b.batches.steps_per_epoch, experiment.epochs, steps_per_call, log_every, save_every, 1
     )
     recorder = Recorder(stop_at)
     if state is None:
-        state = b.create_state(init_key)
+        state = _first_state(experiment, data_dir, parallel)
     state, complete = loop.train(
         b.executor.replicate(state),
         step_fn=b.step_fn,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +48,7 @@ HOMES = {
 }
 
 
+@functools.cache
 def imports(path: Path) -> set[str]:
     """The dotted names that a module imports, at its top or inside its functions."""
     found: set[str] = set()

@@ -287,7 +287,7 @@ def _fetch(pending: list[dict[str, Any]], *, last: int) -> dict[str, np.ndarray]
 
 def _means(columns: dict[str, np.ndarray]) -> dict[str, float]:
     """The mean loss, and the last of everything else."""
-    values = {"loss": float(columns["loss_sum"].sum() / columns["count"].sum())}
+    values = {"loss": float(np.divide(columns["loss_sum"].sum(), columns["count"].sum()))}
     return values | {
         name: float(column[-1])
         for name, column in columns.items()

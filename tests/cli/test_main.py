@@ -250,6 +250,7 @@ def finished(command: Command, tmp_path_factory: pytest.TempPathFactory) -> tupl
 
 
 @pytest.mark.end_to_end
+@pytest.mark.slow
 def test_the_artifacts_of_all_decoders_are_drawn(command: Command, tmp_path: Path) -> None:
     done = command("--mode=artifacts", f"--workdir={tmp_path}", "--encoder_features=8,8")
     assert done.returncode == 0, done.stderr
@@ -340,6 +341,7 @@ def test_eval_at_another_noise_and_of_another_model(
 
 
 @pytest.mark.end_to_end
+@pytest.mark.slow
 def test_a_blind_network_that_is_told_the_level(command: Command, tmp_path: Path) -> None:
     done = command(
         "--experiment=debug",
@@ -407,6 +409,7 @@ def test_a_checkpoint_that_is_missing_or_damaged_is_one_line(
 
 
 @pytest.mark.end_to_end
+@pytest.mark.slow
 def test_a_damaged_checkpoint_costs_one_line(
     command: Command, finished: tuple[Path, str], tmp_path: Path
 ) -> None:
@@ -423,6 +426,7 @@ def test_a_damaged_checkpoint_costs_one_line(
 
 
 @pytest.mark.end_to_end
+@pytest.mark.slow
 def test_any_checkpoint_can_be_evaluated(command: Command, finished: tuple[Path, str]) -> None:
     workdir, _ = finished
     best = json.loads((workdir / "results.json").read_text())["best"]
@@ -438,6 +442,7 @@ def test_any_checkpoint_can_be_evaluated(command: Command, finished: tuple[Path,
 
 
 @pytest.mark.end_to_end
+@pytest.mark.slow
 def test_checkpoints_elsewhere_carry_their_configuration(
     command: Command, finished: tuple[Path, str], tmp_path: Path
 ) -> None:
@@ -477,6 +482,7 @@ def test_python_users_get_the_same_denoiser(finished: tuple[Path, str]) -> None:
 
 @pytest.mark.end_to_end
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.fast_cases("15")
 def test_a_run_that_was_stopped_half_way_ends_bit_for_bit_the_same(
     command: Command, finished: tuple[Path, str], data_dir: str, tmp_path: Path, how: signal.Signals
 ) -> None:
@@ -517,6 +523,7 @@ def test_a_run_that_was_stopped_half_way_ends_bit_for_bit_the_same(
 
 
 @pytest.mark.end_to_end
+@pytest.mark.slow
 def test_pmap_on_four_devices_trains_and_jit_on_one_evaluates(
     command: Command, tmp_path: Path
 ) -> None:
@@ -540,6 +547,7 @@ def test_pmap_on_four_devices_trains_and_jit_on_one_evaluates(
 
 
 @pytest.mark.end_to_end
+@pytest.mark.slow
 def test_divergence_is_exit_4_and_keeps_the_last_good_checkpoint(
     command: Command, tmp_path: Path
 ) -> None:

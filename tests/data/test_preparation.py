@@ -90,6 +90,7 @@ def _leftovers(data_dir: Path) -> list[Path]:
 
 @pytest.mark.scorecard(19)
 @pytest.mark.parametrize("number", range(KILLS))
+@pytest.mark.fast_cases("0", "1", "2")
 def test_killed_and_run_again(
     processes: Processes, unbroken: tuple[str, float], tmp_path: Path, number: int
 ) -> None:
@@ -105,6 +106,7 @@ def test_killed_and_run_again(
 
 @pytest.mark.scorecard(19)
 @pytest.mark.parametrize("number", range(ROUNDS))
+@pytest.mark.fast_cases("0")
 def test_several_at_once_prepare_once(
     processes: Processes, unbroken: tuple[str, float], tmp_path: Path, number: int
 ) -> None:
@@ -121,6 +123,7 @@ def test_several_at_once_prepare_once(
 
 @pytest.mark.scorecard(19)
 @pytest.mark.parametrize("kilobytes", [1, 8, 64, 120, 200])
+@pytest.mark.fast_cases("8", "120")
 def test_a_full_disk_is_one_line_and_the_next_run_succeeds(
     processes: Processes, unbroken: tuple[str, float], tmp_path: Path, kilobytes: int
 ) -> None:
@@ -148,6 +151,7 @@ print(data.digest, len(lines))
 """
 
 
+@pytest.mark.slow
 def test_of_several_hosts_the_first_prepares(
     processes: Processes, unbroken: tuple[str, float], tmp_path: Path
 ) -> None:

@@ -63,6 +63,7 @@ def test_evaluation_reads_the_same(both: tuple[Dataset, Dataset]) -> None:
 
 
 @pytest.mark.end_to_end
+@pytest.mark.slow
 def test_a_run_from_disk(command: Command, tmp_path: Path) -> None:
     flags = ["--epochs=1", "--encoder_features=4,4", "--decoder_features=4,4", "--batch_size=512"]
     done = command(*flags, "--memory_budget=1", f"--workdir={tmp_path}")

@@ -190,6 +190,7 @@ def test_files_that_are_no_npz(tmp_path: Path) -> None:
 
 
 @pytest.mark.end_to_end
+@pytest.mark.slow
 def test_colour_photographs_from_training_to_a_denoised_figure(
     command: Command, tmp_path: Path
 ) -> None:

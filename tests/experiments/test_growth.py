@@ -16,6 +16,7 @@ def programs() -> dict[int, Program]:
     return {count: program(count, PER_DEVICE * count, 500) for count in (1, 2, 4)}
 
 
+@pytest.mark.slow
 def test_memory_and_traffic_of_a_device_stay_the_same(programs: dict[int, Program]) -> None:
     assert programs[1].summed == 0
     assert programs[4].summed == programs[2].summed
@@ -23,6 +24,7 @@ def test_memory_and_traffic_of_a_device_stay_the_same(programs: dict[int, Progra
     assert programs[4].temporary <= 1.05 * programs[2].temporary
 
 
+@pytest.mark.slow
 def test_devices_sum_the_gradient_once_and_little_else(programs: dict[int, Program]) -> None:
     task = make_task(Experiment(), channels=1, total_steps=10)
     gradient = 4 * parameter_count(abstract_state(task, (28, 28, 1)).params)

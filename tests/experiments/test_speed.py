@@ -38,6 +38,7 @@ def test_operations_are_what_the_tables_of_taps_say() -> None:
     assert network.inference_operations("transpose") == 2 * (encoder + by_transposing)
 
 
+@pytest.mark.slow
 def test_a_worker_is_timed_and_a_broken_one_named(tmp_path: Path) -> None:
     network.write_inputs(letters(600), tmp_path)
     command = [sys.executable, "-m", "experiments.speed.workers.aedenoise_worker"]

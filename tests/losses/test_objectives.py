@@ -106,6 +106,7 @@ def test_without_clean_images_only_noise_without_bias_will_do(loss: str) -> None
 
 
 @pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.fast_cases("mse", "sure")
 def test_every_objective_trains_and_draws_alike_on_any_devices(
     loss: str,
 ) -> None:

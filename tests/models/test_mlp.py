@@ -226,6 +226,7 @@ def test_greedy_stages_move_their_layer_alone(data_dir: str, tied: bool) -> None
     assert moved == {0: own(0), 1: own(1), 2: own(0) | own(1)}
 
 
+@pytest.mark.slow
 def test_greedy_training_resumes_across_a_stage_bit_for_bit(data_dir: str) -> None:
     experiment = small(**GREEDY)
     unbroken = {}
@@ -251,6 +252,7 @@ def test_another_loss_is_no_spike() -> None:
     assert found.step == 21
 
 
+@pytest.mark.slow
 def test_each_stage_learns(data_dir: str) -> None:
     model = ModelConfig(network="mlp", hidden=(64,), code_size=32, activation="sigmoid")
     experiment = small(

@@ -76,6 +76,7 @@ def test_what_is_no_finished_run_is_named(tmp_path: Path) -> None:
 @pytest.mark.end_to_end
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine to look at the page with")
 @pytest.mark.parametrize("several", [False, True])
+@pytest.mark.slow
 def test_a_browser_shows_it_on_a_phone(runs: list[Path], tmp_path: Path, several: bool) -> None:
     target = tmp_path / "report.html"
     write_page(runs if several else runs[:1], target)

@@ -34,6 +34,7 @@ def error(images: np.ndarray, clean: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("colour", [False, True])
+@pytest.mark.fast_cases("False")
 def test_every_baseline_helps_on_images_it_was_not_tuned_on(colour: bool) -> None:
     images = letters(400)
     if colour:
@@ -58,6 +59,7 @@ def test_the_linear_one_is_the_best_affine_function() -> None:
     np.testing.assert_allclose(linear.denoise(seen[:100]), clean[:100], atol=0.01)
 
 
+@pytest.mark.slow
 def test_settings_follow_the_noise() -> None:
     weights = []
     for sigma in (0.1, 0.5):

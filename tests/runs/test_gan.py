@@ -172,6 +172,7 @@ def test_r1_is_the_squared_gradient(data_dir: str) -> None:
 
 
 @pytest.mark.parametrize("side", SIDES)
+@pytest.mark.fast_cases("hinge")
 def test_pmap_and_jit_play_alike(data_dir: str, side: str) -> None:
     experiment = small(**GAN, adversary=SIDES[side], data__train_examples=70)
     by_jit = run(data_dir, experiment)[2].losses
@@ -180,6 +181,7 @@ def test_pmap_and_jit_play_alike(data_dir: str, side: str) -> None:
 
 
 @BOTH
+@pytest.mark.fast_cases("gan")
 def test_play_resumes_bit_for_bit(data_dir: str, overrides: dict[str, object]) -> None:
     experiment = small(**overrides)
     whole, complete, _ = run(data_dir, experiment)
@@ -190,6 +192,7 @@ def test_play_resumes_bit_for_bit(data_dir: str, overrides: dict[str, object]) -
 
 
 @BOTH
+@pytest.mark.fast_cases("gan")
 def test_several_steps_per_call_change_nothing(data_dir: str, overrides: dict[str, object]) -> None:
     one = run(data_dir, small(**overrides))[0]
     three = run(data_dir, small(**overrides), steps_per_call=3)[0]
@@ -221,6 +224,7 @@ def test_the_mean_over_steps_follows(data_dir: str) -> None:
 
 
 @BOTH
+@pytest.mark.fast_cases("gan")
 def test_padding_counts_for_nothing(data_dir: str, overrides: dict[str, object]) -> None:
     b = workload(small(**overrides), data_dir)
     batch = b.batches(0)._replace(image=b.dataset.train.images[b.batches(0).index])
@@ -234,6 +238,7 @@ def test_padding_counts_for_nothing(data_dir: str, overrides: dict[str, object])
     assert digest(states[0]) == digest(states[1])
 
 
+@pytest.mark.slow
 def test_a_weight_of_almost_nothing_is_the_denoiser(data_dir: str) -> None:
     plain, _, recorded = run(data_dir, small())
     faint = run(data_dir, small(adversary__weight=1e-12))[0]
@@ -318,6 +323,7 @@ def test_contradictions_are_refused(overrides: dict[str, object], words: str) ->
 
 
 @pytest.mark.end_to_end
+@pytest.mark.slow
 def test_a_gan_from_the_command_line(command: Command, tmp_path: Path) -> None:
     folder = tmp_path / "gan"
     flags = ("--train_examples=600", "--test_examples=30", "--encoder_features=4,4")
@@ -374,6 +380,7 @@ def test_a_gan_of_images_without_labels(command: Command, tmp_path: Path) -> Non
 
 
 @pytest.mark.end_to_end
+@pytest.mark.slow
 def test_an_adversarial_denoiser_from_the_command_line(command: Command, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     flags = ("--experiment=debug", "--adversarial_weight=0.01", "--nobaselines")

@@ -16,7 +16,7 @@ from helpers import digest, saved_state
 from processes import STEPS, finish, start, start_until_saved, steps_saved, stop, wait_until
 
 Reached = Callable[[str], None]
-pytestmark = pytest.mark.end_to_end
+pytestmark = [pytest.mark.slow, pytest.mark.end_to_end]
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from processes import (
 )
 
 Reached = Callable[[str], None]
-pytestmark = pytest.mark.end_to_end
+pytestmark = [pytest.mark.slow, pytest.mark.end_to_end]
 LONG = "--epochs=400"
 
 

@@ -51,6 +51,7 @@ def tables(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.end_to_end
+@pytest.mark.slow
 def test_a_grid_is_shared_stopped_and_continued_and_no_cell_is_trained_twice(
     data_dir: str, tmp_path: Path
 ) -> None:

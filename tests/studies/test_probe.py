@@ -136,6 +136,7 @@ def tune(data_dir: str, parallel: str, *, stop_at: int | None = None, state=None
     return state, recorder, b, encode
 
 
+@pytest.mark.slow
 def test_fine_tuning_is_alike_under_jit_and_pmap_and_resumes(data_dir: str) -> None:
     state, by_jit, b, encode = tune(data_dir, "jit")
     _, by_pmap, _, _ = tune(data_dir, "pmap")
@@ -191,6 +192,7 @@ def test_probe_end_to_end(data_dir: str, tmp_path: Path) -> None:
     assert other["code"]["errors"] == found["code"]["errors"]
 
 
+@pytest.mark.slow
 def test_data_without_labels_are_refused(data_dir: str, tmp_path: Path) -> None:
     from aedenoise.studies.probing.probe import probe
 

@@ -204,6 +204,7 @@ class TestFolder:
         with pytest.raises(CheckpointError, match="damaged"):
             StudyFolder(tmp_path).claim(TINY, overwrite=False)
 
+    @pytest.mark.slow
     def test_a_cell_belongs_to_who_took_it_until_it_is_done(self, tmp_path: Path) -> None:
         folder = StudyFolder(tmp_path)
         folder.claim(TINY, overwrite=False)
@@ -267,6 +268,7 @@ class TestTraining:
             assert alone is not None
             assert_same(together.params[which], alone.params[0])
 
+    @pytest.mark.slow
     def test_a_cell_is_the_run_that_the_same_seed_would_be(
         self, trainer: SeedTrainer, data_dir: str, tmp_path: Path
     ) -> None:
@@ -286,6 +288,7 @@ class TestTraining:
     def test_it_stops_when_asked(self, trainer: SeedTrainer) -> None:
         assert trainer.train([0], steps_per_call=1, stop_requested=lambda: True) is None
 
+    @pytest.mark.slow
     def test_a_diverged_cell_has_a_row_without_numbers(self, data_dir: str, tmp_path: Path) -> None:
         study = replace(TINY, base=small(optimizer__learning_rate=1e12), steps=(8,), seeds=2)
         runner = Runner(study, RunOptions(workdir=tmp_path, data_dir=data_dir), print)

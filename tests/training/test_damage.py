@@ -46,6 +46,7 @@ def damaged(content: bytes, flips: int, chance: random.Random):
 
 
 @pytest.mark.scorecard(6)
+@pytest.mark.slow
 def test_no_changed_byte_is_restored(tmp_path: Path, soak: bool, reached: Reached) -> None:
     folder = tmp_path / "checkpoints"
     state, like = state_and_like()
@@ -151,6 +152,7 @@ def test_the_best_is_kept_beside_the_newest_over_sessions(tmp_path: Path) -> Non
 
 @pytest.mark.scorecard(7)
 @pytest.mark.end_to_end
+@pytest.mark.slow
 def test_a_full_disk_costs_nothing_but_time(
     data_dir: str, tmp_path: Path, soak: bool, reached: Reached
 ) -> None:
@@ -180,6 +182,7 @@ def test_a_full_disk_costs_nothing_but_time(
     reached(f"{len(levels)}/{len(levels)} sizes of file")
 
 
+@pytest.mark.slow
 def test_programs_that_are_not_whole_are_compiled_again(tmp_path: Path) -> None:
     environment = {
         **os.environ,
@@ -313,6 +316,7 @@ def test_what_earlier_versions_saved_is_restored(
 
 @pytest.mark.scorecard(24)
 @pytest.mark.end_to_end
+@pytest.mark.slow
 def test_a_long_run_needs_no_more_of_anything(
     data_dir: str, tmp_path: Path, soak: bool, reached: Reached
 ) -> None:

@@ -73,6 +73,7 @@ CASES = [(what, at) for what in ("loss", "gradient", "state") for at in (2, 8, 1
 
 @pytest.mark.scorecard(15)
 @pytest.mark.parametrize(("what", "at"), CASES)
+@pytest.mark.fast_cases("loss-8", "gradient-8", "state-8")
 def test_a_bad_value_stops_the_run_and_the_last_good_checkpoint_resumes(
     data_dir: str, tmp_path: Path, what: str, at: int
 ) -> None:
@@ -95,6 +96,7 @@ def test_a_bad_value_stops_the_run_and_the_last_good_checkpoint_resumes(
 
 
 @pytest.mark.scorecard(15)
+@pytest.mark.slow
 def test_a_rate_that_is_far_too_high_is_noticed(data_dir: str, tmp_path: Path) -> None:
     experiment = small(optimizer__learning_rate=1e10, optimizer__schedule="constant", epochs=6)
     with pytest.raises(DivergedError, match=r"is (nan|-?inf) at step"):
@@ -112,6 +114,7 @@ def test_clipping_bounds_the_gradient_that_adam_sees(data_dir: str) -> None:
 
 @pytest.mark.scorecard(16)
 @pytest.mark.parametrize("at", [11, 13])
+@pytest.mark.fast_cases("11")
 def test_a_spike_is_reported_with_its_step(data_dir: str, tmp_path: Path, at: int) -> None:
     (spike,) = train_poisoned(data_dir, tmp_path, at, "spike").spikes
     assert spike.step == at
@@ -120,6 +123,7 @@ def test_a_spike_is_reported_with_its_step(data_dir: str, tmp_path: Path, at: in
 
 
 @pytest.mark.scorecard(16)
+@pytest.mark.slow
 def test_clean_runs_have_no_spikes(data_dir: str, soak: bool, reached: Reached) -> None:
     runs = 20 if soak else 4
     found = [

@@ -28,6 +28,7 @@ Reached = Callable[[str], None]
 
 @pytest.mark.scorecard(1)
 @pytest.mark.parametrize("parallel", ["jit", "pmap"])
+@pytest.mark.fast_cases("jit")
 def test_a_stop_at_any_step_changes_no_bit(data_dir: str, parallel: str, reached: Reached) -> None:
     whole, _, _ = run(data_dir, small(), parallel=parallel)
     stops = sorted(random.Random(parallel).sample(range(1, 14), 5))
@@ -116,6 +117,7 @@ def eight(
 @pytest.mark.scorecard(9)
 @pytest.mark.parametrize("devices", [2, 4, 8])
 @pytest.mark.parametrize("parallel", ["jit", "pmap"])
+@pytest.mark.slow
 def test_any_number_of_devices(
     eight: dict[str, dict], parallel: str, devices: int, reached: Reached
 ) -> None:
@@ -129,6 +131,7 @@ def test_any_number_of_devices(
 
 
 @pytest.mark.scorecard(10)
+@pytest.mark.slow
 def test_jit_equals_pmap(eight: dict[str, dict], reached: Reached) -> None:
     by_jit, by_pmap = eight["jit 4"], eight["pmap 4"]
     assert by_jit["noise"] == by_pmap["noise"]
@@ -157,6 +160,7 @@ def test_a_checkpoint_fits_any_number_of_devices(
 
 @pytest.mark.scorecard(14)
 @pytest.mark.parametrize("decoder", ["upsample", "bilinear", "transpose", "subpixel", "max_unpool"])
+@pytest.mark.fast_cases("upsample", "transpose")
 def test_curves_are_those_on_file(data_dir: str, decoder: str, reached: Reached) -> None:
     stored = json.loads(CURVES.read_text())[decoder]
     found = [loss for _, loss in run(data_dir, small(model__decoder=decoder, epochs=8))[2].losses]
