@@ -19,8 +19,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = (
     ("main",),
     ("cli",),
-    ("studies",),
-    ("runs", "__init__"),
+    ("studies", "__init__"),
+    ("runs",),
     ("evaluation", "inference"),
     ("training",),
     ("models", "losses", "reporting"),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -25,6 +24,7 @@ from aedenoise.errors import DataError, DivergedError
 from aedenoise.files import cache_folder, write_atomically, write_json
 from aedenoise.models import Classifier, build_classifier
 from aedenoise.ops.images import scale
+from aedenoise.training import loop
 from aedenoise.training.classification import (
     classification_step,
     create_classifier,
@@ -175,16 +175,32 @@ def _train(
     create = jax.jit(partial(create_classifier, task, image_shape=shape))
     state = executor.replicate(create(init_key))
     key = executor.replicate(key)
-    call = executor.train(partial(classification_step, task), several=False)
-    begun = time.perf_counter()
-    metrics: dict[str, Any] = {}
-    for step in range(steps):
-        state, metrics = call(state, key, split, batches(step))
-        if step % _AHEAD == 0 or step == steps - 1:
-            loss = float(metrics["loss_sum"])
-            if not np.isfinite(loss):
-                raise DivergedError(f"the classifier of {dataset.name} diverged by step {step}")
-    return jax.device_get(state.params), steps, time.perf_counter() - begun
+    clock = loop.Clock()
+    plan = loop.Plan(
+        # The run is one epoch for the loop: nothing is saved or evaluated before its end.
+        steps_per_epoch=steps,
+        epochs=1,
+        steps_per_call=1,
+        log_every=_AHEAD,
+        save_every=steps,
+        eval_every=1,
+        spikes=False,
+    )
+    try:
+        state, _ = loop.train(
+            state,
+            step_fn=partial(classification_step, task),
+            executor=executor,
+            key=key,
+            split=split,
+            batch_at=batches,
+            plan=plan,
+            observer=loop.SilentObserver(),
+            clock=clock,
+        )
+    except DivergedError as error:
+        raise DivergedError(f"the classifier of {dataset.name} diverged") from error
+    return jax.device_get(state.params), steps, clock.seconds
 
 
 def _kept(

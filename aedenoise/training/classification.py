@@ -72,7 +72,7 @@ def classification_step(
 
     def loss_sum(params: Params) -> Array:
         logits: Any = task.model.apply({"params": params}, image)
-        return jnp.sum(cross_entropy(logits, labels) * weight)
+        return jnp.sum(_cross_entropy_on_file(logits, labels) * weight)
 
     count = sum_over_devices(jnp.sum(weight), axis_name)
     update = make_update(loss_sum, task.optimizer)
@@ -85,6 +85,13 @@ def cross_entropy(logits: Array, labels: Array) -> Array:
     """Computes the cross-entropy of each example in nats: ``[B, K]``, ``[B] -> [B]``."""
     values: Array = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
     return values
+
+
+def _cross_entropy_on_file(logits: Array, labels: Array) -> Array:
+    # The same in other roundings. Over a training the last bit of a gradient moves Frechet
+    # distances by 2 %, and those on file come from a classifier trained with this one.
+    chosen = jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], axis=1)
+    return -chosen[:, 0]
 
 
 def distorted(key: Array, image: Array) -> Array:

@@ -96,6 +96,28 @@ class Observer(Protocol):
         ...
 
 
+class SilentObserver:
+    """An observer that writes nothing and never stops; for trainings of seconds."""
+
+    def stepped(self, step: int) -> None:
+        return
+
+    def logged(self, step: int, values: dict[str, float]) -> None:
+        return
+
+    def spiked(self, spike: Spike) -> None:
+        return
+
+    def evaluate(self, step: int, state: TrainState) -> None:
+        return
+
+    def save(self, step: int, state: TrainState) -> None:
+        return
+
+    def stop_requested(self) -> bool:
+        return False
+
+
 @dataclass
 class Clock:
     """Time spent in a run, over all its sessions.
