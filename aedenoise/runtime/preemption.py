@@ -32,7 +32,7 @@ class StopSignals:
 
     Attributes:
       received: first signal received.
-      forward: whether SIGINT is forwarded as SIGTERM: in multi-host runs JAX handles SIGTERM of
+      forward: forwarding of SIGINT as SIGTERM: in multi-host runs JAX handles SIGTERM of
         one process and makes all stop at the same step.
     """
 
@@ -50,8 +50,6 @@ class StopSignals:
         if threading.current_thread() is not threading.main_thread():
             return self  # Python delivers signals to the main thread only
         self._previous = {number: signal.signal(number, self._handle) for number in _SIGNALS}
-        # A handler runs only between bytecodes of the main thread; the wake-up pipe tells the
-        # watcher of a signal at once, even while the main thread is in foreign code.
         # Python handlers run between bytecodes. The wakeup descriptor is written by the C handler,
         # so the watcher sees a signal even while the main thread is in foreign code.
         self._pipe = os.pipe()
