@@ -1,4 +1,4 @@
-"""Expected errors: one exception class per exit code, and the one place that reports them.
+"""Expected errors: exception classes with exit codes, and the one place that reports them.
 
 Exit codes: 0 done (or saved and stopped on a signal), 2 wrong flags or experiment,
 3 data or checkpoint, 4 training diverged, 5 out of disk or not writable,
@@ -17,37 +17,40 @@ from collections.abc import Iterable
 
 
 class AedenoiseError(Exception):
-    """An error the user can mend. Its text says in one line what is wrong and what to do."""
+    """An error that the user can fix. Its text names fault and remedy in one line."""
 
     exit_code = 1
 
 
 class UsageError(AedenoiseError):
-    """A flag or an experiment is wrong or contradicts another."""
+    """Invalid flag or experiment, or two that contradict each other."""
 
     exit_code = 2
 
 
 class DataError(AedenoiseError):
-    """A dataset is missing, unreadable, or not what it says it is."""
+    """A dataset is missing, unreadable, or fails a check of its content."""
 
     exit_code = 3
 
 
 class CheckpointError(AedenoiseError):
-    """A workdir or checkpoint is missing, unreadable, or of another experiment."""
+    """Workdir or checkpoint that is missing, unreadable or from another experiment."""
 
     exit_code = 3
 
 
 class DivergedError(AedenoiseError):
-    """A loss, gradient or parameter is not finite."""
+    """Non-finite loss, gradient or parameter."""
 
     exit_code = 4
 
 
 class Stopped(BaseException):
-    """A stop signal came while there was nothing to save. Not an error; nothing catches it."""
+    """A stop signal received while there was nothing to save.
+
+    Derived from ``BaseException``, so that handlers of ``Exception`` do not catch it.
+    """
 
     def __init__(self, number: signal.Signals) -> None:
         super().__init__(number.name)
@@ -55,11 +58,12 @@ class Stopped(BaseException):
 
 
 class StorageError(AedenoiseError):
-    """A place cannot be written, or the disk is full."""
+    """Path that cannot be written, or a full disk."""
 
     exit_code = 5
 
 
+# Quota, file size limit and free space: the remedy is the same, less data or more room.
 _FULL_ERRNOS = frozenset({errno.EDQUOT, errno.EFBIG, errno.ENOSPC})
 _STORAGE_ERRNOS = frozenset(
     {
@@ -71,8 +75,8 @@ _STORAGE_ERRNOS = frozenset(
         errno.EROFS,
     }
 )
-# What a disk, a network file system or a bucket says that does not answer now: it tells nothing
-# about what is stored there.
+# Transient errors of a disk, a network file system or a bucket: the data may well be intact, so
+# they must not count as a damaged checkpoint.
 _PASSING_ERRNOS = frozenset(
     {
         errno.ECONNRESET,
@@ -84,12 +88,12 @@ _PASSING_ERRNOS = frozenset(
         errno.ETIMEDOUT,
     }
 )
-# TensorStore reports them as a ValueError with the name of a status, or the number of an error.
+# TensorStore reports transient errors as a ValueError with a status name or an errno.
 _PASSING_STATUS = re.compile(r"\b(?:UNAVAILABLE|DEADLINE_EXCEEDED)\b|\bOS error (\d+)\b")
 
 
 def as_expected(error: BaseException) -> AedenoiseError | None:
-    """The expected error that ``error`` stands for, or None if it is a defect."""
+    """Converts ``error`` to an expected error, or returns None if it is a defect."""
     if isinstance(error, AedenoiseError):
         return error
     if isinstance(error, OSError) and error.errno in _FULL_ERRNOS:
@@ -113,24 +117,25 @@ def as_expected(error: BaseException) -> AedenoiseError | None:
 
 def _unreadable(what: str) -> StorageError:
     return StorageError(
-        f"cannot read or write {what}: see that the disk, network or bucket answers, and run the "
-        "same command again"
+        f"cannot read or write {what}: check the disk, network or bucket, and run the same "
+        "command again"
     )
 
 
 def report(error: BaseException, *, debug: bool) -> int:
     """Prints ``error`` as one line on stderr and returns the exit code.
 
-    Unexpected errors are shown with a traceback only when ``debug`` is set; without it the
-    line says how to get one.
+    Unexpected errors get a traceback only if ``debug`` is set; otherwise the line names --debug.
     """
+    # The default handler of SIGINT may be active before or after ``StopSignals``.
     if isinstance(error, KeyboardInterrupt):
         error = Stopped(signal.SIGINT)
     if isinstance(error, Stopped):
         print(f"aedenoise: {error}: interrupted", file=sys.stderr)
-        return 128 + error.number
+        return 128 + error.number  # the shell's convention
     if debug:
         traceback.print_exception(error)
+    # One line even where the text of a library has several: scripts read stderr by line.
     expected = as_expected(error)
     if expected is not None:
         print(f"aedenoise: {' '.join(str(expected).split())}", file=sys.stderr)
@@ -142,7 +147,7 @@ def report(error: BaseException, *, debug: bool) -> int:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """A clause that offers the known name nearest to a misspelt one, then lists all."""
+    """Returns a clause that suggests the known name nearest to a misspelt one, and lists all."""
     known = list(known)
     close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.6)
     offer = f"did you mean {close[0]!r}? " if close else ""

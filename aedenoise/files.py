@@ -1,4 +1,7 @@
-"""Files written so that a process killed at any moment leaves the old content or the new."""
+"""Atomic writes, file locks and the cache folder.
+
+A process killed at any moment leaves either the old content of a file or the new.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from typing import IO, Any
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Replaces ``path`` by ``content``."""
+    """Replaces ``path`` by ``content``; a process killed midway leaves the old content."""
     with writing(path) as file:
         file.write(content)
 
@@ -31,15 +34,17 @@ def write_json(path: Path, values: Any, *, indent: int = 2, allow_nan: bool = Tr
 
 @contextmanager
 def writing(path: Path) -> Iterator[IO[bytes]]:
-    """A file that becomes ``path`` at the end: written beside it, flushed to disk, then renamed.
-    After an error nothing is left of it."""
+    """Opens a temporary file that becomes ``path`` on exit: written in the same folder, flushed to
+    disk, then renamed. After an error it is removed."""
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
+            # Before the rename: otherwise a crash of the machine can leave an empty file.
             file.flush()
+            # Without fsync a power failure after the rename could leave an empty file.
             os.fsync(file.fileno())
-        # mkstemp makes the file private; give it the mode an ordinary file would have.
+        # mkstemp makes the file private; the umask gives the mode of an ordinary file.
         umask = os.umask(0)
         os.umask(umask)
         Path(name).chmod(0o666 & ~umask)
@@ -52,7 +57,7 @@ def writing(path: Path) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def exclusive_lock(path: Path) -> Iterator[None]:
-    """Waits until no other process of this machine holds the lock on ``path``, then holds it."""
+    """Holds the lock on ``path``, after waiting for other processes of this machine."""
     with open(path, "wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -60,16 +65,16 @@ def exclusive_lock(path: Path) -> Iterator[None]:
 
 @contextmanager
 def lock_if_free(path: Path) -> Iterator[bool]:
-    """Holds the lock on ``path``, or gives False where another process does; the system takes it
-    back from a process that died. Other machines see it where the file system has ``flock``."""
+    """Holds the lock on ``path``, or yields False if another process does; the system releases it
+    when a process dies. Other machines see it where the file system supports ``flock``."""
     with open(path, "ab") as file:
         yield _lock(file.fileno())
 
 
 @contextmanager
 def folder_lock(folder: Path) -> Iterator[bool]:
-    """Holds the lock on a folder itself, or gives False where another process does. Where the
-    file system has no such locks, everyone gets it."""
+    """Holds the lock on a folder itself, or yields False if another process does. On file systems
+    without such locks every process gets True."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         try:
@@ -82,7 +87,7 @@ def folder_lock(folder: Path) -> Iterator[bool]:
 
 
 def _lock(descriptor: int) -> bool:
-    """Whether the lock was free; it is held until the file is closed."""
+    """Takes the lock until the file is closed; returns False if another process holds it."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -91,14 +96,15 @@ def _lock(descriptor: int) -> bool:
 
 
 def cache_folder() -> Path:
-    """Where this package keeps what it can make again: ``$XDG_CACHE_HOME/aedenoise``, or
+    """Returns the folder for files that can be recreated: ``$XDG_CACHE_HOME/aedenoise``, or
     ``~/.cache/aedenoise``. It need not exist."""
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(base).expanduser() / "aedenoise"
 
 
 def remove(path: Path) -> None:
-    """Removes a file or a whole folder, if it is there."""
+    """Removes a file or a folder with its content, if it exists."""
+    # A link to a folder is unlinked; its target may not belong to this package.
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

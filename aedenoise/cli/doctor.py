@@ -1,4 +1,4 @@
-"""The command ``doctor``: examines this machine in a few seconds."""
+"""The command ``doctor``: checks of this machine within seconds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from aedenoise.reporting.console import say
 from aedenoise.runtime import accelerators
 from aedenoise.runtime.versions import versions
 
-# A hanging accelerator must not hang the examination.
+# In seconds: a hanging accelerator must not hang the command.
 _SECONDS = 60
 _LOW_DISK = 2**30
 # JAX lists its devices in a process of its own, so that this one holds no accelerator memory.
@@ -32,7 +32,7 @@ _ASK = (
 
 @dataclass(frozen=True)
 class Finding:
-    """Result of one check; ``exit_code`` is 0 where all is well."""
+    """Result of one check; ``exit_code`` 0 stands for success."""
 
     what: str
     text: str
@@ -70,6 +70,7 @@ def _findings(experiment: Experiment, options: RunOptions) -> Iterator[Finding]:
 
 
 def _devices() -> Finding:
+    # Preallocation would take most of the memory of a GPU that a run may be using.
     environment = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", **os.environ}
     asked = _platforms()
     if asked:
@@ -84,7 +85,7 @@ def _devices() -> Finding:
             env=environment,
         )
     except subprocess.TimeoutExpired:
-        return Finding("devices", f"JAX finds none within {_SECONDS} s; who holds them?", 2)
+        return Finding("devices", f"JAX finds none within {_SECONDS} s; see held by below", 2)
     wanted, why = expected or ("", "")
     extra = {"gpu": "cuda", "tpu": "tpu"}.get(wanted, wanted)
     advice = (
@@ -137,6 +138,7 @@ def _data(experiment: Experiment, options: RunOptions) -> str:
 
 def _writable(folder: Path) -> str:
     try:
+        # A real write with fsync: permissions alone do not show quotas and full disks.
         with tempfile.NamedTemporaryFile(dir=_existing(folder)) as file:
             file.write(bytes(2**16))
             file.flush()

@@ -1,4 +1,4 @@
-"""The decoders as data: the layers of a stage, and the options that each decoder takes.
+"""Specifications of the decoders: the layers of a stage, and the options of each decoder.
 
 To add a decoder, add its ``DecoderSpec`` here and its linen module to ``models.decoders``. Checks,
 messages, flags, overlap maps and receptive fields follow from the entry.
@@ -12,15 +12,15 @@ from aedenoise.errors import UsageError, nearest
 
 
 class Layer(NamedTuple):
-    """A layer along one axis, as far as it matters which pixels it reads.
+    """Geometry of a layer along one axis: the pixels that it reads.
 
     Attributes:
       kind: ``conv`` (padding SAME), ``pool``, ``transpose`` (padding SAME), ``transpose_valid``,
-        ``resize`` (an enlargement with fixed weights that sum to one; a pixel shuffle is one, too)
-        or ``corner`` (each value in the first corner of a block of zeros).
-      size: side of the kernel; of ``resize`` the number of pixels that make one, those whose
-        centres are nearest: 1 nearest, 2 bilinear, 4 bicubic. 0 where nothing can be chosen.
-      factor: stride of a convolution or a pool, factor of an enlargement.
+        ``resize`` (upsampling with fixed weights that sum to one, pixel shuffle included) or
+        ``corner`` (each value in the first corner of a block of zeros).
+      size: side of the kernel; for ``resize`` the number of nearest pixels that are read: 1
+        nearest, 2 bilinear, 4 bicubic. 0 for kinds without a choice.
+      factor: stride of a convolution or a pooling, factor of an upsampling.
     """
 
     kind: str
@@ -29,18 +29,19 @@ class Layer(NamedTuple):
 
 
 class DecoderSpec(NamedTuple):
-    """A decoder without its code.
+    """Specification of a decoder, without its module.
 
     Attributes:
-      stage: the kinds of a stage's layers, in order (see ``Layer``).
-      taps: of ``resize``: the pixels along an axis that make one.
-      takes_order: ``order`` can be chosen. ``conv_resize`` ends with a convolution of the decoder's
-        own kernel; ``resize_conv`` turns the stage around and takes ``tail``.
-      takes_tail: the tail can be left out.
-      takes_icnr: ``icnr`` can be chosen.
-      sums_channels: each enlargement sums ``stride**2`` channels, which must divide the widths.
-      needs_argmax: values go back to the encoder's argmax indices. The code is then more than
-        numbers, widths are the encoder's in reverse, and sides of any length come back.
+      stage: kinds of a stage's layers, in order (see ``Layer``).
+      taps: pixels along an axis that ``resize`` reads for one output.
+      takes_order: support for ``order``. ``conv_resize`` ends with a convolution of
+        ``kernel_size``; ``resize_conv`` reverses the layers of a stage and takes ``tail``.
+      takes_tail: support for ``tail=False``.
+      takes_icnr: support for ``icnr``.
+      sums_channels: sums of ``stride**2`` channels in each upsampling, which must divide the
+        widths.
+      needs_argmax: unpooling to the encoder's argmax indices. The code then includes them, widths
+        are the encoder's in reverse, and images of any size work.
     """
 
     stage: tuple[str, ...]
@@ -66,12 +67,12 @@ DECODER_SPECS: dict[str, DecoderSpec] = {
 }
 DECODERS = tuple(DECODER_SPECS)
 ORDERS = ("conv_resize", "resize_conv")
-# Side of the kernel of the convolution behind a decoder's last enlargement.
+# Side of the kernel of the convolution after the last upsampling of a decoder.
 TAIL_SIDE = 3
 
 
 def get_decoder_spec(name: str) -> DecoderSpec:
-    """Returns the entry of a decoder.
+    """Returns the specification of a decoder.
 
     Raises:
       UsageError: if there is no decoder of that name.
@@ -83,7 +84,7 @@ def get_decoder_spec(name: str) -> DecoderSpec:
 
 
 def decoders_that(option: str) -> tuple[str, ...]:
-    """Returns the names of the decoders whose entry has ``option``, such as ``takes_order``."""
+    """Returns the names of the decoders that have ``option``, such as ``takes_order``."""
     return tuple(name for name, spec in DECODER_SPECS.items() if getattr(spec, option))
 
 

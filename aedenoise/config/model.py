@@ -1,4 +1,4 @@
-"""The network, as a value."""
+"""Configuration of the network."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from aedenoise.config.validation import check_known
 from aedenoise.errors import UsageError
 
 CONDITIONS = ("none", "noise_level")
-# ``conv``, ``mlp`` and ``gan`` are what the other fields describe; the others are whole networks,
+# ``conv``, ``mlp`` and ``gan`` are configured by the other fields; the others are fixed networks,
 # as published.
 NETWORKS = ("conv", "mlp", "gan", *PUBLISHED_SPECS)
 INITIALIZERS = ("he", "glorot")
 ACTIVATIONS = ("relu", "sigmoid")
 
 PRECISIONS = ("float32", "tf32", "bfloat16")
-# To which networks a field means something, or that it does to all; the rest are of ``_OF_REST``.
+# Networks that use a field; fields without an entry belong to ``_OF_REST`` unless ``_SHARED``.
 _OF = {
     "hidden": ("mlp", "gan"),
     "code_size": ("mlp",),
@@ -41,35 +41,34 @@ _OF_PUBLISHED = ("network", "precision")
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
-    """The network: two or more conv + pool stages, and a decoder that mirrors them; or dense
-    layers, and their mirror; or of a GAN: the decoder as generator, the stages as discriminator.
+    """The network: conv + pool stages and a mirrored decoder; or dense layers and their mirror;
+    or a GAN with the decoder as generator and the stages as discriminator.
 
     Attributes:
       decoder: one of ``DECODERS``.
       encoder_features: channels of each encoder stage; each stage divides height and width
         by ``stride``.
-      decoder_features: channels of each decoder stage; as many stages as the encoder has.
-      kernel_size: side of the decoder's kernels, in pixels; a tail's is 3.
-      stride: factor of each pool and of each enlargement.
-      order: of decoders that enlarge by a rule: ``conv_resize`` or ``resize_conv``.
-      tail: whether a convolution of stride 1 follows the last enlargement.
-      icnr: whether ``subpixel`` begins without checkerboards.
+      decoder_features: channels of each decoder stage; the encoder has the same number of stages.
+      kernel_size: side of the decoder's kernels, in pixels; always 3 in the tail.
+      stride: factor of each pooling and upsampling.
+      order: ``conv_resize`` or ``resize_conv``, for decoders with fixed upsampling.
+      tail: whether a convolution of stride 1 follows the last upsampling.
+      icnr: whether ``subpixel`` has the checkerboard-free ICNR initialisation.
       precision: arithmetic of the convolutions: ``float32``, ``tf32`` (products of 10 bits on
         NVIDIA GPUs, float32 elsewhere) or ``bfloat16`` (parameters, loss and the rest stay
         float32).
-      condition: ``noise_level`` shows the network the level of the noise, as one more channel.
+      condition: ``noise_level`` gives the network the noise level as an additional channel.
       network: ``conv``; ``mlp`` and ``gan`` (see the modules of ``models``); or a published one of
-        ``NETWORKS`` (see ``models.published``), which is fixed: beside it only ``precision`` can be
-        chosen.
-      initializer: how kernels begin: ``he`` (normal, He et al. 2015) or ``glorot`` (uniform,
+        ``NETWORKS`` (see ``models.published``), for which only ``precision`` can be chosen.
+      initializer: kernel initialiser: ``he`` (normal, He et al. 2015) or ``glorot`` (uniform,
         Glorot and Bengio 2010, as Keras and TensorFlow do).
-      hidden: of ``mlp``, widths of the encoder's layers before the code; the decoder's are the same
-        in reverse. Of ``gan``, those of the generator before its code.
-      code_size: of ``mlp``, how many numbers the code has.
-      tied: of ``mlp``, whether the decoder's kernels are the encoder's, transposed.
-      activation: of ``mlp``, behind every layer but the last: ``relu`` or ``sigmoid``. The code,
-        too, comes out of it.
-      latent_size: of ``gan``, how many normal numbers an image is made of.
+      hidden: widths of the layers before the code, in the encoder of ``mlp`` (the decoder has the
+        same in reverse) or in the generator of ``gan``.
+      code_size: size of the code of ``mlp``.
+      tied: whether the decoder's kernels in ``mlp`` are the encoder's, transposed.
+      activation: activation of every layer of ``mlp`` except the last, the code included:
+        ``relu`` or ``sigmoid``.
+      latent_size: size of the normal latent of ``gan``.
     """
 
     decoder: str = option("upsample", "decoder", choices=DECODERS)
@@ -110,6 +109,7 @@ class ModelConfig:
         check_known("precision", self.precision, PRECISIONS)
         check_known("condition", self.condition, CONDITIONS)
         check_known("activation", self.activation, ACTIVATIONS)
+        # JSON gives lists; a frozen dataclass must hold tuples to be hashable.
         for name in ("encoder_features", "decoder_features"):
             features = tuple(getattr(self, name))
             object.__setattr__(self, name, features)
@@ -118,7 +118,7 @@ class ModelConfig:
         if len(self.encoder_features) != len(self.decoder_features):
             raise UsageError(
                 f"encoder_features {self.encoder_features} and decoder_features "
-                f"{self.decoder_features} must have as many stages as each other"
+                f"{self.decoder_features} must have the same number of stages"
             )
         if not 1 <= self.kernel_size <= 15:
             raise UsageError(f"kernel_size must be from 1 to 15, not {self.kernel_size}")
@@ -153,21 +153,20 @@ class ModelConfig:
         for field in fields(self):
             if field.name not in _OF_PUBLISHED and getattr(self, field.name) != field.default:
                 raise UsageError(
-                    f"{self.network} is a whole network as it was published; {field.name} "
-                    "cannot be chosen"
+                    f"model {self.network} is fixed as published; {field.name} cannot be chosen"
                 )
 
     def _check_generator(self) -> None:
         """Raises ``UsageError`` for options that need an encoder before the decoder."""
         if self.decoder_spec.needs_argmax:
             raise UsageError(
-                f"{self.decoder} needs the argmax indices of an encoder: model gan has none"
+                f"decoder {self.decoder} needs an encoder's argmax indices; model gan has none"
             )
         if self.condition != "none":
             raise UsageError(f"condition {self.condition} is for denoisers, not model gan")
 
     def _check_decoder(self) -> None:
-        """Raises ``UsageError`` for options that the decoder ignores, and widths it cannot have."""
+        """Raises ``UsageError`` for options that the decoder ignores, and for impossible widths."""
         spec = self.decoder_spec
         if self.order != ORDERS[0] and not spec.takes_order:
             raise UsageError(
@@ -201,12 +200,12 @@ class ModelConfig:
 
     @property
     def decoder_spec(self) -> DecoderSpec:
-        """The entry of ``decoder``."""
+        """Returns the specification of ``decoder``."""
         return get_decoder_spec(self.decoder)
 
     @property
     def encoder_layers(self) -> tuple[Layer, ...]:
-        """The layers from the image to the code.
+        """Returns the layers from the image to the code.
 
         Raises:
           UsageError: if the network has dense layers, or no encoder.
@@ -220,7 +219,7 @@ class ModelConfig:
 
     @property
     def decoder_layers(self) -> tuple[Layer, ...]:
-        """The layers from the code, or from the map behind dense layers, to the image.
+        """Returns the layers from the code, or from the map after dense layers, to the image.
 
         Raises:
           UsageError: if the network has dense layers only.
@@ -240,17 +239,17 @@ class ModelConfig:
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Of ``mlp``: the width of each layer of the encoder, the code's last."""
+        """Returns the widths of the encoder's layers in ``mlp``, the code's last."""
         return (*self.hidden, self.code_size)
 
     @property
     def any_size(self) -> bool:
-        """Whether the network takes images of other sizes than those it was trained on."""
+        """Returns True if the network takes images of other sizes than the training images."""
         return self.network not in ("mlp", "gan")
 
     @property
     def stages(self) -> int:
-        """How often the encoder makes the image smaller; ``mlp`` does so by no factor."""
+        """Returns the number of downsampling stages of the encoder; 0 for ``mlp``."""
         if self.network == "mlp":
             return 0
         own = PUBLISHED_SPECS.get(self.network)
@@ -258,12 +257,12 @@ class ModelConfig:
 
     @property
     def downsampling(self) -> int:
-        """Each side of an image is divided by this in the code."""
+        """Returns the factor between the sides of the image and of the code."""
         return int(self.stride**self.stages)
 
     @property
     def sides(self) -> str:
-        """Which sides of an image come back as they were, in words."""
+        """Returns the constraint on the sides of an image, in words."""
         own = PUBLISHED_SPECS.get(self.network)
         unit = self.downsampling
         if own and own.only:
@@ -275,8 +274,7 @@ class ModelConfig:
         return f"sides must be divisible by {unit}"
 
     def fitting(self, side: int) -> int | None:
-        """Returns the least side, of ``side`` pixels or more, that comes back as it was (None:
-        none does)."""
+        """Returns the smallest valid side of at least ``side`` pixels, or None if there is none."""
         own = PUBLISHED_SPECS.get(self.network)
         unit = self.downsampling
         if own and own.only:

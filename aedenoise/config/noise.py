@@ -1,4 +1,4 @@
-"""The corruption, as a value.
+"""Configuration of the corruption.
 
 To add a noise, add its ``NoiseSpec`` here and a function of the same name to ``ops.noise``.
 """
@@ -13,14 +13,14 @@ from aedenoise.errors import UsageError, nearest
 
 
 class NoiseSpec(NamedTuple):
-    """A noise without its code.
+    """Specification of a noise, without its function.
 
     Attributes:
-      level: meaning of its level, in words.
+      level: meaning of the level, in words.
       most: greatest level.
-      unbiased: the mean over draws of a noisy image is the image itself.
-      takes_mean: it adds to the image, and ``NoiseConfig.mean`` to it.
-      needs_nonnegative: it is unbiased only on images without negative values.
+      unbiased: whether the mean of noisy images over draws is the clean image.
+      takes_mean: whether the noise is additive and takes ``NoiseConfig.mean``.
+      needs_nonnegative: whether it is unbiased only for images without negative values.
     """
 
     level: str
@@ -42,14 +42,14 @@ NOISE_SPECS = {
     "blocks": NoiseSpec("the share of squares", 1.0),
     "quantisation": NoiseSpec("the step between values", 1.0),
 }
-# The network's input is then the clean image.
+# No corruption: the network's input is the clean image.
 NO_NOISE = "none"
 NOISES = (*NOISE_SPECS, NO_NOISE)
 _WITH_MEAN = tuple(name for name, spec in NOISE_SPECS.items() if spec.takes_mean)
 
 
 class NoisePart(NamedTuple):
-    """A kind and its own level; None: the level of the whole."""
+    """One kind of a combined noise, and its own level (None: ``NoiseConfig.level``)."""
 
     kind: str
     level: float | None
@@ -60,14 +60,14 @@ class NoiseConfig:
     """Corruption of the network's input, in units of the [0, 1] range.
 
     Attributes:
-      kind: one of ``NOISES``; or several, one after another, some with levels of their own:
+      kind: one of ``NOISES``; or several applied in order, some with levels of their own:
         ``poisson+gaussian:0.05``; or ``none``, which ignores the level.
-      level: strength, with the meaning that ``ops.noise`` gives it for each kind.
-      level_max: upper end of a range from ``level``, from which each example draws its level evenly
-        (None: no range).
-      mean: added to the image with ``gaussian`` and ``uniform``.
-      clip: clips noisy images to [0, 1].
-      fresh: draws new noise for an example in every step; otherwise the same in each epoch.
+      level: strength, with the meaning given in ``ops.noise`` for each kind.
+      level_max: upper end of the range from ``level`` in which the level of each example is
+        uniform (None: no range).
+      mean: mean of the noise, for ``gaussian`` and ``uniform``.
+      clip: whether noisy images are clipped to [0, 1].
+      fresh: whether an example gets new noise in every step; otherwise one draw for all epochs.
     """
 
     kind: str = option(
@@ -98,7 +98,7 @@ class NoiseConfig:
                 _check_level(kind, self.level_max)
         if self.level_max is not None:
             if all(own is not None for _, own in parts):
-                raise UsageError(f"noise {self.kind} has levels of its own; give no range")
+                raise UsageError(f"noise {self.kind} has its own levels; remove the range")
             if self.level_max < self.level:
                 raise UsageError(
                     f"noise_level is from the least to the greatest, as 0.2:0.6, not "
@@ -111,21 +111,22 @@ class NoiseConfig:
 
     @property
     def unbiased(self) -> bool:
-        """True where the mean over draws of a noisy image is the image itself."""
+        """Returns True if the mean of noisy images over draws is the clean image."""
         specs = [NOISE_SPECS[kind] for kind, _ in noise_parts(self.kind)]
-        # Other noise makes images negative.
+        # A noise before it can make images negative, so only the first may need non-negative ones.
         nonnegative = not any(spec.needs_nonnegative for spec in specs[1:])
         unbiased = nonnegative and all(spec.unbiased for spec in specs)
         return unbiased and not self.clip and not self.mean
 
     @property
     def levelled(self) -> bool:
-        """True where ``level`` counts; kinds with levels of their own, and ``none``, ignore it."""
+        """Returns True if ``level`` is used; kinds with their own levels, and ``none``, ignore
+        it."""
         return any(own is None for _, own in noise_parts(self.kind))
 
     @property
     def label(self) -> str:
-        """Short form ``gaussian 0.2 to 0.6``, without mean and clipping."""
+        """Returns the short form ``gaussian 0.2 to 0.6``, without mean and clipping."""
         if not self.levelled:
             return self.kind
         level = f"{self.level:g}"
@@ -149,7 +150,7 @@ def noise_from_text(text: str, base: NoiseConfig) -> NoiseConfig:
     or several joined by ``+``, each with its level. Other settings come from ``base``.
 
     Raises:
-      UsageError: if it is no noise.
+      UsageError: if the text describes no noise.
     """
     kind, level, level_max = text, base.level, base.level_max
     if "+" not in text:
@@ -162,12 +163,13 @@ def noise_from_text(text: str, base: NoiseConfig) -> NoiseConfig:
             raise UsageError(f"a noise is NAME, NAME:LEVEL or NAME:LEAST:MOST, not {text!r}")
         if numbers:
             level, level_max = numbers[0], (numbers[1] if len(numbers) == 2 else None)
+    # A robustness study varies the kind: the mean must not make kinds without one invalid.
     mean = base.mean if any(part.kind in _WITH_MEAN for part in noise_parts(kind)) else 0.0
     return replace(base, kind=kind, level=level, level_max=level_max, mean=mean)
 
 
 def noise_parts(kind: str) -> list[NoisePart]:
-    """Splits a kind at ``+`` into kinds with their own levels, if they have some.
+    """Splits a kind at ``+`` into kinds with optional levels of their own.
 
     Raises:
       UsageError: if a kind is unknown, or its level is no number.

@@ -1,4 +1,4 @@
-"""Published networks as data: the sides of images that they return to, and their layers.
+"""Specifications of the published networks: valid sizes of images, and layers.
 
 To add one, add its ``PublishedSpec`` here and its linen modules to ``models.published``.
 """
@@ -11,15 +11,15 @@ from aedenoise.config.decoders import Layer
 
 
 class PublishedSpec(NamedTuple):
-    """A published network without its code.
+    """Specification of a published network, without its modules.
 
     Attributes:
-      stages: how often the encoder halves the sides of an image.
-      decoder: layers from the code, or from the map behind dense layers, to the image.
-      encoder: layers from the image to the code; None where each number of the code depends on
-        the whole image.
+      stages: number of halvings of an image in the encoder.
+      decoder: layers from the code, or from the map after dense layers, to the image.
+      encoder: layers from the image to the code; None if each element of the code depends on the
+        whole image.
       rest: remainder of the sides of an image when divided by ``2**stages``.
-      only: the one side that the network takes, if there is only one.
+      only: only valid side, if there is just one.
     """
 
     stages: int

@@ -1,8 +1,8 @@
 """Data: TFDS builders, glyph rendering, reading, and the order of examples.
 
-Importing this package lets ``tfds.builder`` know ``mnist`` and ``notmnist/open``, prepared
-from files in the package: no network, no TensorFlow. Where TFDS is not installed, the order of
-examples (``aedenoise.data.batches``) still works.
+Importing this package registers ``mnist`` and ``notmnist`` with ``tfds.builder``. ``mnist`` and
+``notmnist/open`` are prepared from files in the package, without network or TensorFlow. Without
+TFDS the order of examples (``aedenoise.data.batches``) still works.
 """
 
 from __future__ import annotations

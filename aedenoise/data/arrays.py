@@ -1,4 +1,4 @@
-"""Datasets from a user's arrays."""
+"""Datasets made from a user's arrays."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import numpy as np
 from aedenoise.data.reading import Dataset, Split
 from aedenoise.errors import DataError
 
-# (train images, test images), or each with its labels: ((images, labels), (images, labels)).
+# (train images, test images), or with labels ((images, labels), (images, labels)).
 Data = tuple[Any, Any]
 NAME = "arrays:data"
 
 
 def make_dataset(data: Data) -> Dataset:
-    """Makes a dataset of arrays.
+    """Makes a dataset from arrays.
 
     Args:
       data: ``(train_images, test_images)``, each uint8, or float in [0, 1], of shape ``[N, H, W]``
-        or ``[N, H, W, C]``; or ``((images, labels), (images, labels))`` with labels from 0, int
-        ``[N]``. Float images are rounded to 8 bits.
+        or ``[N, H, W, C]``; or ``((images, labels), (images, labels))`` with labels counted from
+        0, int ``[N]``. Float images are rounded to 8 bits.
 
     Raises:
-      DataError: if shape, type or range do not fit; the message names what was given.
+      DataError: if a shape, dtype or range is invalid; the message names the given value.
     """
     if not isinstance(data, tuple | list) or len(data) != 2:
         raise DataError("data must be (train_images, test_images)")
@@ -51,11 +51,13 @@ def _make_split(part: Any, name: str) -> Split:
     images = np.asarray(images)
     if images.ndim not in (3, 4) or 0 in images.shape:
         raise DataError(f"{name} images must be [N, H, W] or [N, H, W, C], not {images.shape}")
+    # Torch's layout is the likeliest mistake, so it has a message of its own.
     if images.ndim == 4 and images.shape[-1] not in (1, 3) and images.shape[1] in (1, 3):
         raise DataError(
             f"{name} images {images.shape} have their channels first; move them to the last axis"
         )
     if np.issubdtype(images.dtype, np.floating):
+        # Written so that NaN, for which every comparison is false, is rejected too.
         if not (images.min() >= 0.0 and images.max() <= 1.0):
             raise DataError(
                 f"float {name} images must be in [0, 1], not {images.min():g} to "
@@ -71,5 +73,5 @@ def _make_split(part: Any, name: str) -> Split:
             f"{name} labels must be {len(images)} integers, not {labels.dtype}{labels.shape}"
         )
     if labels.min() < 0:
-        raise DataError(f"{name} labels count classes from 0, not from {labels.min()}")
+        raise DataError(f"{name} labels must start at 0, not {labels.min()}")
     return Split(images, labels.astype(np.int64))

@@ -1,4 +1,4 @@
-"""The batch: what ``data`` makes and ``training`` and ``evaluation`` consume."""
+"""The batch type, passed from ``data`` to ``training`` and ``evaluation``."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 
 
 class Batch(NamedTuple):
-    """One batch, as NumPy or device arrays.
+    """Batch of examples, as NumPy or device arrays.
 
     Attributes:
-      image: uint8 ``[B, H, W, C]``; None where the devices hold the whole split.
-      index: int32 ``[B]``, of each example in its split; noise is drawn by it.
-      mask: bool ``[B]``; False marks padding that must not count.
+      image: uint8 ``[B, H, W, C]``; None if the devices hold the whole split.
+      index: int32 ``[B]``, position of each example in its split; it seeds the example's noise.
+      mask: bool ``[B]``; False marks padding, which must not count.
     """
 
     image: Any
@@ -22,6 +22,5 @@ class Batch(NamedTuple):
 
 
 def evenly_spaced(total: int, most: int) -> np.ndarray:
-    """Returns ``most`` of ``total`` rows, or all where there are fewer, from the first to the last,
-    int32."""
+    """Returns up to ``most`` evenly spaced rows of ``total``, first and last included, int32."""
     return np.linspace(0, total - 1, min(most, total)).astype(np.int32)

@@ -1,6 +1,6 @@
-"""Batches, and the order of examples in a run.
+"""Batches and the order of examples, a pure function of (seed, epoch).
 
-A pure function of (seed, epoch), so that a run resumes from its step alone. NumPy only.
+A run therefore resumes from its step alone, without a saved iterator. NumPy only.
 """
 
 from __future__ import annotations
@@ -20,18 +20,21 @@ Images = np.ndarray | Records
 def epoch_order(examples: int, seed: int, epoch: int) -> np.ndarray:
     """Returns a permutation of ``range(examples)``, int32: each example once per epoch.
 
-    It sorts the raw words of a Philox generator keyed by (seed, epoch); unlike
-    ``Generator.permutation``, these words are promised to stay the same in later NumPy.
+    Sorts the raw words of a Philox generator keyed by (seed, epoch). Unlike
+    ``Generator.permutation``, NumPy guarantees that these words never change.
     """
     words = np.random.Philox(key=(epoch << 64) | seed).random_raw(examples)
     order = np.argsort(words, kind="stable").astype(np.int32)
+    # The cache hands the same array to every caller.
     order.setflags(write=False)
     return order
 
 
 class TrainBatches:
-    """Training batches by step, from a split in memory or on disk; without their images if
-    ``resident``, where the devices hold the split and take them from there."""
+    """Training batches by step, from a split in memory or on disk.
+
+    With ``resident`` the devices hold the split, and batches carry indices without images.
+    """
 
     def __init__(
         self,
@@ -42,8 +45,10 @@ class TrainBatches:
         resident: bool = False,
         rows: np.ndarray | None = None,
     ) -> None:
-        """``rows``, bool ``[batch_size]``: those whose images are read (None: all); the others
-        belong to another process and are zero here."""
+        """Takes ``rows``, bool ``[batch_size]``: the rows whose images are read (None: all).
+
+        The others belong to another process and are zero here.
+        """
         self._images = images
         self._resident = resident
         self._rows = rows
@@ -69,8 +74,10 @@ def eval_batches(images: Images, batch_size: int) -> Iterator[Batch]:
 
 
 def batch_of_rows(images: Images, rows: np.ndarray) -> Batch:
-    """Makes one batch of the images in ``rows`` of a split, such as ``evenly_spaced`` ones; their
-    ``index``, by which noise is drawn, is that in the split."""
+    """Makes one batch of the images in ``rows`` of a split, such as ``evenly_spaced`` ones.
+
+    Their ``index``, which seeds the noise, is the position in the split.
+    """
     rows = rows.astype(np.int32)
     return Batch(np.asarray(images[rows]), rows, np.ones(len(rows), bool))
 
@@ -78,7 +85,8 @@ def batch_of_rows(images: Images, rows: np.ndarray) -> Batch:
 def _padded(
     images: Images | None, index: np.ndarray, size: int, rows: np.ndarray | None = None
 ) -> Batch:
-    # Padding repeats a real example, so that no value computed on it can be special.
+    # Padding repeats a real example, so that no computation meets a special case, such as a NaN,
+    # which a multiplication by the mask would not remove.
     padding = np.full(size - len(index), index[0], np.int32)
     padded = np.concatenate([index, padding])
     mask = np.arange(size) < len(index)

@@ -1,4 +1,4 @@
-"""IDX files: the format of the original MNIST archives. NumPy only."""
+"""Reader of IDX files, the format of the original MNIST archives. NumPy only."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import numpy as np
 
 from aedenoise.errors import DataError
 
-# No IDX file read here is larger than MNIST's training images, 47 MB.
+# Bound against decompression bombs. The largest file, MNIST's training images, has 47 MB.
 MAX_BYTES = 64 * 2**20
 
 
 def read_idx(path: Path, sha256: str) -> np.ndarray:
-    """The uint8 array in a gzipped IDX file.
+    """Returns the uint8 array in a gzipped IDX file.
 
     Args:
       path: the ``.gz`` file.
       sha256: digest of the uncompressed file.
 
     Raises:
-      DataError: if the file is missing, is no gzip, or has another digest.
+      DataError: if the file is missing, not gzipped, or has another digest.
     """
     try:
         with gzip.open(path) as file:

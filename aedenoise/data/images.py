@@ -1,4 +1,4 @@
-"""Image files to arrays. Pillow lives here and in ``glyphs``; files are not trusted."""
+"""Decoding of image files, which are not trusted, with Pillow."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-# Of photographs; a larger file is refused before it is decoded.
+# Enough for photographs; larger images are rejected before they are decoded.
 MAX_PIXELS = 64_000_000
+# An explicit list: Pillow would otherwise try decoders of rare formats on untrusted files.
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "PPM", "GIF")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".gif")
 
@@ -21,14 +22,14 @@ Read = TypeVar("Read")
 
 
 class UnreadableImageError(ValueError):
-    """The file is no image of the kind asked for; the text says why."""
+    """File that is not an image of the expected kind; the text gives the reason."""
 
 
 def decode_png(content: bytes, size: tuple[int, int]) -> np.ndarray:
-    """A grey PNG of exactly ``size`` (height, width) as uint8 ``[H, W]``.
+    """Decodes a grey PNG of exactly ``size`` (height, width) to uint8 ``[H, W]``.
 
     Raises:
-      UnreadableImageError: if it is anything else, or damaged.
+      UnreadableImageError: if the format or size differs, or the image is damaged.
     """
     try:
         with Image.open(io.BytesIO(content), formats=("PNG",)) as image:
@@ -37,30 +38,31 @@ def decode_png(content: bytes, size: tuple[int, int]) -> np.ndarray:
             return np.asarray(image if image.mode == "L" else image.convert("L"))
     except UnreadableImageError:
         raise
-    except Exception as error:  # a damaged file fails in any way
+    except Exception as error:  # Pillow raises many types for damaged files
         raise UnreadableImageError(_why_unreadable(error)) from error
 
 
 def read_image(path: Path) -> Image.Image:
-    """The image in a file, upright, in mode ``L`` (grey) or ``RGB``.
+    """Reads an image as mode ``L`` (grey) or ``RGB``, with its EXIF orientation applied.
 
-    Transparent places become white; 16-bit greys are scaled to 8 bits.
+    Transparent pixels become white; 16-bit grey values are scaled to 8 bits.
 
     Raises:
-      UnreadableImageError: if it is no image of a known format, damaged, or too large.
+      UnreadableImageError: if the format is unknown, or the image is damaged or too large.
     """
     return read_with(path, lambda image: _plain(ImageOps.exif_transpose(image)))
 
 
 def read_with(source: Path | bytes, use: Callable[[Image.Image], Read]) -> Read:
-    """What ``use`` makes of the image in a file, or in its content.
+    """Opens the image in a file, or in the bytes of one, and returns ``use(image)``.
 
     Raises:
-      UnreadableImageError: if it is no image of a known format, damaged, or too large.
+      UnreadableImageError: if the format is unknown, or the image is damaged or too large.
     """
     file = io.BytesIO(source) if isinstance(source, bytes) else source
     try:
         with warnings.catch_warnings():
+            # Pillow warns of large images; MAX_PIXELS rejects them instead.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(file, formats=FORMATS) as image:
                 pixels = image.width * image.height
@@ -70,12 +72,12 @@ def read_with(source: Path | bytes, use: Callable[[Image.Image], Read]) -> Read:
                 return use(image)
     except UnreadableImageError:
         raise
-    except Exception as error:  # a damaged file fails in any way
+    except Exception as error:  # Pillow raises many types for damaged files
         raise UnreadableImageError(_why_unreadable(error)) from error
 
 
 def _why_unreadable(error: Exception) -> str:
-    """In words, what Pillow or the system found wrong with a file."""
+    """Describes an error of Pillow or the system as a predicate of the file."""
     if isinstance(error, UnidentifiedImageError):
         return "is no image of a known format"
     if isinstance(error, OSError) and error.strerror:
@@ -85,6 +87,7 @@ def _why_unreadable(error: Exception) -> str:
 
 def _plain(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16") or image.mode == "I":
+        # 65,535 / 255 = 257, so white stays white.
         high = np.asarray(image).astype(np.int64).clip(0, 65_535)
         return Image.fromarray((high // 257).astype(np.uint8))
     if "A" in image.mode or "transparency" in image.info:

@@ -1,4 +1,4 @@
-"""Pictures of users as arrays, and back to files with what belongs to them."""
+"""Conversion of users' image files to arrays and back, with alpha, bit depth and profile."""
 
 from __future__ import annotations
 
@@ -14,24 +14,26 @@ from aedenoise.config.options import WRITTEN
 from aedenoise.data.images import SUFFIXES, UnreadableImageError, read_with
 from aedenoise.errors import DataError, UsageError
 
+# Compression must not add artefacts to a denoised picture: lossless, or, for JPEG, high quality
+# without chroma subsampling.
 _SAVED_WITH: dict[str, dict[str, Any]] = {
     "WEBP": {"lossless": True},
     "JPEG": {"quality": 95, "subsampling": 0},
 }
-# Pixels a side.
+# Limits of the formats, in pixels per side.
 _LARGEST = {"WEBP": 16_383, "JPEG": 65_500}
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture, upright.
+    """Picture with its EXIF orientation applied.
 
     Attributes:
       pixels: float32 ``[H, W, 1]`` or ``[H, W, 3]`` in [0, 1].
-      alpha: uint8 ``[H, W]``, or None where it is opaque.
-      bits: 8, or 16 for greys that had so many.
-      profile: its colour profile (ICC), if it has one.
-      pages: how many its file has (TIFF, GIF); this is the first.
+      alpha: uint8 ``[H, W]``, or None for an opaque picture.
+      bits: bit depth, 8 or, for grey pictures only, 16.
+      profile: ICC colour profile, if any.
+      pages: number of pages in the file (TIFF, GIF); this picture is the first.
     """
 
     pixels: np.ndarray
@@ -41,18 +43,19 @@ class Picture:
     pages: int = 1
 
     def with_pixels(self, pixels: np.ndarray) -> Picture:
-        """The same picture with other pixels."""
+        """Returns a copy with other pixels."""
         return replace(self, pixels=pixels)
 
 
 def read_picture(source: Path | bytes) -> Picture:
-    """The picture in a file, or in its content.
+    """Reads the picture in a file or in the bytes of a file.
 
     Raises:
-      UnreadableImageError: if it is no image of a known format, damaged, or too large.
+      UnreadableImageError: if the format is unknown, or the image is damaged or too large.
     """
 
     def picture(image: Image.Image) -> Picture:
+        # Before the transposition, which returns an image without pages.
         pages = getattr(image, "n_frames", 1)
         return replace(_picture(ImageOps.exif_transpose(image)), pages=pages)
 
@@ -60,21 +63,24 @@ def read_picture(source: Path | bytes) -> Picture:
 
 
 def check_fits(suffix: str, height: int, width: int) -> None:
-    """Refuses a picture that is larger than its format can be.
+    """Checks a picture's size against the limit of its file format.
 
     Raises:
-      UsageError: if it is.
+      UsageError: if it is too large.
     """
     most = _LARGEST.get(WRITTEN[suffix], max(height, width))
     if max(height, width) > most:
         raise UsageError(
-            f"{suffix} holds no more than {most:,} pixels a side, not {height:,} x {width:,}: "
-            "take .png"
+            f"{suffix} holds no more than {most:,} pixels a side, not {height:,} x {width:,}; "
+            "use .png"
         )
 
 
 def encode_picture(picture: Picture, suffix: str = ".png") -> bytes:
-    """The content of a file; what its format cannot keep (16 bits, alpha in JPEG) is lost."""
+    """Encodes a picture as the bytes of a file.
+
+    Properties that the format cannot store (16 bits, alpha in JPEG) are lost.
+    """
     form = WRITTEN[suffix]
     grey = picture.pixels.shape[-1] == 1
     deep = picture.bits == 16 and grey and picture.alpha is None and form in ("PNG", "TIFF")
@@ -89,10 +95,10 @@ def encode_picture(picture: Picture, suffix: str = ".png") -> bytes:
 
 
 def find_pictures(place: Path) -> list[Path]:
-    """The image files in a folder and below it, in order of their names.
+    """Lists the image files in a folder and its subfolders, sorted by path.
 
     Raises:
-      DataError: if there is none.
+      DataError: if there are none.
     """
     found = sorted(file for file in place.rglob("*") if file.suffix.lower() in SUFFIXES)
     found = [file for file in found if file.is_file()]
@@ -104,6 +110,7 @@ def find_pictures(place: Path) -> list[Path]:
 def _picture(image: Image.Image) -> Picture:
     profile = image.info.get("icc_profile")
     if image.mode.startswith("I;16") or image.mode == "I":
+        # Pillow uses the 32-bit mode I for some 16-bit files.
         deep = np.asarray(image).astype(np.int64).clip(0, 65_535)
         return Picture((deep / 65_535).astype(np.float32)[..., None], None, 16, profile)
     if image.mode == "F":
@@ -115,7 +122,7 @@ def _picture(image: Image.Image) -> Picture:
         return Picture(_floats(plain.convert("L" if grey else "RGB")), alpha, 8, profile)
     if image.mode in ("1", "L"):
         return Picture(_floats(image.convert("L")), None, 8, profile)
-    # Profiles of other colour spaces do not fit what is converted.
+    # A CMYK or Lab profile does not apply to pixels converted to RGB.
     kept = profile if image.mode in ("RGB", "P") else None
     return Picture(_floats(image.convert("RGB")), None, 8, kept)
 

@@ -1,7 +1,7 @@
-"""Reading: a dataset as one uint8 array per split.
+"""Loading of datasets as one uint8 array per split.
 
-The first reading prepares the dataset and keeps its arrays; later readings take those arrays,
-checked by digest, in a fraction of a second. A split that exceeds the memory budget stays on disk.
+The first load prepares the dataset and stores its arrays; later loads read those arrays, verified
+by digest, in a fraction of a second. A split that exceeds the memory budget stays on disk.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Arrays = dict[str, Any]
 
 @dataclass(frozen=True)
 class Split:
-    """``images`` uint8 ``[N, H, W, C]`` and ``labels`` int64 ``[N]``, in the dataset's order."""
+    """Images uint8 ``[N, H, W, C]`` and labels int64 ``[N]``, in the dataset's order."""
 
     images: Images
     labels: np.ndarray
@@ -42,16 +42,16 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A dataset, ready to be used.
+    """Dataset ready for use.
 
     Attributes:
       name: full name, such as ``notmnist/open``.
-      train, test: the splits.
-      label_names: name of each class.
-      digest: SHA-256 over the arrays of both splits: which data exactly a run used.
-      facts: what else is known, as plain values: of every dataset ``repeated_in_train``,
-        ``repeated_in_test`` and ``test_also_in_train`` (numbers of images whose pixels occur
-        before); of some also what was left out, and why.
+      train, test: splits.
+      label_names: class names.
+      digest: SHA-256 over the arrays of both splits, which identifies the data of a run.
+      facts: further facts as JSON values: for every dataset ``repeated_in_train``,
+        ``repeated_in_test`` and ``test_also_in_train`` (counts of images whose pixels occur
+        earlier); for some also omitted images and the reason.
     """
 
     name: str
@@ -70,20 +70,20 @@ def load(
     manual_dir: str | None = None,
     memory_budget: int = MEMORY_BUDGET,
 ) -> Dataset:
-    """Loads a dataset, preparing it first if need be.
+    """Loads a dataset, preparing it first if necessary.
 
     Args:
-      data: what to load; a name alone stands for ``DataConfig(dataset=name)``. All examples are
-        loaded, whatever ``train_examples`` and ``test_examples`` say.
-      data_dir: where prepared datasets live; None is TFDS's default (``TFDS_DATA_DIR`` or
+      data: configuration, or a name, short for ``DataConfig(dataset=name)``. All examples are
+        loaded, regardless of ``train_examples`` and ``test_examples``.
+      data_dir: folder of prepared datasets; None is TFDS's default (``TFDS_DATA_DIR`` or
         ``~/tensorflow_datasets``).
-      notify: gets one line before something that takes time, or on something left out.
-      manual_dir: where archives that the user got lie.
-      memory_budget: in bytes; a split with more stays on disk, where its source allows that.
+      notify: receives one line before slow work and about omitted images.
+      manual_dir: folder of archives downloaded by the user.
+      memory_budget: bytes; a larger split stays on disk if its source supports that.
 
     Raises:
-      UsageError: if there is no dataset of that name, no such folder or file.
-      DataError: if the source or the prepared records cannot be read or do not fit.
+      UsageError: if the dataset, folder or file does not exist.
+      DataError: if the source or the prepared records are unreadable or inconsistent.
       StorageError: if ``data_dir`` cannot be written.
     """
     config = DataConfig(dataset=data) if isinstance(data, str) else data
@@ -103,18 +103,19 @@ def load(
         )
     try:
         source = find_source(config, data_dir, manual_dir)
-        # Intact copies need no lock, so a shared folder may be read-only.
+        # Intact copies are read without the lock, so a shared folder may be read-only.
         found = _read_copies(source, memory_budget, notify)
         if found is None:
             source.folder.parent.mkdir(parents=True, exist_ok=True)
             with exclusive_lock(source.folder.parent / ".lock"):
-                # A source knows what was prepared when it was found; by now there may be more.
+                # TFDS looks for prepared files once, when the builder is created; another process
+                # may have prepared them while this one waited for the lock.
                 source = find_source(config, data_dir, manual_dir)
                 found = _prepare(source, memory_budget, notify)
     except OSError as error:
         raise StorageError(
-            f"cannot keep the dataset in {error.filename or data_dir}: {error.strerror}; "
-            "choose another place with --data_dir"
+            f"dataset cannot be stored in {error.filename or data_dir}: {error.strerror}; "
+            "choose another folder with --data_dir"
         ) from error
     arrays, record = found
     splits = {s: Split(arrays[f"{s}_image"], arrays[f"{s}_label"]) for s in SPLITS}
@@ -129,16 +130,16 @@ def load(
 
 
 def _joined(name: str, members: list[Dataset]) -> Dataset:
-    """One dataset of several: their images one after another, their classes side by side."""
+    """Concatenates several datasets; each keeps its own classes, numbered consecutively."""
     shapes = {member.name: member.train.images.shape[1:] for member in members}
     if len(set(shapes.values())) > 1:
         listed = ", ".join(f"{each} {shape}" for each, shape in shapes.items())
-        raise DataError(f"datasets that are joined need images of one shape, not {listed}")
+        raise DataError(f"joined datasets need images of one shape, not {listed}")
     arrays: Arrays = {}
     for split in SPLITS:
         each = [getattr(member, split) for member in members]
         if not all(isinstance(part.images, np.ndarray) for part in each):
-            raise DataError(f"{name} does not fit into memory: raise --memory_budget")
+            raise DataError(f"{name} does not fit into memory; raise --memory_budget")
         arrays[f"{split}_image"] = np.concatenate([part.images for part in each])
         firsts = np.cumsum([0, *(len(member.label_names) for member in members)])
         arrays[f"{split}_label"] = np.concatenate(
@@ -157,12 +158,13 @@ def _joined(name: str, members: list[Dataset]) -> Dataset:
 def _prepare(
     source: Source, budget: int, notify: Callable[[str], None]
 ) -> tuple[Arrays, dict[str, Any]]:
-    """Makes whatever is missing: the records, then the copies. The caller holds the lock."""
+    """Makes the records and then the array copies, if missing. The caller holds the lock."""
     found = _read_copies(source, budget, lambda line: None)
     if found is not None:  # another process made them while this one waited
         return found
     if not (source.folder / "dataset_info.json").exists():
-        # Nobody else holds the lock, so what is unfinished here belongs to a process that died.
+        # TFDS writes dataset_info.json last. This process holds the lock, so unfinished files
+        # belong to a process that died.
         for leftover in (*source.folder.parent.glob("incomplete.*"), source.folder):
             remove(leftover)
     source.prepare(notify)
@@ -184,6 +186,7 @@ def _prepare(
         if isinstance(array, np.ndarray):
             with writing(copies / f"{key}.npy") as file:
                 np.save(file, array, allow_pickle=False)
+    # Written last: its existence marks the copies as complete.
     write_json(copies / RECORD, record, indent=1)
     return arrays, record
 
@@ -191,7 +194,7 @@ def _prepare(
 def _read_copies(
     source: Source, budget: int, notify: Callable[[str], None]
 ) -> tuple[Arrays, dict[str, Any]] | None:
-    """The arrays kept beside the records, or None if they are missing or not intact."""
+    """Reads the array copies in the dataset's folder; returns None if missing or damaged."""
     copies = source.folder / "arrays"
     if not (copies / RECORD).exists():
         return None
@@ -204,14 +207,14 @@ def _read_copies(
         for split in SPLITS:
             for part in _PARTS:
                 if part == "image" and split in streams:
-                    # The records have checksums of their own, tested as they are read.
+                    # Hashing would read the whole split; ArrayRecord verifies its own checksums.
                     arrays[f"{split}_image"] = source.stream(split)
                 else:
                     file = copies / f"{split}_{part}.npy"
                     arrays[f"{split}_{part}"] = np.load(file, allow_pickle=False)
         if streams or _digest(arrays) == record["sha256"]:
             return arrays, {"sha256": record["sha256"], "facts": record["facts"]}
-    notify(f"the arrays in {copies} are damaged; reading the source again")
+    notify(f"arrays in {copies} are damaged; reading the source again")
     return None
 
 
@@ -225,7 +228,7 @@ def _keys() -> Iterator[str]:
 
 
 def _digest(arrays: Arrays) -> str:
-    """SHA-256 over name, dtype, shape and bytes of each array, in a fixed order."""
+    """Computes SHA-256 over name, dtype, shape and bytes of each array, in a fixed order."""
     digest = hashlib.sha256()
     for key in _keys():
         array = arrays[key]

@@ -1,7 +1,7 @@
-"""Where datasets come from: TFDS records of our own, TFDS's catalogue, a folder, a NumPy file.
+"""Dataset sources: packaged TFDS builders, TFDS's catalogue, image folders, NumPy files.
 
-A source prepares what it needs and reads one split as arrays. ``reading`` does the rest the same
-way for all of them: the lock, the copies, the digest.
+A source prepares its files and reads one split as arrays. ``reading`` adds the lock, the array
+copies and the digest, in the same way for all sources.
 """
 
 from __future__ import annotations
@@ -30,46 +30,46 @@ _CHUNK = 4096
 
 
 class Source(Protocol):
-    """A dataset before it is read.
+    """Dataset that can be prepared and read.
 
     Attributes:
-      folder: where what was prepared is kept.
-      label_names: the name of each class, empty if there are none or only ``facts`` knows them.
+      folder: folder of the prepared files.
+      label_names: class names; empty if there are none or if only ``facts`` has them.
     """
 
     folder: Path
     label_names: tuple[str, ...]
 
     def ready(self) -> bool:
-        """Whether it was prepared when this source was found."""
+        """Returns True if the dataset was already prepared when this source was created."""
 
     def prepare(self, notify: Notify) -> None:
-        """Makes what reading needs, unless it is there; ``notify`` gets a line before work."""
+        """Prepares the files unless they exist; ``notify`` receives a line before any work."""
 
     def nbytes(self, split: str) -> int | None:
-        """Bytes of the split's images, or None if only reading can tell."""
+        """Returns the size of the split's images in bytes, or None if unknown before reading."""
 
     def read(self, split: str) -> Arrays:
-        """The whole split."""
+        """Reads the whole split."""
 
     def stream(self, split: str) -> Records:
-        """The split's images where they lie; called only where ``nbytes`` is known."""
+        """Returns the split's images without loading them; called only if ``nbytes`` is known."""
 
     def facts(self) -> dict[str, Any]:
-        """What else is known, as plain values for JSON."""
+        """Returns further facts as JSON values."""
 
 
 def find_source(config: DataConfig, data_dir: str | None, manual_dir: str | None) -> Source:
-    """The source of ``config.dataset``.
+    """Returns the source of ``config.dataset``.
 
     Raises:
-      UsageError: if TFDS does not know the name, or a folder or file does not exist.
+      UsageError: if TFDS does not know the name, or the folder or file does not exist.
     """
     kind, name = dataset_kind(config.dataset)
     if kind == "folder":
         return FolderSource(Path(name), _root(data_dir), config.image_size, config.fit)
     if kind == "arrays":
-        raise UsageError("these data came from Python; pass them again as data=(train, test)")
+        raise UsageError("this run was trained on arrays; pass them again as data=(train, test)")
     if kind == "npz":
         return NpzSource(Path(name), _root(data_dir))
     if manual_dir is not None and not Path(manual_dir).is_dir():
@@ -77,7 +77,7 @@ def find_source(config: DataConfig, data_dir: str | None, manual_dir: str | None
     if kind == "own":
         return RecordsSource(tfds.builder(name, data_dir=data_dir), manual_dir)
     try:
-        # In an environment without TensorFlow TFDS prints a banner.
+        # Without TensorFlow, TFDS prints a banner at its first lookup.
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             builder = tfds.builder(name, data_dir=data_dir)
     except (tfds.core.DatasetNotFoundError, ValueError) as error:
@@ -90,7 +90,7 @@ def _root(data_dir: str | None) -> Path:
 
 
 class RecordsSource:
-    """A TFDS dataset in ArrayRecord files, prepared and read without TensorFlow."""
+    """TFDS dataset in ArrayRecord files, prepared and read without TensorFlow."""
 
     def __init__(self, builder: Any, manual_dir: str | None) -> None:
         self._builder = builder
@@ -114,7 +114,7 @@ class RecordsSource:
             with contextlib.redirect_stdout(io.StringIO()):
                 self._builder.download_and_prepare(download_config=config)
         except RuntimeError as error:
-            # ArrayRecord's writer has no better way to say so.
+            # ArrayRecord's writer reports a full disk as a RuntimeError with the text of the errno.
             full = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
             number = next((n for n in full if os.strerror(n) in str(error)), None)
             if number is None:
@@ -148,7 +148,7 @@ class RecordsSource:
 
 
 class TensorflowSource(RecordsSource):
-    """A dataset of TFDS's own catalogue, which only TensorFlow can prepare and read."""
+    """Dataset of TFDS's own catalogue, which needs TensorFlow for preparing and reading."""
 
     def prepare(self, notify: Notify) -> None:
         name = self._builder.info.full_name
@@ -158,10 +158,10 @@ class TensorflowSource(RecordsSource):
             super().prepare(notify)
         except AedenoiseError:
             raise
-        except Exception as error:  # of the network, of TensorFlow, of the dataset's own code
+        except Exception as error:  # from the network, TensorFlow or the dataset's own code
             raise DataError(
-                f"{name} cannot be prepared ({type(error).__name__}: {error}); TFDS's page on it "
-                "says what it needs"
+                f"{name} cannot be prepared ({type(error).__name__}: {error}); see its page in the "
+                "TFDS catalogue"
             ) from error
         for split in ("train", "test"):
             if split not in self._builder.info.splits:
@@ -175,6 +175,7 @@ class TensorflowSource(RecordsSource):
         info = self._builder.info
         if getattr(dict(info.features.items()).get("image"), "np_dtype", None) != np.uint8:
             raise DataError(f"{info.full_name} has no uint8 feature 'image'")
+        # The index of an example seeds its noise, so the reading order must be deterministic.
         config = tfds.ReadConfig(shuffle_seed=0, interleave_cycle_length=1)
         dataset = self._builder.as_dataset(split=split, shuffle_files=False, read_config=config)
         images, labels = [], []
@@ -182,8 +183,8 @@ class TensorflowSource(RecordsSource):
             images.append(example["image"])
             labels.append(example.get("label", 0))
         if len({image.shape for image in images}) != 1:
-            raise DataError(f"the images of {info.full_name} are not all of one size")
+            raise DataError(f"{info.full_name} has images of several sizes; one size is needed")
         return np.stack(images), np.array(labels, np.int64)
 
     def stream(self, split: str) -> Records:
-        raise DataError(f"{self._builder.info.full_name} can only be read as a whole")
+        raise DataError(f"{self._builder.info.full_name} cannot be streamed")

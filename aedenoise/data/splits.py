@@ -1,4 +1,4 @@
-"""Which examples are for testing, and which of them training has already seen. NumPy only."""
+"""Assignment of examples to splits, and duplicates within and across splits. NumPy only."""
 
 from __future__ import annotations
 
@@ -10,33 +10,41 @@ from aedenoise.data.streaming import Records
 
 Images = np.ndarray | Records
 _CHUNK = 4096
-# A sixth, as in MNIST's 60,000 + 10,000 images.
+# One sixth, as in MNIST's 60,000 + 10,000 images.
 TEST_SHARE = 1 / 6
 
 
 def is_test(name: str) -> bool:
-    """Whether what is called ``name`` (a font, a file) belongs to the test split.
+    """Returns True if the font or file called ``name`` belongs to the test split.
 
-    A function of the name alone: the same font is on the same side in every dataset.
+    Depends on the name alone, so a font is in the same split in every dataset.
     """
+    # SHA-256 rather than ``hash``, which differs between processes.
     fraction = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64
     return fraction < TEST_SHARE
 
 
 def copies(images: np.ndarray, train: np.ndarray, test: np.ndarray) -> np.ndarray:
-    """bool ``[len(test)]``: where a test image has exactly the pixels of a training image.
+    """Finds test images with exactly the pixels of a training image.
 
     Args:
       images: ``[N, ...]``.
       train, test: rows of ``images``.
+
+    Returns:
+      bool ``[len(test)]``, True for copies.
     """
     seen = {_pixels(images[row]) for row in train}
     return np.array([_pixels(images[row]) in seen for row in test], bool)
 
 
 def repetitions(train: Images, test: Images) -> dict[str, int]:
-    """How many images have exactly the pixels of an earlier one: ``repeated_in_train``,
-    ``repeated_in_test``, and test images that are ``test_also_in_train``."""
+    """Counts images with exactly the pixels of an earlier one.
+
+    Returns:
+      ``repeated_in_train`` and ``repeated_in_test``, duplicates within a split, and
+      ``test_also_in_train``, test images that also occur in training.
+    """
     of_train, of_test = _all_pixels(train), _all_pixels(test)
     seen = set(of_train)
     return {
@@ -54,4 +62,5 @@ def _all_pixels(images: Images) -> list[bytes]:
 
 
 def _pixels(image: np.ndarray) -> bytes:
+    # 16 bytes per image keep the sets small; collisions are negligible.
     return hashlib.blake2b(image.tobytes(), digest_size=16).digest()

@@ -1,6 +1,6 @@
-"""Splits too large for memory: images read from their records when a batch asks for them.
+"""Splits too large for memory: images are read from their records batch by batch.
 
-The order of examples is the same as in memory; Grain reads ahead in threads.
+The order of examples is the same as for splits in memory; Grain reads ahead in threads.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _CHUNK = 4096
 
 
 class Records:
-    """Images on disk that are indexed like a uint8 array ``[N, H, W, C]``."""
+    """Images on disk, indexed like a uint8 array ``[N, H, W, C]``."""
 
     dtype = np.dtype(np.uint8)
 
     def __init__(self, source: Any, image_shape: tuple[int, ...], place: str) -> None:
-        """``source``: random access to examples; ``place``: what to name when it is damaged."""
+        """Takes a random-access ``source`` of examples, and its ``place`` for error messages."""
         self._source = source
         self._place = place
         self.shape = (len(source), *image_shape)
@@ -33,6 +33,7 @@ class Records:
         return self.shape[0]
 
     def __getitem__(self, index: slice | np.ndarray) -> np.ndarray:
+        # Indexing a range gives slices, negative rows and masks the meaning they have in NumPy.
         rows = np.arange(len(self))[index]
         images = np.empty((len(rows), *self.shape[1:]), np.uint8)
         for start in range(0, len(rows), _CHUNK):
@@ -41,7 +42,7 @@ class Records:
         return images
 
     def column(self, name: str) -> np.ndarray:
-        """Another feature of every example, ``[N]``."""
+        """Reads another feature of every example, ``[N]``."""
         values: list[Any] = []
         for start in range(0, len(self), _CHUNK):
             rows = range(start, min(start + _CHUNK, len(self)))
@@ -49,7 +50,7 @@ class Records:
         return np.array(values)
 
     def examples(self, rows: np.ndarray) -> list[Any]:
-        """Whole examples, as TFDS gives them.
+        """Reads whole examples, as decoded by TFDS.
 
         Raises:
           DataError: if the records are damaged.
@@ -58,13 +59,14 @@ class Records:
             return list(self._source.__getitems__(rows.tolist()))
         except (RuntimeError, ValueError, IndexError) as error:
             raise DataError(
-                f"the records in {self._place} are damaged ({type(error).__name__}); remove that "
-                "folder, and the next run prepares it again"
+                f"records in {self._place} are damaged ({type(error).__name__}); remove that "
+                "folder and run again"
             ) from error
 
 
 def compute_mean(images: np.ndarray | Records) -> np.ndarray:
-    """The mean image, float64 ``[H, W, C]``."""
+    """Computes the mean image, float64 ``[H, W, C]``."""
+    # Integer sums are exact, so the chunk size does not affect the result.
     total = np.zeros(images.shape[1:], np.float64)
     for start in range(0, len(images), _CHUNK):
         total += images[start : start + _CHUNK].sum(axis=0, dtype=np.int64)
@@ -72,7 +74,7 @@ def compute_mean(images: np.ndarray | Records) -> np.ndarray:
 
 
 class ReadAhead:
-    """Batches by step, like ``TrainBatches``, made in threads before they are asked for."""
+    """Batches by step, like ``TrainBatches``, but prefetched in threads."""
 
     def __init__(self, batch_at: Callable[[int], Batch], steps_per_epoch: int, steps: int) -> None:
         self._batch_at = batch_at
@@ -82,8 +84,9 @@ class ReadAhead:
         self._batches: Iterator[Batch] = iter(())
 
     def __call__(self, step: int) -> Batch:
-        """The batch of ``step``; cheap where it is the one after the last."""
+        """Returns the batch of ``step``; prefetched if ``step`` follows that of the last call."""
         if step != self._next:
+            # Slow to import, and unused where splits fit into memory.
             import grain
 
             options = grain.ReadOptions(num_threads=_THREADS, prefetch_buffer_size=_BATCHES_AHEAD)

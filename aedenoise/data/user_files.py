@@ -1,4 +1,4 @@
-"""A user's own images: a folder of image files, or a NumPy ``.npz`` file."""
+"""Sources of a user's own images: a folder of image files or a NumPy ``.npz`` file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from aedenoise.files import remove
 Arrays = tuple[np.ndarray, np.ndarray]
 SPLITS = ("train", "test")
 _MAX_BYTES = 8 * 2**30
-# How the arrays of an .npz may be called: training, testing; or one for both.
+# Accepted names of the arrays in an .npz, in order of precedence: pairs of training and test
+# arrays, then single arrays for both.
 _IMAGES = (("x_train", "x_test"), ("train_images", "test_images"), ("train", "test"))
 _LABELS = (("y_train", "y_test"), ("train_labels", "test_labels"), ("train_label", "test_label"))
 _ALL_IMAGES = ("images", "image", "x", "data", "arr_0")
@@ -29,7 +30,7 @@ _ALL_LABELS = ("labels", "label", "y", "arr_1")
 
 
 class _UserSource:
-    """What the two have in common: both splits are read at once, and kept by a fingerprint."""
+    """Base of both sources: reads both splits at once and caches them by a fingerprint."""
 
     label_names: tuple[str, ...] = ()
 
@@ -40,7 +41,7 @@ class _UserSource:
         self._facts: dict[str, Any] = {}
 
     def ready(self) -> bool:
-        return True  # by a fingerprint of what it is made of
+        return True  # the folder's name holds a fingerprint of the files
 
     def nbytes(self, split: str) -> int | None:
         return None
@@ -49,14 +50,14 @@ class _UserSource:
         return self._arrays[split]
 
     def stream(self, split: str) -> Any:
-        raise DataError(f"{self.folder} can only be read as a whole")
+        raise DataError(f"{self.folder} cannot be streamed")
 
     def facts(self) -> dict[str, Any]:
         return self._facts
 
     def _keep(self, images: np.ndarray, labels: np.ndarray, test: np.ndarray, what: str) -> None:
-        """Splits by ``test`` (bool ``[N]``), without test images that occur in training."""
-        # What was kept of these files as they were before.
+        """Splits by ``test`` (bool ``[N]``) and drops test images that occur in training."""
+        # Copies of earlier versions of these files, which nothing would read again.
         for sibling in self.folder.parent.glob("[0-9a-f]*"):
             remove(sibling)
         rows, test_rows = np.flatnonzero(~test), np.flatnonzero(test)
@@ -64,7 +65,7 @@ class _UserSource:
         test_rows = test_rows[~copied]
         if not len(rows) or not len(test_rows):
             raise DataError(
-                f"{what} has {len(rows)} training and {len(test_rows)} different test images; at "
+                f"{what} has {len(rows)} training and {len(test_rows)} distinct test images; at "
                 "least one of each is needed"
             )
         self._arrays = {
@@ -75,18 +76,18 @@ class _UserSource:
 
 
 class FolderSource(_UserSource):
-    """Image files below a folder, cut to squares.
+    """Source of the image files in a folder and its subfolders, cut to squares.
 
-    Subfolders ``train`` and ``test`` are the splits; without them, a sixth of the files, chosen by
-    their names, is for testing. The folder that holds a file is its class. All images are grey if
-    every file is, else all are RGB. Files that cannot be read are skipped, counted and named.
+    Subfolders ``train`` and ``test`` are the splits; without them, a sixth of the files, selected
+    by a hash of their paths, is the test split. The folder of a file is its class. Images are grey
+    if all files are grey, otherwise RGB. Unreadable files are skipped, counted and named.
 
     Args:
-      place: the folder.
-      data_root: where prepared datasets live.
+      place: folder of the images.
+      data_root: folder of prepared datasets.
       size: side of the squares in pixels.
-      fit: ``resize`` (the shorter side becomes ``size``, then the centre is cut out) or ``crop``
-        (as many whole squares as lie side by side in the image, unscaled).
+      fit: ``resize`` (scales the shorter side to ``size`` and crops the centre) or ``crop``
+        (tiles the unscaled image with as many whole squares as fit).
     """
 
     def __init__(self, place: Path, data_root: Path, size: int, fit: str) -> None:
@@ -97,9 +98,11 @@ class FolderSource(_UserSource):
         self._files = sorted(files, key=lambda p: p.relative_to(place).as_posix())
         if len(self._files) < 2:
             raise DataError(
-                f"{place} holds {len(self._files)} images; at least two are needed, of the "
-                f"kinds {', '.join(SUFFIXES)}"
+                f"{place} holds {len(self._files)} images; at least two are needed "
+                f"({', '.join(SUFFIXES)})"
             )
+        # Sizes and times, not contents: hashing every file would take as long as reading them. The
+        # leading 1 is the version of this format.
         stamp = hashlib.sha256(f"1 {size} {fit}".encode())
         for file in self._files:
             stat = file.stat()
@@ -108,7 +111,7 @@ class FolderSource(_UserSource):
         given = all((place / split).is_dir() for split in SPLITS)
         parts = [file.relative_to(place).parts for file in self._files]
         self._of_test = [p[0] == "test" if given else is_test("/".join(p)) for p in parts]
-        if not given and len(set(self._of_test)) == 1:  # of a few files chance may choose none
+        if not given and len(set(self._of_test)) == 1:  # likely for a few files
             self._of_test = [i == len(parts) - 1 for i in range(len(parts))]
         # Within a split's folder, the class is the next part of the path.
         classes = [p[given:-1][0] if len(p) > given + 1 else place.name for p in parts]
@@ -147,9 +150,10 @@ class FolderSource(_UserSource):
 
 
 def _squares(image: Image.Image, size: int, fit: str) -> list[np.ndarray]:
-    """uint8 ``[size, size]`` or ``[size, size, 3]`` each."""
+    """Cuts an image into squares, each uint8 ``[size, size]`` or ``[size, size, 3]``."""
     if fit == "resize":
         factor = size / min(image.size)
+        # max: rounding could make the shorter side one pixel too small.
         scaled = (max(size, round(image.width * factor)), max(size, round(image.height * factor)))
         image = image.resize(scaled, Image.Resampling.LANCZOS)
         image = _cut(image, (image.width - size) // 2, (image.height - size) // 2, size)
@@ -182,13 +186,13 @@ def _left_out(unreadable: list[str], small: int, size: int) -> list[str]:
 
 
 class NpzSource(_UserSource):
-    """A ``.npz`` file as ``numpy.savez`` writes it.
+    """Source of a ``.npz`` file as written by ``numpy.savez``.
 
-    Arrays ``x_train`` and ``x_test`` (or ``train_images``, ``test_images``; ``train``, ``test``),
-    or one array ``images`` of which a sixth, chosen by row number, is for testing, or those where
-    a bool array ``test`` says so; labels ``y_train``, ``y_test``, or ``labels``, and their names
-    ``label_names``, if there are any. Images are ``[N, H, W]`` or
-    ``[N, H, W, C]`` with 1 or 3 channels, uint8 or floats in [0, 1].
+    The file holds arrays ``x_train`` and ``x_test`` (or ``train_images``, ``test_images``;
+    ``train``, ``test``), or one array ``images``, whose test split is given by a bool array
+    ``test`` or is a sixth of the rows, selected by a hash of the row number. Optional are labels
+    ``y_train`` and ``y_test``, or ``labels``, and class names ``label_names``. Images are
+    ``[N, H, W]`` or ``[N, H, W, C]`` with 1 or 3 channels, uint8 or floats in [0, 1].
     """
 
     def __init__(self, place: Path, data_root: Path) -> None:
@@ -202,10 +206,13 @@ class NpzSource(_UserSource):
     def prepare(self, notify: Callable[[str], None]) -> None:
         notify(f"reading {self._place}")
         try:
+            # The sizes in the directory, before NumPy allocates anything.
             with zipfile.ZipFile(self._place) as members:
                 size = sum(member.file_size for member in members.infolist())
             if size > _MAX_BYTES:
-                raise DataError(f"{self._place} unpacks to {size / 2**30:.0f} GB; at most 8 can be")
+                raise DataError(
+                    f"{self._place} unpacks to {size / 2**30:.0f} GB; the limit is 8 GB"
+                )
             with np.load(self._place, allow_pickle=False) as arrays:
                 found = {key: arrays[key] for key in arrays.files}
             images, labels, test = self._parts(found)
@@ -220,7 +227,7 @@ class NpzSource(_UserSource):
                 parts = [self._images(arrays[name], name) for name in names]
                 if parts[0].shape[1:] != parts[1].shape[1:]:
                     raise DataError(
-                        f"{self._place}: the images of {names[0]} and {names[1]} differ in size"
+                        f"{self._place}: {names[0]} and {names[1]} have images of different sizes"
                     )
                 pair = next((n for n in _LABELS if all(name in arrays for name in n)), None)
                 given = [arrays[name] for name in pair] if pair else None
@@ -279,6 +286,6 @@ class NpzSource(_UserSource):
         if len(labels) != count or not np.issubdtype(labels.dtype, np.integer):
             raise DataError(
                 f"{self._place} has {len(labels)} labels ({labels.dtype}) for {count} images; "
-                "expected one whole number each"
+                "expected one integer per image"
             )
         return labels.astype(np.int64)

@@ -1,4 +1,4 @@
-"""Flax linen modules: encoders, decoders, what composes them, a classifier, a GAN."""
+"""Flax linen modules: encoders, decoders, autoencoders, a classifier, a GAN."""
 
 from aedenoise.models.autoencoder import (
     Autoencoder,

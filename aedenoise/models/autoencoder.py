@@ -21,10 +21,10 @@ from aedenoise.ops.noise import Noisy
 class Autoencoder(nn.Module):
     """``decoder(encoder(image))``: images ``[B, H, W, C]`` in [0, 1] to logits of that shape.
 
-    ``to_image`` turns logits into an image. With two stages of stride 2, any height and width
-    divisible by 4 works; with ``max_unpool`` any at all. Where it is ``conditioned``, the level of
-    each image's noise, ``[B]`` in units of the [0, 1] range, is one more channel of the encoder's
-    input; otherwise levels are ignored.
+    ``to_image`` turns logits into an image. With two stages of stride 2, height and width must be
+    divisible by 4; ``max_unpool`` takes any size. If ``conditioned``, the noise level of each
+    image, ``[B]`` in units of the [0, 1] range, is an additional channel of the encoder's input;
+    otherwise levels are ignored.
     """
 
     encoder: nn.Module
@@ -46,13 +46,15 @@ class Autoencoder(nn.Module):
         if not self.conditioned:
             return self.encoder(image)
         if level is None:
-            raise ValueError("this network needs the level of the noise with the image")
+            raise ValueError("this network is conditioned on the noise level; pass level")
+        # One constant channel per image: convolutions see the level at every pixel.
         channel = jnp.broadcast_to(level[:, None, None, None], (*image.shape[:3], 1))
         return self.encoder(jnp.concatenate([image, channel], axis=-1))
 
     def decode(self, code: Any) -> Array:
         """Returns the logits, float32 ``[B, H, W, C]``, of a code."""
         logits: Array = self.decoder(code)
+        # The loss needs float32 even where the convolutions run in bfloat16.
         return logits.astype(jnp.float32)
 
 

@@ -1,4 +1,4 @@
-"""A classifier of images: the encoder's stages, a dense layer of features, and logits."""
+"""An image classifier: encoder stages, a dense feature layer, and logits."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ from jax import Array
 
 from aedenoise.models.encoders import Encoder
 
-# Stages halve an image until its sides have no more pixels than this.
+# Stages halve an image until neither side exceeds this, in pixels.
 _CODE_SIDE = 8
 _FIRST_STAGE, _LATER_STAGES = 16, 32
 
 
 class Classifier(nn.Module):
-    """Images ``[B, H, W, C]`` in [0, 1], all of one size, to logits of the classes.
+    """Classifier of images ``[B, H, W, C]`` in [0, 1], all of one size, to logits of the classes.
 
-    Any size works: below and to the right, black pixels are added until the stages can halve it.
+    Any size works: images are padded with zeros at the bottom and right to a multiple of
+    ``downsampling``.
 
     Attributes:
-      encoder: to a code ``[B, h, w, F]``, dividing sides by ``downsampling``.
-      downsampling: see there.
-      classes: how many there are.
-      width: how many features an image has.
+      encoder: module from images to a code ``[B, h, w, F]``.
+      downsampling: factor between the sides of the image and of the code.
+      classes: number of classes.
+      width: number of features.
     """
 
     encoder: nn.Module
@@ -36,12 +37,12 @@ class Classifier(nn.Module):
         self.out = nn.Dense(self.classes)
 
     def __call__(self, image: Array) -> Array:
-        """Logits, float32 ``[B, classes]``."""
+        """Computes logits, float32 ``[B, classes]``."""
         logits: Array = self.out(self.features(image))
         return logits.astype(jnp.float32)
 
     def features(self, image: Array) -> Array:
-        """What the logits are linear in: float32 ``[B, width]``, none below zero."""
+        """Computes the features before the last layer, float32 ``[B, width]``, non-negative."""
         _, height, width, _ = image.shape
         below, beside = -height % self.downsampling, -width % self.downsampling
         code: Array = self.encoder(jnp.pad(image, ((0, 0), (0, below), (0, beside), (0, 0))))
@@ -52,7 +53,7 @@ class Classifier(nn.Module):
 def build_classifier(
     image_shape: tuple[int, int, int], classes: int, *, lowering: str = "auto"
 ) -> Classifier:
-    """The classifier for images of shape ``[H, W, C]``; for 28 x 28 pixels it has two stages."""
+    """Builds the classifier for images of shape ``[H, W, C]``; two stages for 28 x 28 pixels."""
     stages = 1
     while -(-max(image_shape[:2]) // 2**stages) > _CODE_SIDE:
         stages += 1

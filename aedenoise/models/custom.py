@@ -1,4 +1,4 @@
-"""A user's own linen modules in the place of the package's."""
+"""Adapter for a user's own linen modules."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from aedenoise.errors import UsageError
 class ImageModel:
     """A module from images to logits, with the interface of ``Autoencoder``.
 
-    Its parameters are those of ``network`` itself. It has no encoder: its code is the image, so
-    that the response to a constant code is its response to a constant image.
+    Its parameters are those of ``network``. It has no encoder: the image serves as code, so the
+    response to a constant code is the response to a constant image.
 
     Args:
       network: linen module, images ``[B, H, W, C]`` in [0, 1] to logits of that shape.

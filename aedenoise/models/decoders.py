@@ -1,8 +1,8 @@
 """Decoders: from a code ``[B, h, w, F]`` to logits ``[B, h s^n, w s^n, C]`` in n stages.
 
-All share one form: n stages that convolve and enlarge, each with a ReLU, then (``tail``) a
-convolution to the image's channels. They differ in how a stage enlarges. ``config.DECODER_SPECS``
-says which layers and options each decoder has.
+All share one form: n stages of convolution, upsampling and ReLU, then (``tail``) a convolution to
+the channels of the image. They differ in the upsampling. ``config.DECODER_SPECS`` lists the layers
+and options of each decoder.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from aedenoise.models.layers import Convolution
 
 
 class _Decoder(nn.Module):
-    """Attributes and layers that all decoders share.
+    """Base class with the attributes and layers that all decoders share.
 
     Attributes:
       features: channels of each stage.
       channels: channels of the image.
       kernel_size: side of the kernels, in pixels; the tail's is always 3.
-      stride: factor of each enlargement.
+      stride: factor of each upsampling.
       lowering, precision: see ``ops.convolutions`` and ``Convolution``.
       initializer: ``he`` or ``glorot``, see ``ModelConfig``.
     """
@@ -63,24 +63,24 @@ class _Decoder(nn.Module):
         return ops.conv(x, kernel, bias, relu=relu, lowering=self.lowering)
 
     def _tail(self, x: Array) -> Array:
-        """Applies the convolution of stride 1 behind the last enlargement. It is always 3x3, so
-        that decoders of different ``kernel_size`` differ in their enlargements only."""
+        """Applies the convolution of stride 1 after the last upsampling. It is always 3x3, so
+        that decoders of different ``kernel_size`` differ in their upsampling only."""
         tail: Array = self._layer(self.channels, self._conv, "output", side=TAIL_SIDE)(x)
         return tail
 
     def _widths(self, tail: bool) -> list[int]:
-        """Returns the channels of each stage; without a tail the last stage makes the image."""
+        """Returns the channels of each stage; without a tail the last stage outputs the image."""
         return list(self.features) if tail else [*self.features[:-1], self.channels]
 
 
 class UpsampleDecoder(_Decoder):
-    """Enlarge with fixed weights, and convolve.
+    """Decoder that upsamples with fixed weights, and convolves.
 
     Attributes:
       method: ``nearest``, ``bilinear`` or ``bicubic``, as ``jax.image.resize`` names them, or
         ``corner``, simple unpooling (``ops.unpool``).
-      order: ``conv_resize`` (convolve at low resolution, enlarge, ..., convolve: the network of
-        the Keras blog, 2016) or ``resize_conv`` (enlarge, then convolve: Odena et al. 2016).
+      order: ``conv_resize`` (convolve at low resolution, upsample, ..., convolve: the network of
+        the Keras blog, 2016) or ``resize_conv`` (upsample, then convolve: Odena et al. 2016).
       tail: with ``resize_conv``, whether a convolution follows the last stage.
     """
 
@@ -104,7 +104,8 @@ class UpsampleDecoder(_Decoder):
         return self._tail(x) if self.tail else x
 
     def _enlarge_conv(self, x: Array, kernel: Array, bias: Array, *, relu: bool = False) -> Array:
-        if self.method == "nearest":  # at low resolution, where the copies are one pixel
+        if self.method == "nearest":
+            # Fused: the convolution runs at low resolution, before pixels are copied.
             return ops.upsample_conv(
                 x, kernel, bias, factor=self.stride, relu=relu, lowering=self.lowering
             )
@@ -116,10 +117,10 @@ class UpsampleDecoder(_Decoder):
 
 
 class AdditiveDecoder(_Decoder):
-    """Bilinear additive upsampling, then a convolution (Wojna et al. 2017).
+    """Decoder with bilinear additive upsampling, then a convolution (Wojna et al. 2017).
 
-    Each enlargement leaves ``1 / stride**2`` of the channels, and the convolutions behind it have
-    as many times fewer weights.
+    Each upsampling keeps ``1 / stride**2`` of the channels, and the convolution after it has
+    ``stride**2`` times fewer weights.
 
     Attributes:
       tail: whether a convolution follows the last stage.
@@ -140,7 +141,7 @@ class AdditiveDecoder(_Decoder):
 
 
 class TransposeDecoder(_Decoder):
-    """Learned enlargement by strided transposed convolutions (the network of keras.io, 2021).
+    """Decoder with strided transposed convolutions (the network of keras.io, 2021).
 
     Padding is ``SAME``: the output is ``stride`` times the input for any kernel.
 
@@ -168,12 +169,12 @@ class TransposeDecoder(_Decoder):
 
 
 class SubpixelDecoder(_Decoder):
-    """Convolve to ``stride**2`` times the channels, then shuffle them into pixels (Shi et al.
-    2016).
+    """Decoder that convolves to ``stride**2`` times the channels, then shuffles them into pixels
+    (Shi et al. 2016).
 
     Attributes:
-      icnr: whether the kernels that make one block begin alike, so that the untrained decoder
-        is a nearest enlargement without checkerboards (Aitken et al. 2017).
+      icnr: ICNR initialisation: equal kernels for the pixels of one block, so that the untrained
+        decoder is a nearest upsampling without checkerboards (Aitken et al. 2017).
       tail: whether a convolution follows the last stage.
     """
 
@@ -195,8 +196,8 @@ class SubpixelDecoder(_Decoder):
 
 
 class MaxUnpoolDecoder(_Decoder):
-    """Convolve, then put every value where the encoder's pool found its maximum (Zeiler & Fergus
-    2014). Its encoder must return the argmax indices; any height and width works, odd ones too."""
+    """Decoder that convolves, then unpools to the argmax indices of the encoder (Zeiler & Fergus
+    2014). Its encoder must return the indices; any height and width works, odd ones included."""
 
     @nn.compact
     def __call__(self, code: PooledCode) -> Array:
@@ -214,7 +215,7 @@ def _upsample(method: str) -> Callable[..., nn.Module]:
     )
 
 
-# For each entry of ``config.DECODER_SPECS``: (ModelConfig, attributes of ``_Decoder``) to a module.
+# Constructors by name in ``config.DECODER_SPECS``: (ModelConfig, attributes of ``_Decoder``).
 DECODERS: dict[str, Callable[..., nn.Module]] = {
     "upsample": _upsample("nearest"),
     "bilinear": _upsample("bilinear"),

@@ -18,11 +18,12 @@ from aedenoise.models.layers import Convolution
 
 
 class PooledCode(NamedTuple):
-    """A code, and the argmax of each pool.
+    """A code, and the argmax of each pooling.
 
     Attributes:
       code: ``[B, h, w, F]``.
-      argmax: for each stage bool ``[B, H, W, F]``, before its pool: True at the maximum of a block.
+      argmax: bool ``[B, H, W, F]`` for each stage, at the resolution before pooling: True at the
+        maximum of each block.
     """
 
     code: Array
@@ -30,9 +31,9 @@ class PooledCode(NamedTuple):
 
 
 def constant_code(code: Array | PooledCode, stride: int) -> Array | PooledCode:
-    """Returns one code that is the same everywhere: the mean over examples and pixels,
-    ``[1, h, w, F]``. The maxima of a ``PooledCode`` move to the first pixel of each block, as in a
-    constant image."""
+    """Returns a spatially constant code, the mean over examples and pixels, ``[1, h, w, F]``. The
+    argmax indices of a ``PooledCode`` become the first pixel of each block, as for a constant
+    image."""
     if isinstance(code, PooledCode):
         mean = constant_code(code.code, stride)
         assert isinstance(mean, Array)
@@ -84,7 +85,7 @@ class Encoder(nn.Module):
         x, found = image, []
         for stage, features in enumerate(self.features):
             convolved = self._layer(features, operation, stage)(x)
-            # ReLU and maximum commute.
+            # ReLU and maximum commute; after the pooling it touches fewer values.
             pooled, argmax = ops.max_pool_argmax(convolved, self.stride)
             x = jax.nn.relu(pooled)
             found.append(argmax)

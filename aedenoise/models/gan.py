@@ -1,4 +1,4 @@
-"""A generator made of a decoder, and a discriminator made of an encoder's stages."""
+"""GAN: a generator built on a decoder, and a discriminator built on encoder stages."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ from aedenoise.models.initializers import kernel_initializer
 
 
 class Generator(nn.Module):
-    """Normal numbers ``[B, L]`` to logits ``[B, H, W, C]``: dense layers make the code that the
-    encoder would, and any of the denoisers' decoders makes an image of it.
+    """Generator from normal latents ``[B, L]`` to logits ``[B, H, W, C]``: dense layers compute a
+    code of the encoder's shape, and any of the denoisers' decoders turns it into an image.
 
-    The code decides what is drawn, the decoder only how: of linear codes (``hidden`` empty) many
-    are no digit. What is hidden has mean zero (tanh); of units that are never negative (ReLU) all
-    codes went the same way at once, and all images became one.
+    The code determines the content, the decoder the rendering: with linear codes (``hidden``
+    empty) many samples are no digit. Hidden units use tanh, which is centred at zero: with ReLU
+    all codes drifted in one direction, and the generator collapsed to one image.
 
     Attributes:
-      decoder: from a code to logits.
+      decoder: module from a code to logits.
       code_shape: height, width and channels of the code.
       hidden: widths of the layers before the code.
+      initializer: ``he`` or ``glorot``, see ``ModelConfig``.
     """
 
     decoder: nn.Module
@@ -45,7 +46,7 @@ class Generator(nn.Module):
         return self.decode(self.code(latent))
 
     def code(self, latent: Array) -> Array:
-        """The code ``[B, h, w, F]``, none of it below zero, as of an encoder."""
+        """Computes the code ``[B, h, w, F]``, non-negative like that of an encoder."""
         found = latent
         for layer in self.layers:
             found = jnp.tanh(layer(found))
@@ -53,7 +54,7 @@ class Generator(nn.Module):
         return jax.nn.relu(code).reshape(-1, *self.code_shape)
 
     def decode(self, code: Array) -> Array:
-        """Logits, float32 ``[B, H, W, C]``, of a code."""
+        """Decodes a code to logits, float32 ``[B, H, W, C]``."""
         logits: Array = self.decoder(code)
         return logits.astype(jnp.float32)
 
@@ -61,8 +62,8 @@ class Generator(nn.Module):
 def build_generator(
     config: ModelConfig, image_shape: tuple[int, int, int], *, lowering: str = "auto"
 ) -> Generator:
-    """The generator that ``config`` describes, of images of shape ``[H, W, C]``, whose sides its
-    strides must divide."""
+    """Builds the generator that ``config`` describes, for images of shape ``[H, W, C]``; its
+    strides must divide both sides."""
     height, width, channels = image_shape
     unit = config.downsampling
     code_shape = (height // unit, width // unit, config.encoder_features[-1])
@@ -71,8 +72,8 @@ def build_generator(
 
 
 def build_discriminator(config: ModelConfig, *, lowering: str = "auto") -> Classifier:
-    """The discriminator beside ``config``: the encoder's stages, a dense layer, and one logit,
-    which is above zero where an image looks real."""
+    """Builds the discriminator that ``config`` describes: encoder stages, a dense layer, and one
+    logit, positive for images judged real."""
     encoder = Encoder(
         config.encoder_features,
         config.stride,

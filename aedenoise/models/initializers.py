@@ -1,4 +1,4 @@
-"""How kernels begin."""
+"""Kernel initialisers."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ from jax import Array
 
 
 def he_normal(stride: int = 1) -> initializers.Initializer:
-    """Kernels that keep the variance of ReLU activations (He et al. 2015).
+    """Returns the initialiser that preserves the variance of ReLU activations (He et al. 2015).
 
-    Under a transposed convolution of stride s only one in s^2 places of the spread-out input
-    holds a value, so an output sums that many fewer products than the kernel's fan-in says;
-    the variance is larger by that factor.
+    In a transposed convolution of stride s only one in s^2 pixels of the dilated input is
+    non-zero, so an output sums s^2 times fewer products than the fan-in of the kernel; the
+    variance of the kernel is larger by that factor.
     """
     return initializers.variance_scaling(2.0 * stride**2, "fan_in", "truncated_normal")
 
 
 def glorot() -> initializers.Initializer:
-    """Even kernels of variance ``2 / (fan_in + fan_out)`` (Glorot and Bengio 2010)."""
+    """Returns the uniform initialiser of variance ``2 / (fan_in + fan_out)`` (Glorot and Bengio
+    2010)."""
     return initializers.glorot_uniform()
 
 
 def torch_kernel(fan: int) -> initializers.Initializer:
-    """Even values up to ``1 / sqrt(fan)``, PyTorch's default for kernels and biases; ``fan`` is
-    the number of weights that a value is summed over, as PyTorch counts them."""
+    """Returns the initialiser uniform in ``±1 / sqrt(fan)``, PyTorch's default for kernels and
+    biases; ``fan`` is the fan-in as PyTorch counts it."""
     limit = fan**-0.5
 
     def init(key: Array, shape: Any, dtype: Any = jnp.float32, out_sharding: Any = None) -> Array:
@@ -36,19 +37,20 @@ def torch_kernel(fan: int) -> initializers.Initializer:
     return init
 
 
-# Biases are drawn like the kernels that they belong to.
+# PyTorch draws the biases of a layer from the same range as its kernel.
 torch_bias = torch_kernel
 
 
 def kernel_initializer(name: str, stride: int = 1) -> initializers.Initializer:
-    """What ``ModelConfig.initializer`` names; ``stride`` is that of a transposed convolution."""
+    """Returns the initialiser of that name in ``ModelConfig.initializer``; ``stride`` is that of
+    a transposed convolution."""
     return glorot() if name == "glorot" else he_normal(stride)
 
 
 def icnr(one: initializers.Initializer, stride: int) -> initializers.Initializer:
-    """Kernels ``[k, k, C, stride**2 O]`` of which the ``stride**2`` that make one block are alike
-    (Aitken et al. 2017), drawn by ``one``: the untrained layer is a convolution and a nearest
-    enlargement."""
+    """Returns the ICNR initialiser (Aitken et al. 2017) of kernels ``[k, k, C, stride**2 O]``: the
+    ``stride**2`` kernels of one block are equal, drawn by ``one``, so the untrained layer is a
+    convolution and a nearest upsampling."""
 
     def init(key: Array, shape: Any, dtype: Any = jnp.float32, out_sharding: Any = None) -> Array:
         *sides, features = shape

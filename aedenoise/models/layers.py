@@ -1,4 +1,4 @@
-"""The parameters of a convolution, and an operation of ``ops`` that uses them."""
+"""A linen module for any convolution of ``ops``."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ PRODUCTS = {"float32": "float32", "tf32": "tensorfloat32", "bfloat16": "bfloat16
 
 
 class Convolution(nn.Module):
-    """Any operation with a kernel and a bias, named and shaped as in ``nn.Conv`` and
+    """Layer with a kernel and a bias, named and shaped as in ``nn.Conv`` and
     ``nn.ConvTranspose``.
 
     Attributes:
       features: output channels.
       kernel_size: side of the kernel, in pixels.
       operation: ``(x, kernel, bias) -> y`` on arrays.
-      kernel_init: how the kernel begins.
+      kernel_init: initialiser of the kernel.
       precision: ``float32``, ``tf32`` or ``bfloat16``; see ``ModelConfig``. Parameters are
-        float32 under each.
-      bias_init: how the bias begins.
+        always float32.
+      bias_init: initialiser of the bias.
     """
 
     features: int
@@ -43,6 +43,6 @@ class Convolution(nn.Module):
         bias = self.param("bias", self.bias_init, (self.features,))
         if self.precision == "bfloat16":
             x, kernel, bias = (array.astype(jnp.bfloat16) for array in (x, kernel, bias))
-        # Without it, GPUs round the products of float32 arrays to tf32, and TPUs to bfloat16.
+        # By default GPUs round the products of float32 arrays to tf32, and TPUs to bfloat16.
         with jax.default_matmul_precision(PRODUCTS[self.precision]):
             return self.operation(x, kernel, bias)

@@ -1,7 +1,6 @@
-"""Dense networks: an image as one row of numbers, through layers of decreasing or any width, to a
-code ``[B, 1, 1, F]``, and back through their mirror.
+"""Dense autoencoders: flattened images to a code ``[B, 1, 1, F]``, and back by mirrored layers.
 
-Layers can be used one at a time, on rows ``[B, F]``: greedy training needs that.
+Layers can be applied one at a time, to rows ``[B, F]``, for greedy layer-wise pretraining.
 """
 
 from __future__ import annotations
@@ -24,10 +23,10 @@ _ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 
 
 class Affine(nn.Module):
-    """``x @ kernel + bias``, named and shaped as in ``nn.Dense``.
+    """Dense layer ``x @ kernel + bias``, named and shaped as in ``nn.Dense``.
 
     Attributes:
-      inputs, features: how many values go in and come out.
+      inputs, features: numbers of inputs and outputs.
       precision, initializer: see ``ModelConfig``.
     """
 
@@ -46,7 +45,7 @@ class Affine(nn.Module):
 
 
 def affine(x: Array, kernel: Array, bias: Array, precision: str) -> Array:
-    """``x @ kernel + bias`` of rows ``[B, F]``, in the arithmetic that ``precision`` names."""
+    """Computes ``x @ kernel + bias`` for rows ``[B, F]``, in the arithmetic of ``precision``."""
     if precision == "bfloat16":
         x, kernel, bias = (array.astype(jnp.bfloat16) for array in (x, kernel, bias))
     with jax.default_matmul_precision(PRODUCTS[precision]):
@@ -54,11 +53,11 @@ def affine(x: Array, kernel: Array, bias: Array, precision: str) -> Array:
 
 
 class DenseEncoder(nn.Module):
-    """Layers ``activation(x @ kernel + bias)``; the last makes the code.
+    """Encoder of layers ``activation(x @ kernel + bias)``; the last outputs the code.
 
     Attributes:
       shape: height, width and channels of the images.
-      widths: of the layers.
+      widths: widths of the layers, the code's last.
       activation: ``relu`` or ``sigmoid``.
       precision, initializer: see ``ModelConfig``.
     """
@@ -83,26 +82,26 @@ class DenseEncoder(nn.Module):
         return code[:, None, None, :]
 
     def below(self, x: Array, count: int) -> Array:
-        """What the first ``count`` layers make of rows ``[B, H W C]``."""
+        """Applies the first ``count`` layers to rows ``[B, H W C]``."""
         for number in range(count):
             x = self.layer(x, number)
         return x
 
     def layer(self, x: Array, number: int) -> Array:
-        """What layer ``number`` makes of the rows that it gets."""
+        """Applies layer ``number``, with its activation, to rows ``[B, F]``."""
         return self.act(self.layers[number](x))
 
     def act(self, x: Array) -> Array:
-        """The activation."""
+        """Applies the activation."""
         return _ACTIVATIONS[self.activation](x)
 
 
 class DenseDecoder(nn.Module):
-    """The mirror: layer ``number`` leads back to where the encoder's layer ``number`` began.
+    """Mirrored decoder: layer ``number`` maps back to the inputs of the encoder's layer ``number``.
 
     Attributes:
-      encoder: that encoder.
-      tied: whether its kernels are the encoder's, transposed, so that only biases are new.
+      encoder: the encoder to mirror.
+      tied: whether kernels are the encoder's, transposed; only biases are then new parameters.
     """
 
     encoder: DenseEncoder
@@ -130,8 +129,7 @@ class DenseDecoder(nn.Module):
         return self.layer(x, 0).reshape(-1, *self.encoder.shape)
 
     def layer(self, x: Array, number: int) -> Array:
-        """What layer ``number`` makes of rows ``[B, F]``, before the activation; of layer 0 these
-        are logits."""
+        """Applies layer ``number`` to rows ``[B, F]``, without activation; layer 0 gives logits."""
         if self.tied:
             kernel = self.encoder.layers[number].kernel.T
             return affine(x, kernel, self.biases[number], self.encoder.precision)

@@ -1,4 +1,4 @@
-"""How evenly a decoder's kernels overlap, computed from its geometry alone."""
+"""Evenness of the kernel overlap of a decoder, computed from its geometry."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from aedenoise.ops import phases
 
 
 def overlap_map(layers: Iterable[Layer], size: int) -> np.ndarray:
-    """Computes how much reaches each output pixel of a code of ones if every weight is one.
+    """Computes the output for a code of ones if every weight is one.
 
-    Along one axis a layer makes of c the sums ``c'(n) = sum_t c(i(n, t))`` over the taps t that
-    meet a pixel of the code (``ops.phases``); both axes are alike and independent, so the map is
-    the outer product (Odena, Dumoulin & Olah 2016 draw it for one layer). It is uneven where
+    Along one axis a layer maps c to the sums ``c'(n) = sum_t c(i(n, t))`` over the taps t that
+    fall on a pixel of the code (``ops.phases``); both axes are equal and independent, so the map
+    is an outer product (Odena, Dumoulin & Olah 2016 draw it for one layer). It is uneven where
     kernels of transposed convolutions overlap unevenly: where the stride does not divide the
-    kernel. Fixed enlargements are even (``resize``: the weights sum to one; which argmax
-    ``max_unpool`` restores depends on the image, each counts alike); ``corner`` puts zeros between.
+    kernel size. Fixed upsampling is even (``resize``: the weights sum to one; the argmax indices
+    of ``max_unpool`` depend on the image, so each pixel counts equally); ``corner`` inserts zeros.
 
     Args:
-      layers: of a decoder, such as ``ModelConfig.decoder_layers``.
+      layers: layers of a decoder, such as ``ModelConfig.decoder_layers``.
       size: side of the code in pixels.
 
     Returns:

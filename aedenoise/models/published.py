@@ -1,7 +1,7 @@
-"""Networks exactly as they were published, in the form of the others: an encoder and a decoder.
+"""Published networks, reproduced exactly, each as an encoder and a decoder.
 
-Each maps images ``[B, H, W, C]`` in [0, 1] to logits of that shape; the sigmoid that ends the
-originals is ``to_image``. Where the code is a vector it is ``[B, 1, 1, F]``.
+Each maps images ``[B, H, W, C]`` in [0, 1] to logits of that shape; ``to_image`` is the final
+sigmoid of the originals. Vector codes have shape ``[B, 1, 1, F]``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _Operation = Callable[[Array, Array, Array], Array]
 
 
 class _Layers(nn.Module):
-    """What every encoder and decoder here is told."""
+    """Base class with the attributes and layers of all published networks."""
 
     channels: int = 1
     lowering: str = "auto"
@@ -59,7 +59,7 @@ class _Layers(nn.Module):
 
 
 class Keras2018Encoder(_Layers):
-    """The encoder of Keras's example ``mnist_denoising_autoencoder`` of 2018: two strided
+    """Encoder of Keras's example ``mnist_denoising_autoencoder`` of 2018: two strided
     convolutions and a code of 16 numbers."""
 
     @nn.compact
@@ -71,7 +71,7 @@ class Keras2018Encoder(_Layers):
 
 
 class Keras2018Decoder(_Layers):
-    """Its decoder; it draws 28 x 28 pixels, for there its widths are fixed."""
+    """Decoder of the 2018 Keras example; its dense layer fixes the size to 28 x 28 pixels."""
 
     @nn.compact
     def __call__(self, code: Array) -> Array:
@@ -79,13 +79,13 @@ class Keras2018Decoder(_Layers):
         x = x.reshape(-1, 7, 7, 64)
         x = self._layer(64, self._conv_transpose(relu=True), "conv_transpose0")(x)
         x = self._layer(32, self._conv_transpose(relu=True), "conv_transpose1")(x)
-        # There a transposed convolution of stride 1, which is a convolution with turned kernels.
+        # The original has a transposed convolution of stride 1: a convolution, kernels flipped.
         logits: Array = self._layer(self.channels, self._conv(), "output")(x)
         return logits
 
 
 class NetSureEncoder(_Layers):
-    """The encoder of Soltanayev and Chun (NeurIPS 2018): strided convolutions and sigmoids."""
+    """Encoder of Soltanayev and Chun (NeurIPS 2018): strided convolutions and sigmoids."""
 
     @nn.compact
     def __call__(self, image: Array) -> Array:
@@ -94,7 +94,7 @@ class NetSureEncoder(_Layers):
 
 
 class NetSureDecoder(_Layers):
-    """Its decoder: two transposed convolutions."""
+    """Decoder of Soltanayev and Chun: two transposed convolutions."""
 
     @nn.compact
     def __call__(self, code: Array) -> Array:
@@ -104,7 +104,7 @@ class NetSureDecoder(_Layers):
 
 
 class UdacityEncoder(_Layers):
-    """The encoder of Udacity's denoising exercise (PyTorch, 2018): three pools, of which each
+    """Encoder of Udacity's denoising exercise (PyTorch, 2018): three poolings, each of which
     drops an odd last row and column."""
 
     @nn.compact
@@ -120,19 +120,20 @@ class UdacityEncoder(_Layers):
                 bias_init=torch_bias(fan),
             )
             x = layer(x)
+            # ``MaxPool2d`` floors the output size.
             height, width = (side // 2 * 2 for side in x.shape[1:3])
             x = ops.max_pool(x[:, :height, :width], 2)
         return x
 
 
 class UdacityDecoder(_Layers):
-    """Its decoder: transposed convolutions without padding, of kernels 3, 2 and 2."""
+    """Decoder of Udacity's exercise: transposed convolutions without padding, kernels 3, 2, 2."""
 
     @nn.compact
     def __call__(self, code: Array) -> Array:
         x = code
         for stage, (features, side) in enumerate(((8, 3), (16, 2), (32, 2))):
-            # There a transposed kernel's fan is counted over its output channels.
+            # PyTorch computes the fan-in of a transposed kernel over its output channels.
             fan = side * side * features
             layer = self._layer(
                 features,

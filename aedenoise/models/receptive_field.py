@@ -1,4 +1,4 @@
-"""The receptive field of a network, computed from the layers that its configuration declares."""
+"""Receptive field of a network, computed from the layers in its configuration."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ def reach(model: ModelConfig) -> int:
     """Returns the distance in pixels, along an axis, beyond which no output pixel depends on an
     input pixel: half the receptive field.
 
-    Exact for layers whose weights are not zero, except that the pixel itself always counts.
+    Exact if no weight is zero, except that the pixel itself always counts.
 
     Raises:
       UsageError: if each output pixel depends on the whole image.
       ValueError: for an unknown kind of layer.
     """
     layers = (*model.encoder_layers, *model.decoder_layers)
-    # Pixels differ by their place in a block that makes one pixel of the code.
+    # The distance depends on the position of a pixel in the block that makes one code pixel.
     return max(_distance(layers, pixel) for pixel in range(model.downsampling))
 
 
@@ -31,10 +31,11 @@ def _distance(layers: Iterable[Layer], pixel: int) -> int:
 
 
 def _read(layer: Layer, first: int, last: int) -> tuple[int, int]:
-    """Returns the first and the last pixel that a layer reads to make pixels ``first`` to ``last``.
+    """Returns the first and the last input pixel that a layer reads for pixels ``first`` to
+    ``last``.
 
-    What lies at the same place always counts: at the border of a tile a layer pads with zeros, and
-    no pixel that is kept may see them where the whole image has values.
+    The pixel at the same position always counts: at the border of a tile a layer pads with zeros,
+    which must not reach a pixel that is kept, since the whole image has values there.
     """
     kind, size, factor = layer
     match kind:
@@ -63,7 +64,7 @@ def _read(layer: Layer, first: int, last: int) -> tuple[int, int]:
 
 
 def _nearest(phase: int, taps: int, factor: int) -> tuple[int, ...]:
-    """Returns the shifts of the ``taps`` pixels nearest to an enlarged pixel, by half-pixel
-    centres; one fewer where a further one would have weight zero."""
+    """Returns the shifts of the ``taps`` pixels nearest to an upsampled pixel, by half-pixel
+    centres; one fewer where the last would have weight zero."""
     offset = (phase + 0.5) / factor - 0.5
     return tuple(s for s in range(-taps, taps + 1) if abs(s - offset) < taps / 2)

@@ -1,4 +1,4 @@
-"""Image maths on arrays, NHWC: convolutions, pooling, unpooling and enlarging."""
+"""Array operations on NHWC images: convolutions, pooling, unpooling and resizing."""
 
 from aedenoise.ops.convolutions import conv, conv_pool_relu, conv_transpose, upsample_conv
 from aedenoise.ops.pooling import max_pool

@@ -1,8 +1,8 @@
-"""Bilinear enlargement by an integer factor as sums of shifted images.
+"""Bilinear upsampling by an integer factor as sums of shifted images.
 
-``jax.image.resize`` multiplies by dense matrices, whose gradient costs more than the convolution
-behind it on a CPU. Along one axis each output lies between two inputs, so it is a weighted sum of
-the image and its neighbours; so is the gradient, which XLA would not find by itself.
+``jax.image.resize`` multiplies by dense matrices, whose gradient costs more on a CPU than the
+convolution that follows. Along one axis each output lies between two inputs, so it is a weighted
+sum of the image and its neighbours; so is the gradient, a form that XLA does not derive.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from jax import Array, lax
 
 @partial(jax.custom_vjp, nondiff_argnums=(1,))
 def enlarge_bilinear(image: Array, factor: int) -> Array:
-    """``[B, H, W, C] -> [B, factor H, factor W, C]``, as ``jax.image.resize`` with ``bilinear``."""
+    """Upsamples ``[B, H, W, C] -> [B, factor H, factor W, C]``, like ``jax.image.resize`` with
+    ``bilinear``."""
     return _enlarge(_enlarge(image, factor, 2), factor, 1)
 
 
@@ -32,7 +33,7 @@ enlarge_bilinear.defvjp(_forward, _backward)
 
 
 def _weights(factor: int) -> list[tuple[float, ...]]:
-    """For each output between two inputs the weights of the input before, itself and after."""
+    """Computes the weights of the previous, same and next input for each phase of the output."""
     offsets = [(phase + 0.5) / factor - 0.5 for phase in range(factor)]
     return [(max(-offset, 0.0), 1.0 - abs(offset), max(offset, 0.0)) for offset in offsets]
 
@@ -40,7 +41,7 @@ def _weights(factor: int) -> list[tuple[float, ...]]:
 def _enlarge(x: Array, factor: int, axis: int) -> Array:
     size = x.shape[axis]
     part = partial(lax.slice_in_dim, x, axis=axis)
-    # At the edges the neighbour that is missing is the pixel itself.
+    # Edge padding: the missing neighbour of a border pixel is the pixel itself.
     before = jnp.concatenate([part(0, 1), part(0, size - 1)], axis)
     after = jnp.concatenate([part(1, size), part(size - 1, size)], axis)
     phases = [_weighted_sum(weights, [before, x, after]) for weights in _weights(factor)]
@@ -60,6 +61,7 @@ def _gather(gradient: Array, factor: int, axis: int) -> Array:
     shifted = jnp.concatenate([part(to_before, 1, size), none], axis) + jnp.concatenate(
         [none, part(to_after, 0, size - 1)], axis
     )
+    # Transpose of the edge padding: the weights of missing neighbours return to the border pixel.
     edges = jnp.concatenate([part(to_before, 0, 1), nothing], axis) + jnp.concatenate(
         [nothing, part(to_after, size - 1, size)], axis
     )
@@ -67,7 +69,7 @@ def _gather(gradient: Array, factor: int, axis: int) -> Array:
 
 
 def _weighted_sum(weights: tuple[float, ...], arrays: list[Array]) -> Array:
-    # Without terms of weight zero: each costs a pass over the memory.
+    # Skips terms of weight zero: each would cost a pass over memory.
     terms = [w * array for w, array in zip(weights, arrays, strict=True) if w]
     total = terms[0]
     for term in terms[1:]:

@@ -1,8 +1,8 @@
-"""The convolutions of the networks, each with its lowering for CPU and the plain one.
+"""Convolutions of the networks, each with a CPU lowering and a plain one.
 
-Kernels are ``[k, k, C, O]`` and biases ``[O]``, as ``flax.linen.Conv`` and ``ConvTranspose``
-have them, and so are the values. ``lowering`` is ``plain`` (XLA's own convolutions, everywhere)
-or ``auto``: on CPU, for float32, the kernels of ``ops.native`` where this machine can have them.
+Kernels are ``[k, k, C, O]`` and biases ``[O]``, and results agree with ``flax.linen.Conv`` and
+``ConvTranspose``. ``lowering`` is ``plain`` (XLA's convolutions on every platform) or ``auto``:
+on CPU, for float32, the kernels of ``ops.native`` where they are available.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _Convolution = Callable[[Array, Array, Array], Array]
 def conv(
     x: Array, kernel: Array, bias: Array, *, stride: int = 1, relu: bool = False, lowering: str
 ) -> Array:
-    """``SAME`` convolution, then a ReLU if asked for: ``[B, H, W, C] -> [B, H/s, W/s, O]``,
+    """Applies a ``SAME`` convolution and an optional ReLU: ``[B, H, W, C] -> [B, H/s, W/s, O]``,
     sizes rounded up."""
 
     def plain(x: Array, kernel: Array, bias: Array) -> Array:
@@ -38,14 +38,14 @@ def conv(
 
 
 def conv_pool_relu(x: Array, kernel: Array, bias: Array, *, window: int, lowering: str) -> Array:
-    """``SAME`` convolution, max pooling and ReLU: ``[B, H, W, C] -> [B, H/w, W/w, O]``.
+    """Applies a ``SAME`` convolution, max pooling and ReLU: ``[B, H, W, C] -> [B, H/w, W/w, O]``.
 
     Raises:
       ValueError: if height or width is not divisible by ``window``.
     """
 
     def plain(x: Array, kernel: Array, bias: Array) -> Array:
-        # ReLU and maximum commute; after the pool it touches fewer values.
+        # ReLU and maximum commute; after the pooling it touches fewer values.
         return jax.nn.relu(max_pool(_conv(x, kernel, 1) + _per_channel(bias), window))
 
     def fast(x: Array, kernel: Array, bias: Array) -> Array:
@@ -69,9 +69,8 @@ def conv_transpose(
     relu: bool = False,
     lowering: str,
 ) -> Array:
-    """Transposed convolution, then a ReLU if asked for: ``[B, H, W, C] -> [B, s H, s W, O]`` with
-    padding ``SAME``; with ``VALID``, which keeps all that kernels reach, ``s H + max(k - s, 0)``
-    rows and as many columns more."""
+    """Applies a transposed convolution and an optional ReLU: ``[B, H, W, C] -> [B, s H, s W, O]``
+    with padding ``SAME``; with ``VALID``, ``s H + max(k - s, 0)`` rows, and columns likewise."""
 
     def plain(x: Array, kernel: Array, bias: Array) -> Array:
         y = lax.conv_transpose(x, kernel, (stride, stride), padding, dimension_numbers=_NHWC)
@@ -93,7 +92,7 @@ def conv_transpose(
 def upsample_conv(
     x: Array, kernel: Array, bias: Array, *, factor: int, relu: bool = False, lowering: str
 ) -> Array:
-    """Nearest upsampling and ``SAME`` convolution, then a ReLU if asked for:
+    """Applies nearest upsampling, a ``SAME`` convolution and an optional ReLU:
     ``[B, H, W, C] -> [B, f H, f W, O]``."""
 
     def plain(x: Array, kernel: Array, bias: Array) -> Array:
@@ -102,6 +101,7 @@ def upsample_conv(
     def fast(x: Array, kernel: Array, bias: Array) -> Array:
         axis_rows, row_sums = phases.upsampled_convolution(kernel.shape[0], factor)
         axis_columns, column_sums = phases.upsampled_convolution(kernel.shape[1], factor)
+        # Kernel rows that fall on copies of one pixel are added up before the convolution.
         summed = jnp.einsum("ur,vs,rsco->uvco", row_sums, column_sums, kernel)
         plan = PhaseConv(axis_rows, axis_columns, _enlarged(x, factor), relu)
         return phase_conv(plan, x, summed, bias)
@@ -113,7 +113,7 @@ def _lower(
     lowering: str, fast: _Convolution, plain: _Convolution, x: Array, kernel: Array, bias: Array
 ) -> Array:
     in_float32 = all(array.dtype == jnp.float32 for array in (x, kernel, bias))
-    # Where the CPU is not what programs run on, the kernels are not worth their compilation.
+    # With an accelerator as default backend, compiling the CPU kernels is not worth the time.
     on_cpu = jax.default_backend() == "cpu"
     if lowering == "plain" or not (in_float32 and on_cpu) or native.load().problem:
         return plain(x, kernel, bias)

@@ -1,4 +1,4 @@
-"""Images as numbers: uint8 pixels, float32 in [0, 1], and logits. Pixels are scaled only here."""
+"""Conversions between uint8 pixels, float32 in [0, 1], and logits; the only place that scales."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jax import Array
 
 def scale(image: Array) -> Array:
     """Scales uint8 pixels to float32 in [0, 1], on the device."""
-    # Compiled, the division is a product with a rounded 1/255, which takes 255 just above 1.
+    # XLA compiles the division to a product with a rounded 1/255, which maps 255 just above 1.
     return jnp.minimum(image.astype(jnp.float32) / 255.0, 1.0)
 
 
@@ -22,5 +22,5 @@ def scale_numpy(image: np.ndarray) -> np.ndarray:
 
 
 def to_image(logits: Array) -> Array:
-    """Returns the image in [0, 1] that logits stand for."""
+    """Converts logits to an image in [0, 1] by the sigmoid."""
     return jax.nn.sigmoid(logits)

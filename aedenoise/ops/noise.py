@@ -1,7 +1,7 @@
 """Corruptions: pure functions from a clean image to a noisy one.
 
 Images are float32 in [0, 1], shape ``[H, W, C]``; levels are scalars in units of that range. A
-noisy image leaves [0, 1] only where clipping is off.
+noisy image exceeds [0, 1] only if clipping is off.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from jax import Array
 from aedenoise.config import NOISE_SPECS, NoiseConfig, noise_parts
 
 Level = Array | float
-# The squares of `blocks` have this share of the shorter side.
+# The side of the squares of `blocks` is the shorter side of the image divided by this.
 _BLOCK_SHARE = 7
 
 
 class Noisy(NamedTuple):
-    """A noisy image ``[..., H, W, C]``, and the level it was made with ``[...]``."""
+    """A noisy image ``[..., H, W, C]``, and its noise level ``[...]``."""
 
     image: Array
     level: Array
@@ -61,6 +61,7 @@ def corruption(config: NoiseConfig) -> Corruption:
             level = jax.random.uniform(level_key, (), jnp.float32, config.level, config.level_max)
         noisy = image
         for number, (add, own) in enumerate(parts):
+            # Without folding for a single part, so that its bits are those of the part alone.
             part_key = key if len(parts) == 1 else jax.random.fold_in(key, number)
             noisy = add(part_key, noisy, level if own is None else jnp.float32(own))
         if config.clip:
@@ -95,7 +96,7 @@ def gaussian(key: Array, image: Array, level: Level, *, mean: float = 0.0) -> Ar
 
 
 def uniform(key: Array, image: Array, level: Level, *, mean: float = 0.0) -> Array:
-    """Adds ``mean``, and a value drawn evenly from -level to level, to every value."""
+    """Adds ``mean``, and a value uniform in [-level, level], to every value."""
     unit: Array = jax.random.uniform(key, image.shape, jnp.float32, -1.0, 1.0)
     return image + level * unit + mean
 
@@ -114,7 +115,8 @@ def poisson(key: Array, image: Array, level: Level) -> Array:
     return jnp.where(jnp.square(level) < _LEAST_VARIANCE, image, noisy)
 
 
-# Of 10 million photons no float32 image shows the noise.
+# At 10 million photons float32 images do not show the noise; smaller variances would overflow
+# the counts.
 _LEAST_VARIANCE = 1e-7
 
 
@@ -131,8 +133,8 @@ def masking(key: Array, image: Array, level: Level) -> Array:
 
 
 def blocks(key: Array, image: Array, level: Level) -> Array:
-    """Sets a share ``level`` of squares to 0. Their side is a seventh of the image's shorter one;
-    they form a grid with a random origin."""
+    """Sets a share ``level`` of squares to 0. Their side is a seventh of the shorter side of the
+    image; they form a grid with a random origin."""
     height, width, _ = image.shape
     side = max(1, min(height, width) // _BLOCK_SHARE)
     place_key, key = jax.random.split(key)
@@ -149,7 +151,7 @@ def quantisation(key: Array, image: Array, level: Level) -> Array:
     return jnp.where(level < _LEAST_STEP, image, jnp.round(image / step) * step)
 
 
-# Far below what an image of 16 bits can show.
+# Far below the resolution of 16-bit images; avoids a division by zero.
 _LEAST_STEP = 1e-6
 _KINDS: dict[str, Callable[..., Array]] = {
     "gaussian": gaussian,

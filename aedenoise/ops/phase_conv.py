@@ -1,4 +1,4 @@
-"""Phase convolutions with their gradients, by the CPU kernels."""
+"""Phase convolutions with gradients, computed by the CPU kernels."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from aedenoise.ops.phases import Axis
 
 @dataclass(frozen=True)
 class PhaseConv:
-    """One phase convolution (see ``phases.py``), and what follows it.
+    """A phase convolution (see ``phases.py``) with an optional ReLU and max pooling.
 
     Attributes:
-      rows, columns: the taps of each axis.
+      rows, columns: taps of each axis.
       size: height and width of the output, before pooling.
       relu: whether a ReLU follows.
-      window: side of the windows of a max pooling, which has a ReLU behind it; 1 for none.
+      window: side of the windows of the max pooling before the ReLU; 1 for none.
     """
 
     rows: Axis
@@ -35,7 +35,8 @@ class PhaseConv:
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def phase_conv(plan: PhaseConv, x: Array, weights: Array, bias: Array) -> Array:
-    """``[B, H, W, C]``, ``[U, V, C, O]`` and ``[O]`` to ``[B, Ho, Wo, O]``, all float32."""
+    """Convolves ``[B, H, W, C]`` with ``[U, V, C, O]``, and adds ``[O]``: ``[B, Ho, Wo, O]``, all
+    float32."""
     y, _ = _forward(plan, x, weights, bias)
     return y
 
@@ -59,6 +60,7 @@ def _forward_keeping(
     plan: PhaseConv, x: Array, weights: Array, bias: Array
 ) -> tuple[Array, tuple[Array, Array, Any]]:
     y, winner = _forward(plan, x, weights, bias)
+    # The output of a ReLU is mask enough for its gradient: no pre-activation is kept.
     gate: Any = winner if plan.window > 1 else y if plan.relu else jnp.asarray(NO_GATE)
     return y, (x, weights, gate)
 

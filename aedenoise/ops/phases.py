@@ -1,18 +1,18 @@
-"""Phase convolutions: what convolution, transposed convolution and upsampling with the
-convolution behind it have in common.
+"""Phase convolutions: the common form of convolution, transposed convolution and upsampling
+followed by convolution.
 
-Along one axis, output place ``so * i + p`` (phase p of so) is a weighted sum of the input
-places ``si * i + shift``, one weight per tap; the input is zero outside. In two dimensions rows
-and columns are independent, so the weights are ``[U, V, C, O]`` with one entry per pair of taps.
+Along one axis, output position ``so * i + p`` (phase p of so) is a weighted sum of the input
+positions ``si * i + shift``, one weight per tap; the input is padded with zeros. Rows and columns
+are independent, so the weights are ``[U, V, C, O]`` with one entry per pair of taps.
 
-- A convolution of stride s: one phase, ``si = s``, a tap per kernel row.
-- A transposed convolution of stride s: ``so = s`` phases, each of which reads, at low
-  resolution, the kernel rows that meet a pixel rather than a zero between pixels.
-- Nearest upsampling by s and a convolution behind it: ``so = s`` phases; kernel rows that fall
-  on copies of one pixel are added up first (two taps instead of three for kernel 3, stride 2).
+- Convolution of stride s: one phase, ``si = s``, one tap per kernel row.
+- Transposed convolution of stride s: ``so = s`` phases, each with the kernel rows that fall, at
+  low resolution, on a pixel rather than on a zero between pixels.
+- Nearest upsampling by s, then convolution: ``so = s`` phases; kernel rows that fall on copies of
+  one pixel are added up first (two taps instead of three for kernel 3, stride 2).
 
-Each is linear, and its transpose, which carries gradients to the input, is a phase
-convolution too.
+Each is linear, and its transpose, which carries gradients to the input, is a phase convolution
+too.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Axis:
-    """The taps of one axis.
+    """Taps of one axis.
 
     Attributes:
-      in_stride: input places between two places of a phase (si).
-      out_stride: output places between them, and the number of phases (so).
-      shifts: for each phase its taps' shifts, ascending.
+      in_stride: input stride (si) between consecutive outputs of a phase.
+      out_stride: output stride (so) between them, and the number of phases.
+      shifts: shifts of the taps of each phase, ascending.
     """
 
     in_stride: int
@@ -38,24 +38,24 @@ class Axis:
 
     @property
     def starts(self) -> np.ndarray:
-        """Where the taps of each phase start, and the number of taps: int64 ``[so + 1]``."""
+        """Returns the first tap of each phase, and the number of taps: int64 ``[so + 1]``."""
         return np.cumsum([0, *map(len, self.shifts)], dtype=np.int64)
 
     @property
     def flat_shifts(self) -> np.ndarray:
-        """Shifts of all taps, phase by phase: int64 ``[U]``."""
+        """Returns the shifts of all taps, phase by phase: int64 ``[U]``."""
         return np.array([shift for phase in self.shifts for shift in phase], np.int64)
 
     def places(self, phase: int, size: int) -> int:
-        """Output places of ``phase`` among ``size`` in all."""
+        """Returns the number of outputs of ``phase`` among ``size`` in all."""
         return -(-(size - phase) // self.out_stride)
 
     def transpose(self) -> tuple[Axis, np.ndarray]:
-        """The transposed axis, and for each of its taps (int64 ``[U]``) the tap of this one
-        whose weight it has.
+        """Returns the transposed axis, and for each of its taps (int64 ``[U]``) the tap of this
+        axis with the same weight.
 
-        Output place ``so i + p`` reads ``si i + shift``, so the gradient of input place n
-        reads every ``so i + p`` with ``si i + shift = n``.
+        Output ``so i + p`` reads input ``si i + shift``, so the gradient of input n reads every
+        ``so i + p`` with ``si i + shift = n``.
 
         Raises:
           ValueError: if both strides are larger than 1.
@@ -63,7 +63,7 @@ class Axis:
         s_in, s_out = self.in_stride, self.out_stride
         if s_in > 1 and s_out > 1:
             raise ValueError("one of the strides must be 1")
-        # n = si j + r: i = j + (r - shift) / si, and the place read is so j + the shift below.
+        # n = si j + r gives i = j + (r - shift) / si; the output read is so j + the shift below.
         found: list[list[tuple[int, int]]] = [[] for _ in range(s_in)]
         tap = 0
         for phase, shifts in enumerate(self.shifts):
@@ -77,8 +77,8 @@ class Axis:
 
 
 def convolution(size: int, kernel: int, stride: int) -> tuple[Axis, int]:
-    """A convolution with ``SAME`` padding (as XLA defines it) along an axis of ``size``; also
-    the output's size."""
+    """Returns the axis of a convolution with ``SAME`` padding (as XLA defines it) of ``size``
+    inputs, and the size of the output."""
     out = -(-size // stride)
     before = max((out - 1) * stride + kernel - size, 0) // 2
     return Axis(stride, 1, (tuple(range(-before, kernel - before)),)), out
@@ -87,13 +87,13 @@ def convolution(size: int, kernel: int, stride: int) -> tuple[Axis, int]:
 def transposed_convolution(
     kernel: int, stride: int, padding: str = "SAME"
 ) -> tuple[Axis, np.ndarray]:
-    """A transposed convolution (``padding`` as ``jax.lax.conv_transpose`` defines it), and for
-    each tap (int64 ``[U]``) its kernel row."""
+    """Returns the axis of a transposed convolution (``padding`` as ``jax.lax.conv_transpose``
+    defines it), and the kernel row of each tap (int64 ``[U]``)."""
     whole = padding == "VALID" or stride > kernel - 1
     before = kernel - 1 if whole else -(-(kernel + stride - 2) // 2)
     shifts, rows = [], []
     for phase in range(stride):
-        # Over the input spread out with zeros, kernel row r of output place n meets place
+        # On the input dilated with zeros, kernel row r of output n reads position
         # n - before + r, which holds a pixel if it is divisible by the stride.
         met = [r for r in range(kernel) if (phase - before + r) % stride == 0]
         shifts.append(tuple((phase - before + r) // stride for r in met))
@@ -102,9 +102,9 @@ def transposed_convolution(
 
 
 def upsampled_convolution(kernel: int, factor: int) -> tuple[Axis, np.ndarray]:
-    """Nearest upsampling by ``factor`` and a ``SAME`` convolution of stride 1 behind it, and
-    which kernel rows each tap adds up: float32 ``[U, kernel]`` of zeros and ones. The output
-    is ``factor`` times as large."""
+    """Returns the axis of nearest upsampling by ``factor`` and a ``SAME`` convolution of stride 1,
+    and the kernel rows that each tap adds up: float32 ``[U, kernel]`` of zeros and ones. The
+    output is ``factor`` times as large."""
     before = (kernel - 1) // 2
     shifts, sums = [], []
     for phase in range(factor):

@@ -1,4 +1,4 @@
-"""Max pooling over windows that do not overlap."""
+"""Max pooling over disjoint windows."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from jax import Array
 
 
 def max_pool(image: Array, window: int) -> Array:
-    """The maximum of each ``window x window`` block: ``[B, H, W, C] -> [B, H/w, W/w, C]``.
+    """Computes the maximum of each ``window x window`` block: ``[B, H, W, C] -> [B, H/w, W/w, C]``.
 
     Values equal ``flax.linen.max_pool`` with equal window and strides. Written as maxima of
     slices because the gradient of ``reduce_window`` (select-and-scatter) is slow on CPU and
-    has no deterministic form on GPU. At a tie the gradient goes to the first place, as there.
+    has no deterministic form on GPU. At a tie the gradient goes to the first maximum, as there.
 
     Raises:
       ValueError: if height or width is not divisible by ``window``.
@@ -25,6 +25,7 @@ def max_pool(image: Array, window: int) -> Array:
         for column in range(window):
             if row or column:
                 place = blocks[:, :, row, :, column]
+                # Strictly larger, so that the first of equal maxima wins; NaN propagates.
                 larger = (place > pooled) | jnp.isnan(place)
                 pooled = jnp.where(larger, place, pooled)
     return pooled

@@ -1,4 +1,4 @@
-"""Enlarging by an integer factor: resizing, additive resizing, pixel shuffling."""
+"""Upsampling by an integer factor: resizing, additive resizing, pixel shuffling."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from aedenoise.ops.bilinear import enlarge_bilinear
 
 
 def upsample(image: Array, factor: int, method: str, *, lowering: str = "plain") -> Array:
-    """``[B, H, W, C] -> [B, factor H, factor W, C]``: ``jax.image.resize``, or with ``auto``, on
-    CPU, the same values sooner.
+    """Upsamples ``[B, H, W, C] -> [B, factor H, factor W, C]`` by ``jax.image.resize``; with
+    ``lowering="auto"``, on CPU, by a faster implementation of equal values.
 
     ``method`` is ``nearest`` (each pixel becomes a block), ``bilinear`` or ``bicubic`` (Keys 1981,
-    a = -1/2); half-pixel centres, and at the edges the weights inside are scaled to sum to one.
+    a = -1/2); half-pixel centres; at the border the weights of existing pixels are scaled to sum
+    to one.
     """
     if lowering == "auto" and method == "bilinear" and jax.default_backend() == "cpu":
         return enlarge_bilinear(image, factor)
@@ -25,8 +26,8 @@ def upsample(image: Array, factor: int, method: str, *, lowering: str = "plain")
 
 
 def bilinear_additive(image: Array, factor: int, *, lowering: str = "plain") -> Array:
-    """``[B, H, W, C] -> [B, factor H, factor W, C / factor**2]``: bilinear enlargement, then sums
-    over ``factor**2`` consecutive channels (Wojna et al. 2017, "The Devil is in the Decoder").
+    """Upsamples ``[B, H, W, C] -> [B, factor H, factor W, C / factor**2]`` bilinearly, then sums
+    ``factor**2`` consecutive channels (Wojna et al. 2017, "The Devil is in the Decoder").
 
     Raises:
       ValueError: if the channels are not divisible by ``factor**2``.
@@ -39,7 +40,7 @@ def bilinear_additive(image: Array, factor: int, *, lowering: str = "plain") -> 
 
 
 def depth_to_space(image: Array, factor: int) -> Array:
-    """``[B, H, W, factor**2 C] -> [B, factor H, factor W, C]`` (Shi et al. 2016).
+    """Shuffles ``[B, H, W, factor**2 C] -> [B, factor H, factor W, C]`` (Shi et al. 2016).
 
     Channel ``(factor p + q) C + c`` becomes channel c of the pixel in row p and column q of each
     block, as in ``tf.nn.depth_to_space``; PyTorch's ``PixelShuffle`` has ``factor**2 c`` in front.

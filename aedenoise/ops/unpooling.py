@@ -1,4 +1,4 @@
-"""Unpooling: small maps spread over large ones, without weights."""
+"""Unpooling without weights: to the corner of each block, or to argmax indices."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def unpool(image: Array, factor: int) -> Array:
 
 
 def max_pool_argmax(image: Array, window: int) -> tuple[Array, Array]:
-    """Returns the maximum of each ``window x window`` block, and where it is.
+    """Returns the maximum of each ``window x window`` block, and its position.
 
-    Sides need not be divisible by ``window``: incomplete blocks at the end are left out, as in
+    Sides need not be divisible by ``window``: incomplete blocks at the end are dropped, as in
     PyTorch's ``MaxPool2d``.
 
     Returns:
-      ``[B, H // w, W // w, C]``, and bool ``[B, H, W, C]`` with one True a block and channel: the
-      first of equal maxima, row by row.
+      ``[B, H // w, W // w, C]``, and bool ``[B, H, W, C]`` with one True per block and channel:
+      the first of equal maxima, row by row.
     """
     batch, height, width, channels = image.shape
     rows, columns = height // window, width // window
@@ -42,11 +42,11 @@ def max_pool_argmax(image: Array, window: int) -> tuple[Array, Array]:
 
 
 def max_unpool(image: Array, argmax: Array, window: int) -> Array:
-    """Puts each value where the maximum of its block was, zeros elsewhere (Zeiler & Fergus 2014).
+    """Puts each value at the argmax of its block, zeros elsewhere (Zeiler & Fergus 2014).
 
     Args:
       image: ``[B, H // w, W // w, C]``.
-      argmax: bool ``[B, H, W, C]`` of ``max_pool_argmax``.
+      argmax: bool ``[B, H, W, C]`` from ``max_pool_argmax``.
 
     Returns:
       ``[B, H, W, C]``.

@@ -1,1 +1,1 @@
-"""The process and its machine: hosts, signals, accelerators, versions, caches."""
+"""Process and machine: hosts, signals, accelerators, versions, caches."""

@@ -1,7 +1,4 @@
-"""Several processes, one on each host: how they find each other, and who does what first.
-
-The engine is JAX's own distributed runtime.
-"""
+"""Multi-host runs, one process per host, on JAX's distributed runtime: joining and agreement."""
 
 from __future__ import annotations
 
@@ -18,7 +15,8 @@ from aedenoise.errors import UsageError
 
 Result = TypeVar("Result")
 Tree = TypeVar("Tree")
-# How long a process that has failed waits for the others before it leaves them.
+# Time in seconds that a failed process waits for the others. JAX's default of five minutes would
+# keep the hosts busy after the death of one.
 _SHUTDOWN_SECONDS = 15
 _HINT = (
     "give --coordinator_address, --num_processes and --process_id, or --distributed=off for this "
@@ -27,18 +25,18 @@ _HINT = (
 
 
 def join_hosts(options: HostOptions, notify: Callable[[str], None] = lambda line: None) -> bool:
-    """Joins the processes of a cluster, before anything else is asked of JAX.
+    """Joins the processes of a cluster; must precede any other use of JAX.
 
-    ``notify`` gets a line where this may take until someone has started the others. With ``auto``,
-    where neither flags nor the environment (Cloud TPU, Slurm, Open MPI, Kubernetes with its Python
-    client) tell of others, this process goes on alone.
+    ``notify`` gets a line where this waits for other processes to start. With ``auto``, if neither
+    flags nor the environment (Cloud TPU, Slurm, Open MPI, Kubernetes with its Python client)
+    declare a cluster, this process runs alone.
 
     Returns:
-      Whether JAX's runtime runs, which then heeds SIGTERM itself; also where this process is its
-      only one.
+      True if JAX's distributed runtime is active, even with a single process; it then handles
+      SIGTERM itself.
 
     Raises:
-      UsageError: if the flags do not fit, or the others cannot be found.
+      UsageError: if the flags do not fit, or the other processes cannot be reached.
     """
     if options.distributed == "off":
         return False
@@ -46,7 +44,8 @@ def join_hosts(options: HostOptions, notify: Callable[[str], None] = lambda line
         notify(f"waiting at {options.coordinator_address} for {options.num_processes} processes")
     try:
         with warnings.catch_warnings():
-            # Of Kubernetes without its client: such a pod is alone, or has --num_processes.
+            # JAX warns in a Kubernetes pod without the Python client. Such a pod is alone, or was
+            # given --num_processes.
             warnings.simplefilter("ignore")
             jax.distributed.initialize(
                 options.coordinator_address,
@@ -56,7 +55,7 @@ def join_hosts(options: HostOptions, notify: Callable[[str], None] = lambda line
                 shutdown_timeout_seconds=_SHUTDOWN_SECONDS,
             )
     except Exception as error:
-        # What JAX says where it finds no cluster.
+        # JAX raises a ValueError "coordinator_address should be defined" where it finds no cluster.
         alone = isinstance(error, ValueError) and "defined" in str(error)
         if alone and options.distributed == "auto" and not options.explicit:
             return False
@@ -67,61 +66,63 @@ def join_hosts(options: HostOptions, notify: Callable[[str], None] = lambda line
 
 
 def joined() -> bool:
-    """Whether ``join_hosts`` has joined a cluster, if only of one process."""
+    """Returns True once ``join_hosts`` has joined a cluster, even of one process."""
     return bool(jax.distributed.is_initialized())
 
 
 def first_says(value: bool) -> bool:
-    """``value`` of process 0, in every process; each must ask."""
+    """Broadcasts ``value`` of process 0 to every process; a collective, so all must call it."""
     if jax.process_count() == 1:
         return value
     return bool(multihost_utils.broadcast_one_to_all(np.asarray(value)))
 
 
 def for_this_process(tree: Tree) -> Tree:
-    """Replicated arrays, for a computation that each process makes by itself."""
+    """Returns replicated arrays as local ones, for a computation of each process by itself."""
     return tree if jax.process_count() == 1 else jax.device_get(tree)
 
 
 def is_first_process() -> bool:
-    """Whether this is process 0, the only one that writes and speaks."""
+    """Returns True in process 0, the only one that writes files and messages."""
     return jax.process_index() == 0
 
 
 def wait_for_all(what: str) -> None:
-    """Returns once every process has come here; ``what`` is the same in each."""
+    """Waits until every process has called this with the same ``what`` (a barrier)."""
     if jax.process_count() > 1:
         multihost_utils.sync_global_devices(f"aedenoise: {what}")
 
 
 def all_agree(value: bool) -> bool:
-    """Whether ``value`` is true in every process; each must ask."""
+    """Returns True if ``value`` is true in every process; a collective, so all must call it."""
     if jax.process_count() == 1:
         return value
     return bool(np.all(multihost_utils.process_allgather(np.asarray(value))))
 
 
 class StopVote:
-    """Asks the other processes whether one of their machines is about to go."""
+    """Vote of all processes on a stop, taken when one of their machines is preempted."""
 
     def __init__(self) -> None:
-        # JAX compares how often each process has asked, and stops all at the same count.
+        # JAX compares the number of calls in each process, and stops all at the same count.
         self._asked = 0
 
     def agreed(self) -> bool:
-        """Whether all stop here. Each process must ask as often, and in the same places."""
+        """Returns True if all stop here. Each process must call this equally often, at the same
+        steps."""
         self._asked += 1
         return bool(multihost_utils.reached_preemption_sync_point(self._asked))
 
 
 def first_process_first(work: Callable[[], Result]) -> Result:
-    """``work()`` in every process, but in process 0 before all others.
+    """Runs ``work`` in every process, in process 0 before all others.
 
-    Where the hosts share a disk, the others find done what process 0 did; where they do not, each
-    does it for itself. If process 0 fails, the others are not left waiting: they try.
+    On a shared disk the others find the work of process 0 done; otherwise each does its own. If
+    process 0 fails, the others do not wait for it: they try themselves.
     """
     if is_first_process():
         try:
+            # The barrier in ``finally`` releases the others even if process 0 fails.
             return work()
         finally:
             wait_for_all("process 0 was first")

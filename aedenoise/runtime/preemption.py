@@ -1,4 +1,4 @@
-"""Stop signals: the first SIGTERM or SIGINT asks to save and stop, a second leaves at once."""
+"""Stop signals: the first SIGTERM or SIGINT saves and stops, a second ends the process at once."""
 
 from __future__ import annotations
 
@@ -12,26 +12,28 @@ from typing import Any
 from aedenoise.errors import Stopped
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
-# A compiler may hold the main thread for longer than a machine waits that is about to go.
+# In seconds. A compilation can block the main thread, and with it Python's signal handlers, for
+# longer than the grace period of a preempted machine.
 _PATIENCE = 8.0
 _SECOND_SIGNAL_PATIENCE = 0.5
 
 
 class StopSignals:
-    """While entered, takes stop signals in the main thread.
+    """Context manager that handles stop signals in the main thread.
 
-    At first, and while there is nothing to save, a signal raises ``Stopped`` wherever the program
-    is. After ``remember`` it is only noted in ``received``, for a loop that asks, saves and stops.
+    At first, and while there is nothing to save, a signal raises ``Stopped`` at the current point
+    of the program. After ``remember`` it is only recorded in ``received``, for a loop that polls
+    it, saves and stops.
 
     Args:
-      give_up: must end the process; called instead of raising in the midst of an import, and, from
-        another thread, if the program still runs eight seconds after ``Stopped`` was due,
-        because it is in foreign code or that code lost the exception.
+      give_up: ends the process; called instead of raising during an import, and, from another
+        thread, if the program still runs eight seconds after ``Stopped`` was due, because it is
+        in foreign code or that code lost the exception.
 
     Attributes:
-      received: the first signal that came.
-      forward: whether SIGINT is passed on as SIGTERM: where several processes run, JAX itself
-        takes SIGTERM in one of them and makes all stop at the same step.
+      received: first signal received.
+      forward: forwarding of SIGINT as SIGTERM: in multi-host runs JAX handles SIGTERM of
+        one process and makes all stop at the same step.
     """
 
     def __init__(self, give_up: Callable[[signal.Signals], None] | None = None) -> None:
@@ -46,8 +48,10 @@ class StopSignals:
 
     def __enter__(self) -> StopSignals:
         if threading.current_thread() is not threading.main_thread():
-            return self  # signals are the main thread's
+            return self  # Python delivers signals to the main thread only
         self._previous = {number: signal.signal(number, self._handle) for number in _SIGNALS}
+        # Python handlers run between bytecodes. The wakeup descriptor is written by the C handler,
+        # so the watcher sees a signal even while the main thread is in foreign code.
         self._pipe = os.pipe()
         os.set_blocking(self._pipe[1], False)
         self._previous_pipe = signal.set_wakeup_fd(self._pipe[1], warn_on_full_buffer=False)
@@ -66,14 +70,14 @@ class StopSignals:
             timer.cancel()
 
     def remember(self) -> None:
-        """From now on signals are noted, not raised: there is something to save."""
+        """Records signals from now on instead of raising: there is something to save."""
         self._interrupting = False
 
     def interrupt(self) -> None:
-        """From now on signals raise ``Stopped`` again: everything is saved.
+        """Raises ``Stopped`` on signals again from now on: everything is saved.
 
         Raises:
-          Stopped: if one has come already.
+          Stopped: if a signal was received already.
         """
         self._interrupting = True
         if self.received is not None:
@@ -81,6 +85,7 @@ class StopSignals:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.received is not None:
+            # A second signal ends the process with the default action of the system.
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
         self.received = signal.Signals(number)
@@ -92,7 +97,7 @@ class StopSignals:
             raise Stopped(self.received)
 
     def _watch(self, pipe: int) -> None:
-        """Sees signals the moment they come, also while the main thread is in foreign code."""
+        """Watches for signals in a thread, also while the main thread is in foreign code."""
         first = None
         while numbers := os.read(pipe, 1):
             if numbers[0] not in _SIGNALS:
@@ -101,6 +106,7 @@ class StopSignals:
                 first = signal.Signals(numbers[0])
                 self._after(_PATIENCE, self._lose_patience, first)
             else:
+                # The handler ends the process sooner, unless foreign code blocks it.
                 self._after(_SECOND_SIGNAL_PATIENCE, os._exit, 128 + numbers[0])
         os.close(pipe)
 
@@ -116,8 +122,8 @@ class StopSignals:
 
 
 def _importing(frame: FrameType | None) -> bool:
-    """Whether a module is being imported: some, such as NumPy's, make an error of their own, and a
-    traceback, of whatever is raised meanwhile."""
+    """Returns True during an import: some modules, such as NumPy, turn any exception raised then
+    into an ImportError with a traceback."""
     while frame is not None:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
             return True

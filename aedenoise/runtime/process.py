@@ -1,4 +1,4 @@
-"""Settings of the whole process, made once by a command before it computes."""
+"""Process-wide settings, applied once by a command before it computes."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ import jax
 
 from aedenoise.files import cache_folder
 
-# Of glibc's malloc.h.
+# Constants of glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _NEVER = 2**31 - 1
-# How JAX warns of a program that it could not read, or not write to the end.
+# JAX's warning about a cache entry that it could not read, or not write completely.
 _DAMAGED = re.compile(
     r"Error (?:read|writ)ing persistent compilation cache entry for '(?P<program>[\w.]+)"
 )
@@ -27,9 +27,9 @@ _DAMAGED = re.compile(
 def prepare_process(notify: Callable[[str], None]) -> None:
     """Keeps compiled programs in the user's cache folder, and freed memory in the process.
 
-    A program there that is not whole is removed without a word, and compiled again.
+    A truncated program there is removed silently, and compiled again.
 
-    ``notify`` gets a line where the folder cannot be written; JAX's own settings
+    ``notify`` gets a line if the folder cannot be written; JAX's own settings
     (``JAX_COMPILATION_CACHE_DIR``, ``JAX_ENABLE_COMPILATION_CACHE``) have precedence.
     """
     _keep_programs(notify)
@@ -44,21 +44,26 @@ def _keep_programs(notify: Callable[[str], None]) -> None:
     folder = cache_folder() / "programs"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # mkdir succeeds for an existing folder that another user owns.
         if not os.access(folder, os.W_OK):
             raise PermissionError(13, "no permission")
     except OSError as error:
         notify(
-            f"{folder} cannot be written ({error.strerror}): programs will be compiled again "
-            "next time; set XDG_CACHE_HOME"
+            f"compilation cache {folder} cannot be written ({error.strerror}); set XDG_CACHE_HOME, "
+            "or each run compiles again"
         )
         return
     jax.config.update("jax_compilation_cache_dir", str(folder))
+    # JAX's default, one second, skips most programs of these small networks.
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 
 def _remove_damaged_programs() -> None:
-    """JAX writes a program in place: after a kill or on a full disk half of it stays, is never
-    replaced, and costs every later run a warning and the time to compile."""
+    """Removes damaged cache entries instead of showing JAX's warning about them.
+
+    JAX writes a program in place: after a kill or on a full disk a truncated file remains, is
+    never replaced, and costs every later run a warning and a compilation.
+    """
     show = warnings.showwarning
 
     def remove_or_show(message: Warning | str, *where: Any, **more: Any) -> None:
@@ -76,9 +81,12 @@ def _remove_damaged_programs() -> None:
 
 
 def _keep_freed_memory() -> None:
-    """XLA's CPU client allocates the temporary arrays of every call anew. glibc gives blocks
-    above 32 MB back to the system when they are freed, and getting them again costs a page
-    fault for every 4 kB: a fifth of a training step."""
+    """Keeps freed memory in the process.
+
+    XLA's CPU client allocates the temporary arrays of every call anew. glibc returns blocks above
+    32 MB to the system when they are freed, and allocating them again costs a page fault for
+    every 4 kB: a fifth of a training step.
+    """
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):  # another C library

@@ -1,4 +1,4 @@
-"""Versions of this package and of what its results depend on."""
+"""Versions of this package and of the packages that its results depend on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
 def versions() -> dict[str, str]:
-    """By name, without importing any of them."""
+    """Returns versions by package name, without importing any package."""
     return {
         "aedenoise": __version__,
         "python": platform.python_version(),

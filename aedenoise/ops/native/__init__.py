@@ -1,7 +1,7 @@
-"""Phase convolutions by this package's own CPU kernels, called through XLA's foreign functions.
+"""CPU kernels for phase convolutions, called through XLA's foreign function interface.
 
-The kernels are C++, compiled for this machine's processor the first time they are wanted, by
-the C++ compiler found there, and kept in the user's cache folder.
+The kernels are C++, compiled on first use for the local processor by the local C++ compiler, and
+kept in the user's cache folder.
 """
 
 from aedenoise.ops.native.build import Kernels, load, needs_compiling

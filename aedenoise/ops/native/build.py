@@ -1,4 +1,4 @@
-"""Compiles, keeps and loads the kernels."""
+"""Compilation, caching and loading of the CPU kernels."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from aedenoise.files import cache_folder
 TARGETS = ("aedenoise_phase_conv", "aedenoise_phase_conv_weight_gradient")
 _FOLDER = Path(__file__).parent
 _SOURCES = ("forward.cc", "weight_gradient.cc")
-# What names "the processor at hand" differs between compilers and processors.
+# The flag for the local processor differs between architectures; the last attempt has none.
 _PROCESSOR_FLAGS = (("-march=native",), ("-mcpu=native",), ())
 
 
 @dataclass(frozen=True)
 class Kernels:
-    """Whether this process has the kernels.
+    """Availability of the kernels in this process.
 
     Attributes:
-      problem: why it cannot have them; None if it has.
-      notice: something its user should know all the same.
+      problem: reason why they are unavailable; None if they are available.
+      notice: warning for the user, if there is one.
     """
 
     problem: str | None = None
@@ -40,8 +40,8 @@ class Kernels:
 
 @functools.cache
 def load() -> Kernels:
-    """Makes the kernels known to XLA; they are compiled first (about 20 s) if this machine's
-    cache folder does not hold them."""
+    """Registers the kernels with XLA; compiles them first (about 20 s) if the cache folder does
+    not hold them."""
     compiler = _compiler()
     if compiler is None:
         return Kernels(problem="no C++ compiler (c++, g++, clang++ or $CXX) was found")
@@ -57,7 +57,7 @@ def load() -> Kernels:
 
 
 def needs_compiling() -> bool:
-    """Whether ``load`` will take its time."""
+    """Returns True if ``load`` would compile the kernels first."""
     compiler = _compiler()
     return compiler is not None and not _kept(compiler).exists()
 
@@ -68,7 +68,7 @@ def _compiler() -> str | None:
 
 
 def _library(compiler: str) -> tuple[ctypes.CDLL, str | None]:
-    """The kept library, or a fresh one, with a notice if it could not be kept."""
+    """Loads the cached library, or a fresh one, with a notice if it could not be cached."""
     kept = _kept(compiler)
     try:
         return ctypes.CDLL(str(kept)), None
@@ -79,6 +79,7 @@ def _library(compiler: str) -> tuple[ctypes.CDLL, str | None]:
         _compile(compiler, fresh)
         try:
             kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Copy and rename: processes that start together must never load half a file.
             beside = kept.with_suffix(f".{os.getpid()}")
             shutil.copy(fresh, beside)
             beside.replace(kept)
@@ -106,7 +107,7 @@ def _compile(compiler: str, target: Path) -> None:
 
 @functools.cache
 def _kept(compiler: str) -> Path:
-    """Where the library lies: a name that differs wherever its content would."""
+    """Returns the path of the cached library; its name is a digest of all that determines it."""
     digest = hashlib.sha256()
     for source in sorted([*_FOLDER.glob("*.cc"), *_FOLDER.glob("*.h")]):
         digest.update(source.read_bytes())
@@ -116,6 +117,7 @@ def _kept(compiler: str) -> Path:
 
 
 def _processor() -> str:
+    # A cache folder may be shared by machines; code for one processor can crash on another.
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         abilities = next(line for line in lines if line.startswith(("flags", "Features")))

@@ -1,4 +1,4 @@
-"""Phase convolutions as calls of the kernels."""
+"""JAX calls of the CPU kernels for phase convolutions."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ def forward(
     pool: bool = False,
     window: int = 1,
 ) -> tuple[Array, Array]:
-    """The phase convolution of ``x``.
+    """Computes the phase convolution of ``x``.
 
     Args:
       x: float32 ``[B, H, W, C]``.
-      gate: what holds back a gradient ``x``: the output of the ReLU it goes back through
-        (float32, like ``x``), the winners of the max pooling (uint8, like ``x``; ``x`` is then
-        placed in windows of side ``window`` first), or ``NO_GATE``.
+      gate: mask of ``x`` if that is a gradient: the output of the ReLU (float32, shape of ``x``),
+        the winners of the max pooling (uint8, shape of ``x``; ``x`` is then unpooled to windows
+        of side ``window`` first), or ``NO_GATE``.
       weights: float32 ``[U, V, C, O]``.
       bias: float32 ``[O]``, or ``NO_BIAS``.
-      rows, columns: the taps.
+      rows, columns: taps of each axis.
       size: height and width of the output, before pooling.
       relu: whether a ReLU follows.
       pool: whether ReLU and max pooling over windows of side ``window`` follow.
@@ -67,13 +67,13 @@ def forward(
 def weight_gradient(
     x: Array, gradient: Array, gate: Array | np.ndarray, rows: Axis, columns: Axis, *, window: int
 ) -> tuple[Array, Array]:
-    """Gradients of the weights ``[U, V, C, O]`` and of the bias ``[O]``, given the input ``x``
-    and the gradient of the output, with the gate of that gradient as in ``forward``."""
+    """Computes the gradients of the weights ``[U, V, C, O]`` and of the bias ``[O]`` from the
+    input ``x`` and the gradient of the output, with the gate of that gradient as in ``forward``."""
     channels, outputs = x.shape[-1], gradient.shape[-1]
     taps = (int(rows.starts[-1]), int(columns.starts[-1]))
     if outputs < channels and outputs < 8 and gate.size == 0:
-        # The kernel's vectors run over the outputs; the transposed convolution, from few
-        # channels to many, has the same weights.
+        # The kernel vectorises over output channels, which are too few here. The transposed
+        # convolution has the same weights, with input and output channels exchanged.
         rows_back, row_taps = rows.transpose()
         columns_back, column_taps = columns.transpose()
         turned, _ = _weight_gradient(
