@@ -163,7 +163,7 @@ BAD_NPZ = {
     "beyond [0, 1]": ({"images": _digits(9).astype(np.float32)}, "floats in \\[0, 1\\]"),
     "not numbers": ({"images": np.full((9, 8, 8), np.nan)}, "floats in \\[0, 1\\]"),
     "labels": ({"images": _digits(9), "labels": np.arange(4)}, "4 labels"),
-    "sizes": ({"train": _digits(9), "test": np.zeros((2, 14, 14), np.uint8)}, "differ in size"),
+    "sizes": ({"train": _digits(9), "test": np.zeros((2, 14, 14), np.uint8)}, "different sizes"),
     "one image": ({"images": _digits(1)}, "at least one of each"),
 }
 
