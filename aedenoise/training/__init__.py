@@ -1,1 +1,1 @@
-"""Training on arrays: the pure step, how devices carry it out, the loop, checkpoints, signals."""
+"""Training on arrays: pure steps, sharding over devices, the loop, and checkpoints."""

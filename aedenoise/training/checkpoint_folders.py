@@ -1,4 +1,4 @@
-"""Where checkpoints are: folders of this machine and of buckets. The only home of etils."""
+"""Checkpoint folders, local and in cloud buckets. The only module that imports etils."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from aedenoise.errors import StorageError, as_expected
 
 
 def has_checkpoints(directory: Path | str) -> bool:
-    """Whether there is any checkpoint in ``directory``, whole or not."""
+    """Returns True if ``directory`` holds any checkpoint, damaged ones included."""
     folder = resolve_folder(directory)
     with reaching(folder):
         return folder.is_dir() and any(child.name.isdecimal() for child in folder.iterdir())
 
 
 def remove_checkpoints(directory: Path | str) -> None:
-    """Removes the checkpoints of a run, and those that were found damaged."""
+    """Removes the checkpoints of a run, damaged ones included."""
     folder = resolve_folder(directory)
     with reaching(folder):
         for path in (folder, damaged_beside(folder)):
@@ -28,21 +28,27 @@ def remove_checkpoints(directory: Path | str) -> None:
 
 
 def resolve_folder(directory: Path | str) -> epath.Path:
-    """The folder; one of this machine from its root on."""
+    """Returns ``directory`` as a path; local paths become absolute, as Orbax requires."""
+    # ``absolute`` would put the current folder before ``gs://``.
     place = epath.Path(directory)
     return place if "://" in str(directory) else place.expanduser().absolute()
 
 
 @contextmanager
 def reaching(place: epath.Path) -> Iterator[None]:
-    """What goes wrong on the way to a folder, or to a bucket, as an expected error."""
+    """Turns failures to access a folder or bucket into expected errors.
+
+    Raises:
+      StorageError: or another error of ``errors.as_expected``.
+    """
     try:
         yield
+    # Clients of buckets raise exceptions of many libraries, which cannot be named here.
     except Exception as error:
         expected = as_expected(error)
-        raise expected or StorageError(f"checkpoints cannot be in {place}: {error}") from error
+        raise expected or StorageError(f"cannot access checkpoints in {place}: {error}") from error
 
 
 def damaged_beside(directory: epath.Path) -> epath.Path:
-    """Where checkpoints that were found damaged are moved to."""
+    """Returns the folder for damaged checkpoints, next to ``directory``."""
     return directory.parent / f"{directory.name}-damaged"

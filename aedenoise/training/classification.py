@@ -1,4 +1,4 @@
-"""The training of a classifier, pure: its step, and the small changes that images get in it."""
+"""Pure training step of the classifier, and its data augmentation."""
 
 from __future__ import annotations
 
@@ -19,18 +19,20 @@ from aedenoise.training.optimizer import make_optimizer, make_schedule
 from aedenoise.training.task import Params, TrainState
 from aedenoise.training.update import make_update, sum_over_devices
 
-# How far an image is turned, sheared and stretched (as entries of a matrix around 1), and shifted
-# (as a share of its sides), at most.
+# Bounds of the augmentation: entries of the linear map around the identity (rotation, shear,
+# scaling), and shift as a fraction of height and width.
 _LINEAR, _SHIFT = 0.15, 0.08
 _OPTIMIZER = OptimizerConfig(learning_rate=4e-3, b2=0.99)
 
 
 @dataclass(frozen=True)
 class ClassifierTask:
-    """What is trained, as functions.
+    """Classifier training as functions.
 
-    ``labels`` int ``[N]`` are those of the whole training split: a batch says by its index which
-    of them are its own.
+    Attributes:
+      model: linen module, images to logits.
+      labels: int ``[N]``, of the whole training split; a batch selects its own by ``index``.
+      optimizer: Adam with a cosine schedule.
     """
 
     model: Classifier
@@ -39,7 +41,7 @@ class ClassifierTask:
 
 
 def make_classifier_task(model: Classifier, labels: Array, total_steps: int) -> ClassifierTask:
-    """The task of training ``model`` by Adam in ``total_steps``, its rate falling by a cosine."""
+    """Builds the task of training ``model`` with Adam and a cosine schedule of ``total_steps``."""
     schedule = make_schedule(_OPTIMIZER, total_steps)
     return ClassifierTask(model, labels, make_optimizer(_OPTIMIZER, schedule))
 
@@ -47,7 +49,7 @@ def make_classifier_task(model: Classifier, labels: Array, total_steps: int) -> 
 def create_classifier(
     task: ClassifierTask, key: Array, image_shape: tuple[int, int, int]
 ) -> TrainState:
-    """The state before the first step, for images of shape ``[H, W, C]``."""
+    """Creates the initial state for images of shape ``[H, W, C]``."""
     params = task.model.init(key, jnp.zeros((1, *image_shape)))["params"]
     return TrainState(jnp.int32(0), params, task.optimizer.init(params))
 
@@ -60,9 +62,9 @@ def classification_step(
     *,
     axis_name: str | None = None,
 ) -> tuple[TrainState, dict[str, Array]]:
-    """One update on one batch: cross entropy of images that are a little ``distorted``.
+    """Performs one update on a batch: cross-entropy of ``distorted`` images.
 
-    Arguments and return value are as in ``training.step.train_step``; the scalars are ``loss_sum``
+    Arguments and return value are as in ``training.step.train_step``; the metrics are ``loss_sum``
     and ``count``.
     """
     keys = example_keys(key, state.step, batch.index)
@@ -88,15 +90,17 @@ def cross_entropy(logits: Array, labels: Array) -> Array:
 
 
 def _cross_entropy_on_file(logits: Array, labels: Array) -> Array:
-    # The same in other roundings. Over a training the last bit of a gradient moves Frechet
-    # distances by 2 %, and those on file come from a classifier trained with this one.
+    # Equals ``cross_entropy`` up to rounding. Over a whole training the last bit of a gradient
+    # moves Frechet distances by 2 %, and the recorded ones come from this version.
     chosen = jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], axis=1)
     return -chosen[:, 0]
 
 
 def distorted(key: Array, image: Array) -> Array:
-    """An image ``[H, W, C]`` a little turned, stretched, sheared and shifted, each at random and
-    around its middle; between pixels it is bilinear, outside black."""
+    """Applies a small random affine map to an image ``[H, W, C]``, about its centre.
+
+    Rotates, scales, shears and shifts with bilinear interpolation; pixels outside are black.
+    """
     height, width, _ = image.shape
     linear_key, shift_key = jax.random.split(key)
     linear = jnp.eye(2) + jax.random.uniform(linear_key, (2, 2), jnp.float32, -_LINEAR, _LINEAR)
@@ -111,9 +115,17 @@ def distorted(key: Array, image: Array) -> Array:
 
 
 def bilinear(image: Array, row: Array, column: Array) -> Array:
-    """The values of ``image[H, W, C]`` at places ``row[...]`` and ``column[...]``, in pixels:
-    ``[..., C]``, bilinear between pixels, 0 outside."""
+    """Samples ``image[H, W, C]`` bilinearly; positions outside the image are 0.
+
+    Args:
+      image: ``[H, W, C]``.
+      row, column: positions in pixels, any common shape ``[...]``.
+
+    Returns:
+      ``[..., C]``.
+    """
     height, width, channels = image.shape
+    # A border of one black pixel and flat indices: four gathers need no bounds check each.
     padded = jnp.pad(image, ((1, 1), (1, 1), (0, 0))).reshape(-1, channels)
     top, down = _whole_and_rest(row, height)
     left, right = _whole_and_rest(column, width)
@@ -128,8 +140,11 @@ def bilinear(image: Array, row: Array, column: Array) -> Array:
 
 
 def _whole_and_rest(place: Array, size: int) -> tuple[Array, Array]:
-    """The pixel at or before each place, with a border of one pixel, and how far beyond it is,
-    ``[..., 1]``. Whatever lies farther out is as black as that border."""
+    """Splits positions into whole pixels of the padded image and fractions ``[..., 1]``.
+
+    Positions beyond the one-pixel border are clipped to it, which is black as well.
+    """
     inside = jnp.clip(place, -1.0, float(size)) + 1.0
+    # At the far edge the fraction becomes 1, so that the pixel after it still exists.
     whole = jnp.minimum(jnp.floor(inside), float(size))
     return whole.astype(jnp.int32), (inside - whole)[..., None]

@@ -1,4 +1,4 @@
-"""A user's own parts of a denoiser, in place of those that the experiment names."""
+"""User-defined parts of a denoiser, in place of those of the experiment."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PerImage = Callable[[Array, Array], Array]
 
 @dataclass(frozen=True)
 class Components:
-    """Parts that come from Python; None or empty: the experiment's.
+    """User-defined parts from Python; where None or empty, the experiment's are used.
 
     Attributes:
       model: linen module, images ``[B, H, W, C]`` to logits; replaces encoder and decoder.
@@ -55,11 +55,13 @@ class Components:
             raise UsageError(f"metric {min(taken)!r} is built in; choose another name")
 
     def check(self, experiment: Experiment) -> None:
-        """Compares the parts with the experiment that they are for.
+        """Checks that the parts are compatible with ``experiment``.
 
         Raises:
-          UsageError: if it has a setting that they cannot serve.
+          UsageError: if a part contradicts a setting.
         """
+        # A function from Python has no known noise level, no code and no config of its own, so
+        # settings that depend on them would be ignored silently.
         network, noise = experiment.model.network, experiment.noise
         for part, given, setting, present in (
             ("decoder", self.decoder, f"model {network}", network != "conv"),
@@ -72,22 +74,22 @@ class Components:
             ("loss", self.loss, f"loss {experiment.loss}", experiment.loss != "bce"),
         ):
             if given is not None and present:
-                raise UsageError(f"a {part} of your own contradicts {setting}; leave one out")
+                raise UsageError(f"a custom {part} contradicts {setting}; leave one out")
 
     @property
     def names(self) -> dict[str, str]:
-        """The names of the parts that decide a run's numbers, for its record."""
+        """Returns the names of the parts that affect training, for the run's record."""
         parts = {name: getattr(self, name) for name in _RECORDED}
         return {name: describe_part(part) for name, part in parts.items() if part is not None}
 
     @property
     def network(self) -> nn.Module | None:
-        """The linen module that is given, if one is."""
+        """Returns the given linen module, or None."""
         return self.model or self.decoder
 
     @property
     def all_metrics(self) -> tuple[Metric, ...]:
-        """The built-in metrics, then the given ones."""
+        """Returns the built-in metrics, then the given ones."""
         own = (
             Metric(name=name, title=name, per_image=function)
             for name, function in self.metrics.items()
@@ -97,7 +99,7 @@ class Components:
     def build_model(
         self, config: ModelConfig, channels: int, *, lowering: str, size: tuple[int, int]
     ) -> Any:
-        """Builds the network: the given module, or the autoencoder that ``config`` describes.
+        """Builds the network: the given module, or the autoencoder of ``config``.
 
         Returns:
           ``Autoencoder`` or ``ImageModel``, which have the same interface.
@@ -110,7 +112,7 @@ class Components:
         return whole if self.decoder is None else whole.clone(decoder=self.decoder)
 
     def make_corruption(self) -> Corruption | None:
-        """Makes the given corruption, if there is one; its level is 0."""
+        """Wraps the given corruption function with noise level 0, or returns None."""
         given = self.corruption
         if given is None:
             return None
@@ -121,20 +123,21 @@ class Components:
         return Corruption(apply, fresh=True)
 
     def check_recorded(self, recorded: Mapping[str, str], place: str) -> None:
-        """Compares the parts with those that a run was trained with.
+        """Compares the network with that of a trained run.
 
         Args:
-          recorded: ``names`` of that run; its loss and corruption may be missing here.
-          place: the run, for the message.
+          recorded: ``names`` of that run; loss and corruption are not compared.
+          place: path of the run, for the message.
 
         Raises:
-          CheckpointError: if the network is another.
+          CheckpointError: if the networks differ.
         """
+        # Inference needs the network alone; loss and corruption only shaped its training.
         for name in ("model", "decoder"):
             was, now = recorded.get(name), self.names.get(name)
             if was != now:
                 raise CheckpointError(
-                    f"{place} was trained with {f'{name}={was}' if was else f'no own {name}'}, "
+                    f"{place} was trained with {f'{name}={was}' if was else f'no custom {name}'}, "
                     + (f"not {now}; " if now else "which comes from Python; ")
                     + (f"pass {name}={was}()" if was else f"leave {name} out")
                 )

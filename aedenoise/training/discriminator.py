@@ -1,4 +1,4 @@
-"""The discriminator: what it and what its opponent make small, and how it learns. Pure."""
+"""The discriminator: its loss, its opponent's loss, and its update. Pure functions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Tree = TypeVar("Tree")
 
 @flax.struct.dataclass
 class DiscriminatorState:
-    """What training changes of a discriminator; ``vectors`` are those of ``spectral``."""
+    """Training state of a discriminator; ``vectors`` are those of ``spectral_norm``."""
 
     params: Any
     opt_state: optax.OptState
@@ -31,14 +31,14 @@ class DiscriminatorState:
 
 @dataclass(frozen=True)
 class Discriminator:
-    """A discriminator and its game, as functions."""
+    """A discriminator and its losses, as functions."""
 
     model: Classifier
     config: AdversaryConfig
     optimizer: optax.GradientTransformation
 
     def create(self, key: Array, image_shape: tuple[int, int, int]) -> DiscriminatorState:
-        """The state before the first step."""
+        """Creates the initial state for images of shape ``[H, W, C]``."""
         init_key, vector_key = jax.random.split(key)
         params = self.model.init(init_key, jnp.zeros((1, *image_shape)))["params"]
         spectral = self.config.regularizer == "spectral_norm"
@@ -54,17 +54,17 @@ class Discriminator:
         count: Array,
         axis_name: str | None,
     ) -> tuple[DiscriminatorState, dict[str, Array]]:
-        """One update on real and made images ``[B, H, W, C]``.
+        """Performs one update on real and generated images.
 
         Args:
-          state: before it.
-          real, made: images in [0, 1].
-          weight: float ``[B]``, 0 where a row is padding.
+          state: state before the update.
+          real, made: real and generated images ``[B, H, W, C]`` in [0, 1].
+          weight: float ``[B]``, 0 for padding.
           count: the sum of the weights over all devices.
           axis_name: the mapped axis to sum over, or None.
 
         Returns:
-          The next state; and means over the whole batch: ``discriminator_loss``, and the logits
+          The next state, and means over the global batch: ``discriminator_loss``, and the logits
           ``score_real`` and ``score_made``.
         """
         made = jax.lax.stop_gradient(made)
@@ -72,6 +72,7 @@ class Discriminator:
         def sums(params: Any) -> tuple[Array, Any]:
             smooth, vectors = normalized(params, state.vectors)
             of_real, of_made = self._scores(smooth, real), self._scores(smooth, made)
+            # R1 penalises the slope at real images only (Mescheder et al. 2018).
             losses = discriminator_loss(self.config.loss, of_real, of_made)
             if self.config.regularizer == "r1":
                 losses += 0.5 * self.config.r1_weight * self._squared_gradient(smooth, real)
@@ -86,7 +87,8 @@ class Discriminator:
         return DiscriminatorState(done.params, done.opt_state, vectors), means
 
     def opponent_loss(self, state: DiscriminatorState, made: Array) -> Array:
-        """What whoever made the images ``[B, H, W, C]`` wants to be small, ``[B]``."""
+        """Returns the generator loss of images ``[B, H, W, C]``, ``[B]``, to be minimised."""
+        # The power iteration advances in ``update`` alone, once per step.
         smooth, _ = normalized(jax.lax.stop_gradient(state.params), state.vectors)
         scores = self._scores(smooth, made)
         return -scores if self.config.loss == "hinge" else jax.nn.softplus(-scores)
@@ -98,13 +100,16 @@ class Discriminator:
 
     def _squared_gradient(self, params: Any, image: Array) -> Array:
         gradient = jax.grad(lambda shown: jnp.sum(self._scores(params, shown)))(image)
+        # Examples are independent, so that the gradient of the sum holds each one's gradient.
         return jnp.sum(jnp.square(gradient), axis=(1, 2, 3))
 
 
 def discriminator_loss(kind: str, real: Array, made: Array) -> Array:
-    """``non_saturating``: minus the log probability of telling both rightly (Goodfellow et al.
-    2014); ``hinge``: how far both are from the right side of their margin (Lim and Ye 2017).
-    Logits ``[B]`` of real and of made images to ``[B]``."""
+    """Returns the discriminator loss ``[B]`` from logits ``[B]`` of real and generated images.
+
+    ``non_saturating``: negative log-likelihood of classifying both correctly (Goodfellow et al.
+    2014). ``hinge``: margin violations of both (Lim and Ye 2017).
+    """
     if kind == "hinge":
         return jax.nn.relu(1.0 - real) + jax.nn.relu(1.0 + made)
     return jax.nn.softplus(-real) + jax.nn.softplus(made)
@@ -113,13 +118,11 @@ def discriminator_loss(kind: str, real: Array, made: Array) -> Array:
 def make_discriminator(
     experiment: Experiment, schedule: optax.Schedule, *, lowering: str
 ) -> Discriminator | None:
-    """The discriminator that ``experiment`` asks for, if it does.
-
-    The gradient of a gradient, which ``r1`` takes, exists for XLA's own convolutions alone.
-    """
+    """Builds the discriminator of ``experiment``, or returns None if it is not adversarial."""
     if not experiment.adversarial:
         return None
     if experiment.adversary.regularizer == "r1":
+        # R1 takes a second derivative, which only XLA's own convolutions have.
         lowering = "plain"
     return Discriminator(
         build_discriminator(experiment.model, lowering=lowering),

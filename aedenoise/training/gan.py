@@ -1,5 +1,6 @@
-"""Training steps against a discriminator, pure: of a GAN, and of a denoiser that is also to look
-real. Both networks learn in one step, the discriminator first.
+"""Pure adversarial training steps, for a GAN and for a denoiser with an adversarial loss.
+
+One step updates both networks, the discriminator first.
 """
 
 from __future__ import annotations
@@ -25,21 +26,23 @@ from aedenoise.training.step import make_examples
 from aedenoise.training.task import AdversarialState, Params, Task
 from aedenoise.training.update import apply_gradients, step_metrics, sum_over_devices
 
-# The mean over steps forgets faster at first: after n steps it keeps at most (1 + n) / (10 + n).
+# Ramp of the parameters' moving average: its decay after n steps is at most (1 + n) / (10 + n),
+# so that the random initial parameters are soon forgotten.
 _FIRST = 10.0
+# Weight of the squared logits; too small to be visible in images.
 _PULL = 1e-4
 
 
 @flax.struct.dataclass
 class GanState(AdversarialState):
-    """``params`` are the generator's; ``average`` their mean over steps."""
+    """GAN training state: ``params`` of the generator, ``average`` their moving average."""
 
     average: Params
 
 
 @dataclass(frozen=True)
 class GanTask:
-    """What is trained, as functions."""
+    """GAN training as functions."""
 
     model: Generator
     latent_size: int
@@ -56,7 +59,7 @@ def make_gan_task(
     total_steps: int,
     lowering: str = "auto",
 ) -> GanTask:
-    """The GAN that ``experiment`` describes, for images of shape ``[H, W, C]``."""
+    """Builds the GAN of ``experiment`` for images of shape ``[H, W, C]``."""
     schedule = make_schedule(experiment.optimizer, total_steps)
     adversary = make_discriminator(experiment, schedule, lowering=lowering)
     assert adversary is not None
@@ -71,7 +74,7 @@ def make_gan_task(
 
 
 def create_gan(task: GanTask, key: Array) -> GanState:
-    """The state before the first step, computed as one program."""
+    """Creates the initial state as one program, so that the compilation cache applies."""
 
     @jax.jit
     def create(key: Array) -> GanState:
@@ -82,7 +85,7 @@ def create_gan(task: GanTask, key: Array) -> GanState:
             params,
             task.optimizer.init(params),
             task.adversary.create(adversary_key, task.image_shape),
-            jax.tree.map(jnp.copy, params),  # donation wants buffers of its own
+            jax.tree.map(jnp.copy, params),  # a donated buffer must not be shared
         )
 
     state: GanState = create(key)
@@ -90,17 +93,17 @@ def create_gan(task: GanTask, key: Array) -> GanState:
 
 
 def latents(keys: Array, size: int) -> Array:
-    """Normal numbers ``[B, size]`` for keys ``[B]``."""
+    """Draws standard normal latents ``[B, size]`` from keys ``[B]``."""
     return jax.vmap(lambda key: jax.random.normal(key, (size,), jnp.float32))(keys)
 
 
 def gan_step(
     task: GanTask, state: GanState, key: Array, batch: Batch, *, axis_name: str | None = None
 ) -> tuple[GanState, dict[str, Array]]:
-    """One update of both networks on one batch; see ``training.step.train_step``.
+    """Performs one update of generator and discriminator; see ``training.step.train_step``.
 
-    The scalars' ``loss_sum`` is the discriminator's; beside it ``generator_loss`` and what
-    ``Discriminator.update`` returns. A latent vector depends on (key, step, example) alone.
+    Metrics: ``loss_sum`` of the discriminator, ``generator_loss``, and those of
+    ``Discriminator.update``. A latent depends on (key, step, example) alone.
     """
     z = latents(example_keys(key, state.step, batch.index), task.latent_size)
 
@@ -125,19 +128,23 @@ def gan_step(
 
 
 def _away_from_saturation(logits: Array) -> Array:
-    """A faint pull of all logits towards zero, ``[B]``. Where the sigmoid saturates the opponent's
-    gradient vanishes; images that were once black all over would stay so."""
+    """Returns a small penalty on the magnitude of logits, ``[B]``.
+
+    The generator's gradient vanishes where the sigmoid saturates; without the penalty, images that
+    are black everywhere stay black.
+    """
     return _PULL * jnp.mean(jnp.square(logits), axis=(1, 2, 3))
 
 
 def adversarial_step(
     task: Task, state: AdversarialState, key: Array, batch: Batch, *, axis_name: str | None = None
 ) -> tuple[AdversarialState, dict[str, Array]]:
-    """One update of a denoiser and its discriminator; see ``training.step.train_step``.
+    """Performs one update of a denoiser and its discriminator; see ``training.step.train_step``.
 
-    The denoiser makes ``objective + weight * opponent_loss`` small: the discriminator compares
-    its images with clean ones, the objective each with its own. The scalars' ``loss_sum`` is the
-    objective's; ``opponent_loss`` stands beside it.
+    The denoiser minimises ``objective + weight * opponent_loss``. The discriminator compares the
+    distributions of restored and clean images, the objective each image with its own reference.
+    Metrics: ``loss_sum`` of the objective, ``opponent_loss``, and those of
+    ``Discriminator.update``.
     """
     examples = make_examples(task, state.step, key, batch)
 
@@ -146,7 +153,7 @@ def adversarial_step(
         return jnp.asarray(logits)
 
     def own_loss(logits: Array) -> Array:
-        # Objectives that see the clean image ask for nothing but the network's answer.
+        # Supervised objectives evaluate the network once, at the noisy input: its logits suffice.
         return task.objective(lambda image, level: logits, examples)
 
     assert task.adversary is not None
@@ -166,11 +173,13 @@ def _adversarial_update(
     adversarial_weight: float,
     axis_name: str | None,
 ) -> tuple[AdversarialState, dict[str, Array]]:
-    """The discriminator's update, and then the other network's, on images made once."""
+    """Updates the discriminator, then its opponent, on the same generated images."""
     adversary = task.adversary
     assert adversary is not None
     weight = mask.astype(jnp.float32)
     count = sum_over_devices(jnp.sum(weight), axis_name)
+    # One forward pass serves both updates: the opponent's gradient goes through ``pull_back``
+    # once the discriminator has moved.
     logits, pull_back = jax.vjp(produce, state.params)
     critic, scores = adversary.update(
         state.adversary, real, to_image(logits), weight, count, axis_name

@@ -1,9 +1,9 @@
-"""Greedy training of a dense network, layer by layer (Vincent et al. 2010, section 3.4).
+"""Greedy layer-wise training of a dense network (Vincent et al. 2010, section 3.4).
 
-In its stage, each layer is a denoising autoencoder with the layer of the decoder that mirrors it:
-it gets the code of the layers below, which are done and see clean images, with noise on that code,
-and gives the code back. Then the whole network is trained. The stage is a function of the step
-alone, so a run resumes from its step.
+In its stage, each encoder layer and the decoder layer that mirrors it form a denoising autoencoder:
+they restore the code of the layers below, computed from clean images, after noise was added to it.
+The last stage trains the whole network. The stage is a function of the step alone, so that a run
+resumes from its step.
 """
 
 from __future__ import annotations
@@ -24,37 +24,38 @@ from aedenoise.ops.noise import Corruption, corruption
 
 
 class LossOfStage(Protocol):
-    """Parameters and a batch to a loss per example, ``[B]``."""
+    """Loss of one stage: parameters and a batch to losses per example, ``[B]``."""
 
     def __call__(self, params: Any, examples: Examples) -> Array: ...
 
 
 @dataclass(frozen=True)
 class Stages:
-    """When which stage is: ``layers`` of ``steps`` each, then the whole network.
+    """Stages of training: ``layers`` stages of ``steps`` each, then the whole network.
 
-    With no layers there is but the whole.
+    With zero layers, the whole network is trained throughout.
     """
 
     layers: int = 0
     steps: int = 0
 
     def stage(self, step: Array) -> Array:
-        """The stage of ``step``: 0 to ``layers - 1``, or ``layers``, the whole."""
+        """Returns the stage of ``step``, from 0; ``layers`` is the stage of the whole network."""
+        # Without greedy training ``steps`` is 0; the division must be defined all the same.
         return jnp.minimum(step // max(self.steps, 1), self.layers)
 
     @property
     def starts(self) -> tuple[int, ...]:
-        """The first step of each stage but the first."""
+        """Returns the first step of each stage after the first."""
         return tuple(self.steps * (number + 1) for number in range(self.layers))
 
     def lengths(self, total_steps: int) -> list[int]:
-        """Steps in each stage."""
+        """Returns the number of steps in each stage."""
         return [self.steps] * self.layers + [total_steps - self.steps * self.layers]
 
 
 def make_stages(experiment: Experiment, total_steps: int) -> Stages:
-    """The stages that ``experiment`` describes."""
+    """Builds the stages of ``experiment``."""
     if not experiment.greedy_epochs:
         return Stages()
     steps = total_steps * experiment.greedy_epochs // experiment.epochs
@@ -62,7 +63,7 @@ def make_stages(experiment: Experiment, total_steps: int) -> Stages:
 
 
 def losses_of_layers(experiment: Experiment, model: Any, objective: Objective) -> list[LossOfStage]:
-    """The loss of each layer's stage; empty where training is not greedy."""
+    """Returns the loss of each layer's stage; empty where training is not greedy."""
     if not experiment.greedy_epochs:
         return []
     corrupt = corruption(_noise_of_codes(experiment))
@@ -73,6 +74,7 @@ def losses_of_layers(experiment: Experiment, model: Any, objective: Objective) -
 
 
 def _first_layer(model: Autoencoder, objective: Objective) -> LossOfStage:
+    # Its input is the image itself, so that the objective of the run applies.
     def through(module: Any, image: Array) -> Array:
         rows = module.encoder.layer(image.reshape(len(image), -1), 0)
         logits: Array = module.decoder.layer(rows, 0)
@@ -88,7 +90,7 @@ def _first_layer(model: Autoencoder, objective: Objective) -> LossOfStage:
 
 
 def _layer(model: Autoencoder, number: int, corrupt: Corruption, *, bounded: bool) -> LossOfStage:
-    """Layer ``number``'s: cross-entropy where the code below is in [0, 1], squared error else."""
+    """Builds the loss of layer ``number``: cross-entropy for codes in [0, 1], else MSE."""
 
     def below(module: Any, image: Array) -> Array:
         rows: Array = module.encoder.below(image.reshape(len(image), -1), number)
@@ -100,8 +102,9 @@ def _layer(model: Autoencoder, number: int, corrupt: Corruption, *, bounded: boo
         return found.astype(jnp.float32)
 
     def loss(params: Any, examples: Examples) -> Array:
+        # Layers below have been trained and stay fixed in this stage.
         code = jax.lax.stop_gradient(_apply(model, params, below, examples.clean))
-        # As pixels: noise that falls on pixels falls on numbers of the code.
+        # Corruptions expect images: each number of the code becomes a pixel.
         pixels = code[:, :, None, None]
         noisy = jax.vmap(corrupt.apply)(examples.keys, pixels).image[:, :, 0, 0]
         back = _apply(model, params, through, noisy)
@@ -113,7 +116,8 @@ def _layer(model: Autoencoder, number: int, corrupt: Corruption, *, bounded: boo
 
 
 def _noise_of_codes(experiment: Experiment) -> NoiseConfig:
-    """The experiment's own; a code above 1 is not clipped."""
+    """Returns the noise of the experiment, without clipping for unbounded codes."""
+    # Only a sigmoid keeps codes in [0, 1]; clipping others would destroy values above 1.
     clip = experiment.noise.clip and experiment.model.activation == "sigmoid"
     return replace(experiment, {"noise.clip": clip}).noise
 

@@ -1,4 +1,4 @@
-"""Loss spikes: a step whose loss stands far above those before it."""
+"""Detection of loss spikes: steps with a loss far above the recent median."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 WINDOW = 50
-# So many steps before anything is called a spike.
+# Steps before the first detection; the median of fewer is too uncertain.
 _FIRST = 10
-# Batches of one run differ by a tenth in their loss; a net that diverges leaves that far behind.
+# Losses of batches vary by a tenth within a run; divergence exceeds that by far.
 _FACTOR = 2.0
-# Of the median absolute deviation; ten standard deviations of a normal distribution.
+# Median absolute deviations that make ten standard deviations of a normal distribution.
 _DEVIATIONS = 10.0 * 1.4826
 
 
 @dataclass(frozen=True)
 class Spike:
-    """A spike: its step, its loss, and the median loss of the steps before it."""
+    """A loss spike: its step, its loss, and the median loss of the steps before it."""
 
     step: int
     loss: float
@@ -27,17 +27,17 @@ class Spike:
     def __str__(self) -> str:
         return (
             f"loss spike at step {self.step}: {self.loss:.4g}, {self.loss / self.median:.1f} "
-            f"times the median of the steps before; if it stays, try a lower --learning_rate or "
+            "times the recent median; if it persists, try a lower --learning_rate or "
             "--max_grad_norm"
         )
 
 
 class SpikeDetector:
-    """Compares each loss with the median and the median absolute deviation of the last ones.
+    """Detector by the median and the median absolute deviation of the last ``WINDOW`` losses.
 
-    A few spikes do not move the median, so that the next one is seen as well; a loss that stays
-    high for half a window becomes the new median and is no longer reported. Behind each of the
-    steps ``starts`` another loss is trained, to which those before it say nothing.
+    A few spikes do not move the median, so that the next one is detected as well. A loss that
+    stays high for half a window becomes the new median and is no longer reported. The history is
+    cleared after each of the steps ``starts``, where training changes to another loss.
     """
 
     def __init__(self, starts: Collection[int] = ()) -> None:
@@ -45,7 +45,7 @@ class SpikeDetector:
         self._losses: deque[float] = deque(maxlen=WINDOW)
 
     def look(self, first_step: int, losses: Iterable[float]) -> Spike | None:
-        """The highest spike among the losses of consecutive steps from ``first_step`` on."""
+        """Returns the highest spike among the losses of consecutive steps from ``first_step``."""
         highest = None
         for step, loss in enumerate(losses, first_step):
             if step - 1 in self._starts:
@@ -61,6 +61,7 @@ class SpikeDetector:
             return None
         median = statistics.median(self._losses)
         deviation = statistics.median(abs(value - median) for value in self._losses)
+        # Objectives such as SURE can be negative, for which a factor means nothing.
         if median > 0.0 and loss > max(_FACTOR * median, median + _DEVIATIONS * deviation):
             return Spike(step, loss, median)
         return None

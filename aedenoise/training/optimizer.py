@@ -1,4 +1,4 @@
-"""Adam with a learning-rate schedule."""
+"""Adam with learning-rate schedules, stages and gradient clipping."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from aedenoise.config import OptimizerConfig
 
 Optimizer = optax.GradientTransformation
 Schedule = optax.Schedule
-# The share of all steps after which `drop` lowers the rate.
+# Fraction of the steps after which the schedule ``drop`` divides the rate by ten.
 _DROP_AFTER = 2 / 3
 
 
 def make_schedule(config: OptimizerConfig, total_steps: int) -> optax.Schedule:
-    """The learning rate as a function of the step: linear warm-up, then ``config.schedule``."""
+    """Returns the learning rate as a function of the step: warm-up, then ``config.schedule``."""
     rising = warmup_steps(config, total_steps)
     rest = total_steps - rising
     rate = config.learning_rate
@@ -33,18 +33,19 @@ def make_schedule(config: OptimizerConfig, total_steps: int) -> optax.Schedule:
     }[config.schedule]
     if rising == 0:
         return after
-    # The ramp starts one step up: a first step at rate zero would be wasted.
+    # The ramp starts above zero: a first step at rate zero would be wasted.
     ramp = optax.linear_schedule(config.learning_rate / (rising + 1), config.learning_rate, rising)
     return optax.join_schedules([ramp, after], [rising])
 
 
 def warmup_steps(config: OptimizerConfig, total_steps: int) -> int:
-    """In how many of a stage's steps, the first, the learning rate rises."""
+    """Returns the number of warm-up steps in a stage of ``total_steps``."""
+    # At least one step is left: cosine decay over zero steps is refused by Optax.
     return min(round(config.warmup * total_steps), total_steps - 1)
 
 
 def staged_schedule(config: OptimizerConfig, lengths: Sequence[int]) -> optax.Schedule:
-    """``make_schedule`` for each of several stages of training, one after another."""
+    """Joins one ``make_schedule`` per stage of training, each with its own warm-up."""
     parts = [make_schedule(config, length) for length in lengths]
     return optax.join_schedules(parts, _starts(lengths)) if len(parts) > 1 else parts[0]
 
@@ -52,11 +53,13 @@ def staged_schedule(config: OptimizerConfig, lengths: Sequence[int]) -> optax.Sc
 def make_optimizer(
     config: OptimizerConfig, schedule: optax.Schedule, before: Sequence[int] = ()
 ) -> optax.GradientTransformation:
-    """Adam (Kingma and Ba 2015) at the rate ``schedule`` gives for each step, behind the clipping
-    of the gradient's norm (Pascanu et al. 2013) where the experiment asks for it.
+    """Builds Adam (Kingma and Ba 2015), with gradient-norm clipping (Pascanu et al. 2013) if set.
 
-    After each of the stages whose lengths ``before`` has, Adam's moments begin anew: what a stage
-    leaves alone then has neither gradient nor momentum, and does not move.
+    Args:
+      config: moments' decay, epsilon and the clipping norm.
+      schedule: learning rate as a function of the step.
+      before: lengths of all stages but the last. Adam's moments are reset after each, so that
+        parameters without a gradient in the next stage have no momentum and do not move.
     """
     if before:
         moments = optax.scale_by_adam(b1=config.b1, b2=config.b2, eps=config.eps)
@@ -70,7 +73,7 @@ def make_optimizer(
 
 
 class _RestartedState(NamedTuple):
-    """Updates done, and the state of what is begun anew."""
+    """Number of updates, and the state of the wrapped transformation."""
 
     updates: Array
     inner: Any
@@ -79,13 +82,14 @@ class _RestartedState(NamedTuple):
 def _restarted(
     inner: optax.GradientTransformation, starts: Sequence[int]
 ) -> optax.GradientTransformation:
-    """``inner``, begun anew before the updates number ``starts``."""
+    """Wraps ``inner`` so that its state is reset before each update in ``starts``."""
 
     def init(params: Any) -> _RestartedState:
         return _RestartedState(jnp.int32(0), inner.init(params))
 
     def update(gradient: Any, state: _RestartedState, params: Any) -> tuple[Any, _RestartedState]:
         begins = jnp.any(state.updates == jnp.array(starts, jnp.int32))
+        # A select rather than a branch: the update stays one program at every step.
         fresh = jax.tree.map(
             lambda new, old: jnp.where(begins, new, old), inner.init(params), state.inner
         )
@@ -96,5 +100,5 @@ def _restarted(
 
 
 def _starts(lengths: Sequence[int]) -> list[int]:
-    """The first step of each stage but the first."""
+    """Returns the first step of each stage after the first."""
     return list(itertools.accumulate(lengths[:-1]))

@@ -1,4 +1,4 @@
-"""Parameters as the bytes of a ``.npz`` file, and back."""
+"""Conversion of parameters to the bytes of a ``.npz`` file, and back."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aedenoise.training.task import Params
 
 
 def packed(params: Params) -> bytes:
-    """A compressed ``.npz`` with an array for each parameter, named as ``encoder/conv0/kernel``."""
+    """Returns a compressed ``.npz`` of the parameters, named like ``encoder/conv0/kernel``."""
     leaves = jax.tree_util.tree_leaves_with_path(params)
     arrays: dict[str, Any] = {
         "/".join(str(key.key) for key in path): np.asarray(leaf) for path, leaf in leaves
@@ -24,12 +24,13 @@ def packed(params: Params) -> bytes:
 
 
 def unpacked(content: bytes) -> Params:
-    """The inverse of ``packed``.
+    """Inverts ``packed``.
 
     Raises:
-      ValueError, OSError, zipfile.BadZipFile: if ``content`` is something else.
+      ValueError, OSError, zipfile.BadZipFile: if ``content`` is not such a file.
     """
     params: dict[str, Any] = {}
+    # The file may come from anywhere: unpickling it could run code.
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         for path in arrays.files:
             *parts, leaf = path.split("/")

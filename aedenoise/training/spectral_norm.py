@@ -1,4 +1,4 @@
-"""Kernels divided by their largest singular value (Miyato et al. 2018), as functions on trees."""
+"""Spectral normalisation of kernels (Miyato et al. 2018), as functions on trees."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from jax import Array
 from aedenoise.training.digests import named_leaves
 
 Params = Any
-# Of each kernel, by its path, an estimate of the left singular vector, [outputs].
+# Path of each kernel to the estimate of its left singular vector, [outputs].
 Vectors = dict[str, Array]
+# Guards divisions: a kernel may be zero, and then stays zero.
 _LEAST = 1e-12
 
 
 def first_vectors(key: Array, params: Params) -> Vectors:
-    """A random unit vector for each kernel (whatever has two axes or more) of ``params``."""
+    """Draws a random unit vector for each kernel of ``params`` (leaves of two axes or more)."""
     kernels = {name: leaf for name, leaf in named_leaves(params).items() if leaf.ndim > 1}
     keys = jax.random.split(key, max(1, len(kernels)))
     return {
@@ -27,10 +28,17 @@ def first_vectors(key: Array, params: Params) -> Vectors:
 
 
 def normalized(params: Params, vectors: Vectors) -> tuple[Params, Vectors]:
-    """``params`` with each kernel, as a matrix of outputs by all else, divided by its spectral
-    norm; and the vectors after one more step of the power iteration, with which it is estimated.
+    """Divides each kernel by its spectral norm, estimated by one step of power iteration.
 
-    No gradient passes through the iteration, only through the norm itself.
+    Kernels are taken as matrices, outputs by all other axes. No gradient passes through the
+    iteration, only through the norm itself.
+
+    Args:
+      params: parameters of the network.
+      vectors: estimates from the previous step; leaves without one are returned unchanged.
+
+    Returns:
+      The normalised parameters, and the new estimates.
     """
     found, following = [], {}
     for name, leaf in named_leaves(params).items():
@@ -39,6 +47,7 @@ def normalized(params: Params, vectors: Vectors) -> tuple[Params, Vectors]:
             continue
         matrix = leaf.reshape(-1, leaf.shape[-1])
         fixed = jax.lax.stop_gradient(matrix)
+        # TF32 or bfloat16 products would make the estimate of the norm too coarse.
         with jax.default_matmul_precision("float32"):
             right = _unit(fixed @ vectors[name])
             left = _unit(fixed.T @ right)

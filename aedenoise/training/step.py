@@ -1,6 +1,6 @@
-"""The training step, pure: no transform, no device, no side effect.
+"""The pure training step of a denoiser: no transform, no device, no side effect.
 
-``parallel.py`` applies ``jit`` or ``pmap`` to it, shards the batch and donates the state.
+``sharding.py`` applies ``jit`` or ``pmap`` to it, shards the batch and donates the state.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from aedenoise.ops.noise import Noisy, corrupt_batch, example_keys
 from aedenoise.training.task import Params, Task, TrainState
 from aedenoise.training.update import make_update, step_metrics, sum_over_devices
 
-# Folded into the key of whatever is random beside the noise; no step has this number.
+# Folded into the key for all randomness other than the noise; no step has this number.
 _OTHER = 2**32 - 1
 
 
 def make_examples(task: Task, step: Array, key: Array, batch: Batch) -> Examples:
-    """The batch as the objective sees it in this step."""
+    """Builds the corrupted batch of this step."""
     clean = scale(batch.image)
     noisy = corrupt_batch(task.corrupt, key, step, batch.index, clean)
     if task.clean_steps:
@@ -32,6 +32,7 @@ def make_examples(task: Task, step: Array, key: Array, batch: Batch) -> Examples
         noisy = Noisy(shown, jnp.where(step < task.clean_steps, 0.0, noisy.level))
     other_keys = example_keys(jax.random.fold_in(key, _OTHER), step, batch.index)
     in_warmup: Array | bool = False
+    # Stays a Python False without warm-up, so that the second loss is not compiled.
     for first, after in task.bce_warmup:
         in_warmup |= (step >= first) & (step < after)
     return Examples(clean, noisy, other_keys, task.corrupt, in_warmup)
@@ -40,20 +41,22 @@ def make_examples(task: Task, step: Array, key: Array, batch: Batch) -> Examples
 def train_step(
     task: Task, state: TrainState, key: Array, batch: Batch, *, axis_name: str | None = None
 ) -> tuple[TrainState, dict[str, Array]]:
-    """One update on one batch.
+    """Performs one update on a batch.
 
     Args:
       task: model, corruption, loss and optimizer.
-      state: the state; ``state.step`` selects this step's noise.
+      state: replicated; ``state.step`` selects this step's noise.
       key: the run's noise key.
-      batch: this device's share of the batch.
-      axis_name: the mapped axis to sum over, under ``pmap``; None where the batch is whole.
+      batch: this device's shard under ``pmap``, else the whole batch.
+      axis_name: the mapped axis to sum over under ``pmap``; None under ``jit``.
 
     Returns:
-      The next state, and scalars: ``loss_sum`` and ``count`` over the real examples of the
+      The next state, and scalar metrics: ``loss_sum`` and ``count`` over the real examples of the
       whole batch, ``learning_rate``, and the norms of gradient, parameters and update.
     """
     examples = make_examples(task, state.step, key, batch)
+    # Padding has weight 0. Sums, not means, are added over devices: shards of a partial batch
+    # differ in their number of examples.
     weight = batch.mask.astype(jnp.float32)
 
     count = sum_over_devices(jnp.sum(weight), axis_name)
@@ -76,6 +79,7 @@ def train_step(
         if not task.layer_losses:
             return jnp.sum(whole(params) * weight)
         layers = [partial(loss, examples=examples) for loss in task.layer_losses]
+        # One program for all stages: a switch on the step, rather than a compilation per stage.
         losses = jax.lax.switch(task.stages.stage(state.step), [*layers, whole], params)
         return jnp.sum(losses * weight)
 

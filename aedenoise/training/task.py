@@ -1,4 +1,4 @@
-"""What is trained: the task as functions, and the state that training changes."""
+"""The training task as functions, and the state that training changes."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from aedenoise.training.layerwise import LossOfStage, Stages, losses_of_layers, 
 from aedenoise.training.optimizer import make_optimizer, staged_schedule, warmup_steps
 
 Params = Any
-# Losses whose gradient by a logit does not vanish.
+# Losses with a gradient that does not vanish where the sigmoid saturates; no warm-up needed.
 _NEVER_SATURATED = ("bce", "emphasis")
 
 
 @flax.struct.dataclass
 class TrainState:
-    """Everything that training changes. ``step`` (int32) counts the updates done."""
+    """Training state. ``step`` (int32) counts the updates applied so far."""
 
     step: Array
     params: Params
@@ -40,21 +40,28 @@ class TrainState:
 
 @flax.struct.dataclass
 class AdversarialState(TrainState):
-    """The same where there is a discriminator, with its own."""
+    """Training state with that of a discriminator."""
 
     adversary: DiscriminatorState
 
 
 @dataclass(frozen=True)
 class Task:
-    """What is trained, as functions: fixed for a run, closed over by the transforms.
+    """Training of a denoiser as functions, fixed for a run and closed over by the transforms.
 
-    ``objective`` is what training makes small; ``loss`` the nearest that compares with a clean
-    image. Before step ``clean_steps`` the network is shown images without noise; from the
-    first to before the second of each pair in ``bce_warmup`` the objective is cross-entropy, see
-    ``objectives.with_bce_warmup``. ``penalty`` is
-    added to the objective. In the first ``stages`` one of ``layer_losses`` takes its place. Where
-    there is an ``adversary``, the state is an ``AdversarialState``.
+    Attributes:
+      model: linen module, ``(image, level) -> logits``.
+      corrupt: the corruption of clean images.
+      objective: the minimised function, per example.
+      loss: the supervised loss closest to ``objective``, for images with a clean reference.
+      optimizer, schedule: Adam, and its learning rate as a function of the step.
+      clean_steps: number of first steps in which the network sees images without noise.
+      bce_warmup: half-open ranges of steps in which the objective is cross-entropy; see
+        ``objectives.with_bce_warmup``.
+      loss_name: name of the loss in figures and messages.
+      penalty: added to the objective, if not None.
+      stages: greedy stages; in all but the last, one of ``layer_losses`` replaces the objective.
+      adversary: the discriminator, if any; the state is then an ``AdversarialState``.
     """
 
     model: Any
@@ -73,9 +80,9 @@ class Task:
 
 
 def create_state(task: Task, key: Array, image_shape: tuple[int, int, int]) -> TrainState:
-    """The state before the first step, for images of shape ``[H, W, C]``.
+    """Creates the initial state for images of shape ``[H, W, C]``.
 
-    Computed as one program, which the next run finds compiled.
+    Runs as one program, so that the compilation cache serves the next run.
     """
 
     @jax.jit
@@ -84,6 +91,7 @@ def create_state(task: Task, key: Array, image_shape: tuple[int, int, int]) -> T
         state = TrainState(jnp.int32(0), params, task.optimizer.init(params))
         if task.adversary is None:
             return state
+        # Folded in rather than split: the denoiser starts the same with and without adversary.
         adversary = task.adversary.create(jax.random.fold_in(key, 1), image_shape)
         return AdversarialState(state.step, state.params, state.opt_state, adversary)
 
@@ -92,7 +100,7 @@ def create_state(task: Task, key: Array, image_shape: tuple[int, int, int]) -> T
 
 
 def abstract_state(task: Task, image_shape: tuple[int, int, int]) -> TrainState:
-    """Shapes and dtypes of the state, without computing it."""
+    """Returns shapes and dtypes of the state without computing it."""
     shapes: TrainState = jax.eval_shape(lambda: create_state(task, jax.random.key(0), image_shape))
     return shapes
 
@@ -106,8 +114,16 @@ def make_task(
     size: tuple[int, int] = (28, 28),
     components: Components = NO_COMPONENTS,
 ) -> Task:
-    """The task that ``experiment`` describes, for images of ``channels`` channels; of a dense
-    network, for that height and width alone."""
+    """Builds the task of ``experiment``.
+
+    Args:
+      experiment: model, noise, loss and optimizer.
+      channels: channels of the images.
+      total_steps: steps of the whole run, over which schedule and stages extend.
+      lowering: implementation of the convolutions.
+      size: height and width; fixed in dense networks, ignored by others.
+      components: parts from Python in place of the experiment's.
+    """
     stages = make_stages(experiment, total_steps)
     lengths = stages.lengths(total_steps)
     schedule = staged_schedule(experiment.optimizer, lengths)
@@ -115,6 +131,7 @@ def make_task(
     own_loss = components.loss
     objective = supervised(own_loss) if own_loss else get_objective(experiment.loss)
     if experiment.level_power:
+        # Weights are 1 in the middle of the noise range, so that losses stay comparable.
         middle = 0.5 * (experiment.noise.level + (experiment.noise.level_max or 0.0))
         objective = by_level(objective, middle, experiment.level_power)
     return Task(
@@ -135,7 +152,7 @@ def make_task(
 
 
 def _bce_warmup(experiment: Experiment, lengths: Sequence[int]) -> tuple[tuple[int, int], ...]:
-    """The steps in which the learning rate of each stage rises, where the loss wants a start."""
+    """Returns the warm-up of each stage as half-open ranges, for losses that can saturate."""
     if experiment.loss in _NEVER_SATURATED:
         return ()
     starts = itertools.accumulate(lengths[:-1], initial=0)
@@ -144,11 +161,11 @@ def _bce_warmup(experiment: Experiment, lengths: Sequence[int]) -> tuple[tuple[i
 
 
 def run_keys(seed: int) -> tuple[Array, Array]:
-    """The keys of a run: one for the parameters, one for the training noise."""
+    """Returns the keys of a run: for the parameters, and for the training noise."""
     init_key, noise_key = jax.random.split(jax.random.key(seed))
     return init_key, noise_key
 
 
 def parameter_count(params: Any) -> int:
-    """Number of parameters in a tree of arrays."""
+    """Counts the parameters in a tree of arrays."""
     return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))

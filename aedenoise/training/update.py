@@ -1,4 +1,4 @@
-"""One optimizer step from the losses of a batch, on one device or summed over several."""
+"""The optimizer step of a batch, on one device or summed over several."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Tree = TypeVar("Tree")
 
 
 class OptimizerStep(NamedTuple):
-    """Parameters and optimizer state after a step, the mean gradient, and the update."""
+    """Result of an optimizer step: parameters and state after it, mean gradient, and update."""
 
     params: Any
     opt_state: optax.OptState
@@ -23,7 +23,7 @@ class OptimizerStep(NamedTuple):
 
 
 class Update(Protocol):
-    """``(params, opt_state, count, axis_name) -> (step, loss sum, auxiliary output)``."""
+    """Function ``(params, opt_state, count, axis_name) -> (step, loss sum, auxiliary output)``."""
 
     def __call__(
         self, params: Any, opt_state: optax.OptState, count: Array, axis_name: str | None = None
@@ -36,13 +36,13 @@ def make_update(
     *,
     has_aux: bool = False,
 ) -> Update:
-    """Builds the update that every training step applies.
+    """Builds the update shared by all training steps.
 
     Args:
-      loss_sum: parameters to the sum of the losses over this device's examples; with ``has_aux``
-        to a pair of that sum and any tree.
+      loss_sum: parameters to the summed loss of this device's examples; with ``has_aux``, to a
+        pair of that sum and any tree.
       optimizer: applied to the mean gradient over ``count`` examples of all devices.
-      has_aux: whether ``loss_sum`` returns a pair; its tree is returned as it is, not summed.
+      has_aux: whether ``loss_sum`` returns a pair; the tree is returned unchanged, not summed over devices.
     """
 
     def update(
@@ -64,15 +64,16 @@ def apply_gradients(
     opt_state: optax.OptState,
 ) -> OptimizerStep:
     """Applies the mean gradient: ``gradient_sum`` over ``count`` examples of all devices."""
+    # Divided after the sum over devices, so that shards with padding get no extra weight.
     gradient = jax.tree.map(lambda g: g / count, gradient_sum)
     change, following = optimizer.update(gradient, opt_state, params)
     return OptimizerStep(optax.apply_updates(params, change), following, gradient, change)
 
 
 def step_metrics(total: Array, count: Array, rate: Any, done: OptimizerStep) -> dict[str, Array]:
-    """Returns the scalars that a training step reports.
+    """Returns the metrics of a training step as scalars.
 
-    ``loss_sum`` and ``count`` over the whole batch, ``learning_rate``, and the norms
+    ``loss_sum`` and ``count`` over the global batch, ``learning_rate``, and the norms
     ``gradient_norm``, ``parameter_norm`` and ``update_norm``.
     """
     return {
@@ -86,7 +87,8 @@ def step_metrics(total: Array, count: Array, rate: Any, done: OptimizerStep) -> 
 
 
 def sum_over_devices(tree: Tree, axis_name: str | None) -> Tree:
-    """Sums over the mapped axis ``axis_name``; returns ``tree`` itself where it is None."""
+    """Sums over the mapped axis ``axis_name``; returns ``tree`` unchanged if it is None."""
+    # Under ``jit`` a sum is already global; the compiler inserts the reduction over shards.
     if axis_name is None:
         return tree
     summed: Tree = jax.lax.psum(tree, axis_name)

@@ -1,4 +1,4 @@
-"""The workdir: what a run writes, where, and whether a run may go on in it."""
+"""The workdir of a run: its paths, its JSON records, and checks before a run is resumed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FORMAT = 1
 
 
 class Workdir:
-    """Paths of one run, and its JSON records."""
+    """Paths and JSON records of one run."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -36,14 +36,14 @@ class Workdir:
         self.wandb = path / "wandb-id"
 
     def check(self, experiment: Experiment, parts: Mapping[str, str] | None = None) -> None:
-        """Compares the run in this workdir, if there is one, with ``experiment``.
+        """Checks that a run in this workdir, if any, is of the same ``experiment``.
 
         Args:
-          experiment: what is to be trained here.
-          parts: names of the parts that come from Python, see ``Components.names``.
+          experiment: the experiment to be trained here.
+          parts: names of user-defined parts, see ``Components.names``.
 
         Raises:
-          CheckpointError: if another experiment was trained here, or with other parts.
+          CheckpointError: if the experiment or the parts differ.
         """
         if not self.config.is_file():
             return
@@ -51,31 +51,32 @@ class Workdir:
         recorded = self.read_parts()
         if not difference and recorded != (parts or {}):
             named = [", ".join(f"{k}={v}" for k, v in p.items()) for p in (recorded, parts or {})]
-            difference = f"own parts ({named[0] or 'none'}, now {named[1] or 'none'})"
+            difference = f"custom parts ({named[0] or 'none'}, now {named[1] or 'none'})"
         if difference:
             raise CheckpointError(
                 f"{self.path} holds a run of another experiment: {difference}; "
-                "choose another --workdir, or start anew with --overwrite"
+                "choose another --workdir, or replace the run with --overwrite"
             )
 
     def claim(self, experiment: Experiment, parts: Mapping[str, str]) -> None:
-        """Makes the workdir ready for training ``experiment``; nothing else is touched.
+        """Prepares the workdir for training ``experiment``; existing files stay untouched.
 
         Raises:
           CheckpointError: see ``check``.
-          StorageError: if it cannot be made or written.
+          StorageError: if the folder cannot be created or written.
         """
         self.check(experiment, parts)
         self.make()
 
     def make(self) -> None:
-        """Makes the folder, and writes and removes a file there.
+        """Creates the folder and checks that it is writable.
 
         Raises:
-          StorageError: if it cannot be made or written.
+          StorageError: if it cannot be created or written.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            # Permission bits do not show read-only mounts or quotas; writing a file does.
             with tempfile.NamedTemporaryFile(dir=self.path):
                 pass
         except OSError as error:
@@ -83,10 +84,10 @@ class Workdir:
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
-        """While entered, no other process of this machine trains here.
+        """Locks the workdir against other training processes on this machine.
 
         Raises:
-          CheckpointError: if one does already.
+          CheckpointError: if another process holds the lock.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         with folder_lock(self.path) as mine:
@@ -98,7 +99,7 @@ class Workdir:
             yield
 
     def read_config(self) -> dict[str, Any]:
-        """The content of ``config.json``.
+        """Returns the content of ``config.json``.
 
         Raises:
           CheckpointError: if there is no run here, or the file cannot be read.
@@ -123,15 +124,15 @@ class Workdir:
         return checked
 
     def read_experiment(self) -> Experiment:
-        """The experiment that the run in this workdir carries out."""
+        """Returns the experiment of the run in this workdir."""
         return from_dict(self.read_config()["experiment"])
 
     def read_parts(self) -> dict[str, str]:
-        """Returns the names of the parts of the run that came from Python."""
+        """Returns the names of the user-defined parts of the run."""
         return dict(self.read_config().get("parts", {}))
 
     def write_config(self, experiment: Experiment, record: Mapping[str, Any]) -> None:
-        """Writes ``config.json``: the experiment, and what it ran on."""
+        """Writes ``config.json``: the experiment, and a record of the environment."""
         write_json(self.config, {"format": FORMAT, "experiment": to_dict(experiment), **record})
 
     def clear(self) -> None:
@@ -156,12 +157,12 @@ class Workdir:
 
 
 def checkpoint_place(options: RunOptions) -> Path | str:
-    """Where a run's checkpoints are: in its workdir, unless ``checkpoint_dir`` is given."""
+    """Returns ``checkpoint_dir`` if given, else the folder for checkpoints in the workdir."""
     return options.checkpoint_dir or Workdir(options.workdir).checkpoints
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Reads a file of ``files.write_json``.
+    """Reads a file written by ``files.write_json``.
 
     Raises:
       CheckpointError: if the file is damaged.
