@@ -59,7 +59,7 @@ WRONG_FLAGS = [
     (["--mode=invent", "--runs=a", "--decoders=upsample"], "trained already"),
     (["--model=mpl"], "did you mean 'mlp'"),
     (["--model=gan", "--noise=masking"], "noise masking is for denoisers"),
-    (["--model=gan", "--decoder=max_unpool"], "needs the argmax indices of an encoder"),
+    (["--model=gan", "--decoder=max_unpool"], "needs an encoder's argmax indices"),
     (["--model=gan", "--condition=noise_level"], "is for denoisers"),
     (["--model=gan", "--code_size=64"], "code_size is for model mlp"),
     (["--model=gan", "--noise=gaussian"], "noise gaussian is for denoisers"),

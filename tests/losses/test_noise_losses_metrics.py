@@ -183,7 +183,7 @@ def test_noise_depends_on_key_step_and_example_alone() -> None:
         ({"kind": "masking", "level": 1.5}, "the share of pixels"),
         ({"kind": "gaussian+masking:2"}, "noise_level of masking"),
         ({"level": 0.6, "level_max": 0.2}, "from the least to the greatest"),
-        ({"kind": "gaussian:0.1", "level_max": 0.6}, "levels of its own"),
+        ({"kind": "gaussian:0.1", "level_max": 0.6}, "its own levels"),
         ({"kind": "masking", "mean": 0.5}, "noise_mean is for gaussian and uniform"),
         ({"mean": 3.0}, "from -1 to 1"),
         ({"level": float("nan")}, "not nan"),
