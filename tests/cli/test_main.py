@@ -241,7 +241,7 @@ def test_places_that_will_not_do(
 
 @pytest.fixture(scope="module")
 def finished(command: Command, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A finished debug run, and what it printed."""
+    """Runs the debug experiment; returns its workdir and output."""
     workdir = tmp_path_factory.mktemp("finished") / "run"
     done = command(DEBUG, f"--workdir={workdir}")
     assert done.returncode == 0, done.stderr

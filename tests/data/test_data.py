@@ -152,7 +152,7 @@ def _load_digest(data_dir: str) -> str:
 
 def test_a_data_dir_that_cannot_be_written_is_a_storage_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(StorageError, match=r"file.*choose another place with --data_dir"):
+    with pytest.raises(StorageError, match=r"file.*choose another folder with --data_dir"):
         load("notmnist/open", str(tmp_path / "file"))
 
 

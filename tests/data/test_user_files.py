@@ -1,4 +1,4 @@
-"""A user's own images: folders, NumPy files, and what is said where they will not do."""
+"""A user's own images: folders, NumPy files, and messages about invalid ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WORDS = np.random.default_rng(0)
 
 
 def photographs(folder: Path, count: int = 12) -> Path:
-    """Cut-outs of real photographs, of mixed sizes and formats, grey and colour."""
+    """Writes crops of real photographs, of mixed sizes and formats, grey and colour."""
     sources = [data.astronaut(), data.camera(), data.coffee(), data.chelsea()]
     for i in range(count):
         image = sources[i % len(sources)]
@@ -51,7 +51,7 @@ def test_a_folder_of_photographs(tmp_path: Path) -> None:
     lines.clear()
     assert read(f"folder:{folder}", tmp_path, lines).digest == dataset.digest
     assert lines == []
-    # What has changed is read anew, and the copy of before is not kept.
+    # Changed files are read again, and the previous copy is removed.
     (folder / "other" / "broken.png").unlink()
     assert read(f"folder:{folder}", tmp_path, lines).facts["unreadable"] == []
     assert len(list((tmp_path / "data").rglob("digest.json"))) == 1
@@ -163,7 +163,7 @@ BAD_NPZ = {
     "beyond [0, 1]": ({"images": _digits(9).astype(np.float32)}, "floats in \\[0, 1\\]"),
     "not numbers": ({"images": np.full((9, 8, 8), np.nan)}, "floats in \\[0, 1\\]"),
     "labels": ({"images": _digits(9), "labels": np.arange(4)}, "4 labels"),
-    "sizes": ({"train": _digits(9), "test": np.zeros((2, 14, 14), np.uint8)}, "differ in size"),
+    "sizes": ({"train": _digits(9), "test": np.zeros((2, 14, 14), np.uint8)}, "different sizes"),
     "one image": ({"images": _digits(1)}, "at least one of each"),
 }
 

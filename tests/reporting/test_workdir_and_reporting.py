@@ -1,4 +1,4 @@
-"""The workdir's rules, and what reports write."""
+"""The rules of the workdir, and the files of reports."""
 
 from __future__ import annotations
 

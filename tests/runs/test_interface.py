@@ -64,7 +64,7 @@ def data() -> tuple[np.ndarray, np.ndarray]:
 
 
 class StopAfter(StopSignals):
-    """A SIGTERM that comes after so many steps."""
+    """Callback that sends SIGTERM after a given number of steps."""
 
     def __init__(self, steps: int) -> None:
         super().__init__()
@@ -196,7 +196,7 @@ def test_contradictions_are_named(settings: dict[str, Any], message: str, tmp_pa
         (np.zeros((4, 1, 28, 28), np.uint8), "channels first"),
         (np.full((4, 28, 28), -1.0), r"in \[0, 1\], not -1 to -1"),
         (np.zeros((4, 28, 28), np.int32), "not int32"),
-        ((np.zeros((4, 28, 28), np.uint8), np.full(4, -1)), "count classes from 0"),
+        ((np.zeros((4, 28, 28), np.uint8), np.full(4, -1)), "must start at 0"),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(images: Any, message: str) -> None:
