@@ -1,4 +1,4 @@
-"""Quality over a whole split: the network, classical denoisers, a classifier."""
+"""Evaluation over a whole split: network, classical denoisers, classifier, checkerboards."""
 
 from aedenoise.evaluation.evaluate import evaluate, make_eval_step
 

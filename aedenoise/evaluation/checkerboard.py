@@ -1,4 +1,4 @@
-"""The grid that a decoder leaves: in its errors, in its gradients, and on a constant code."""
+"""Checkerboard measures of a decoder: in its errors, its gradients and on a constant code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from aedenoise.ops.images import scale, to_image
 from aedenoise.ops.noise import Corruption, Noisy
 from aedenoise.training.task import Params
 
-# Places this near to a border show padding, not the grid.
+# One side in this many is cut from each border, where padding hides the grid.
 _BORDER_SHARE = 4
 Grid = tuple[dict[str, dict[str, Array]], dict[str, Array]]
 
@@ -26,13 +26,13 @@ Grid = tuple[dict[str, dict[str, Array]], dict[str, Array]]
 def make_grid_step(
     model: Autoencoder, corrupt: Corruption, loss: Loss, stride: int
 ) -> Callable[[Params, Batch], Grid]:
-    """The pure function ``(params, batch) -> (measures, pictures)``.
+    """Makes the pure function ``(params, batch) -> (measures, pictures)``.
 
-    Measures, see ``metrics.checkerboard``: of the ``residual`` (denoised minus original) and of
-    the ``gradient`` of the loss by the noisy input ``polyphase_2``, ``polyphase_4``, ``excess_2``
-    and ``excess_4``; of the ``constant`` response ``spread_2`` and ``spread_4``, in units of the
-    [0, 1] range. Pictures, ``[H, W]``: the ``residual``'s mean, its ``spectrum`` (log10 of the mean
-    power, zero frequency in the middle), and the ``constant`` response.
+    Measures (see ``metrics.checkerboard``): ``polyphase_2``, ``polyphase_4``, ``excess_2`` and
+    ``excess_4`` for the ``residual`` (denoised minus original) and for the ``gradient`` of the
+    loss by the noisy input; ``spread_2`` and ``spread_4`` for the ``constant`` response, in units
+    of the [0, 1] range. Pictures, ``[H, W]``: the mean ``residual``, its ``spectrum`` (log10 of the
+    mean power, zero frequency in the middle) and the ``constant`` response.
     """
 
     def grid_step(params: Params, batch: Batch) -> Grid:
@@ -44,6 +44,7 @@ def make_grid_step(
             logits: Any = model.apply(variables, image, noisy.level)
             return jnp.sum(loss(logits, clean)), logits
 
+        # The sum's gradient holds the gradients of all examples: none depends on another.
         gradient, logits = jax.grad(total_loss, has_aux=True)(noisy.image)
         residual = to_image(logits) - clean
         response = constant_response(model, params, noisy, stride)
@@ -55,6 +56,7 @@ def make_grid_step(
         spectrum = jnp.mean(jnp.square(jnp.abs(jnp.fft.fft2(residual, axes=(1, 2)))), axis=(0, 3))
         pictures = {
             "residual": jnp.mean(residual, axis=(0, 3)),
+            # The constant keeps the logarithm finite for a residual of zero.
             "spectrum": jnp.log10(jnp.fft.fftshift(spectrum) + 1e-12),
             "constant": jnp.mean(response, axis=(0, 3)),
         }
@@ -64,8 +66,13 @@ def make_grid_step(
 
 
 def constant_response(model: Autoencoder, params: Params, noisy: Noisy, stride: int) -> Array:
-    """Decodes the mean code of ``noisy``, repeated everywhere, to ``[1, H, W, C]`` in [0, 1]. A
-    decoder without a grid makes one value of it, up to its borders."""
+    """Decodes a spatially constant code, the mean code of ``noisy``.
+
+    A decoder without a grid maps it to a single value, except near the borders.
+
+    Returns:
+      Image ``[1, H, W, C]`` in [0, 1].
+    """
     variables = {"params": params}
     code: Any = model.apply(variables, *noisy, method="encode")
     logits: Any = model.apply(variables, constant_code(code, stride), method="decode")
@@ -73,7 +80,7 @@ def constant_response(model: Autoencoder, params: Params, noisy: Noisy, stride: 
 
 
 def phase_stds(response: Array) -> dict[str, Array]:
-    """Returns ``spread_2`` and ``spread_4`` of a constant response, without its borders."""
+    """Computes ``spread_2`` and ``spread_4`` of a constant response, without its borders."""
     inner = _without_border(response)
     return {
         f"spread_{period}": checkerboard.phase_std(inner, period) for period in checkerboard.PERIODS
@@ -82,7 +89,7 @@ def phase_stds(response: Array) -> dict[str, Array]:
 
 def _without_border(image: Array) -> Array:
     height, width = image.shape[1:3]
-    # Whole blocks of the largest period, so that phases keep their places.
+    # Whole blocks of the largest period are cut, so that phases stay aligned.
     period = max(checkerboard.PERIODS)
     top, left = (n // _BORDER_SHARE // period * period for n in (height, width))
     return image[:, top : height - top, left : width - left]

@@ -1,7 +1,7 @@
-"""Classical denoisers, each tuned on training images: what a network has to beat.
+"""Classical denoisers tuned on training images, as baselines for a network.
 
-Images are float32 ``[N, H, W, C]`` in units of the [0, 1] range; noisy ones may leave it. The only
-home of scikit-image.
+Images are float32 ``[N, H, W, C]`` in units of the [0, 1] range; noisy ones may exceed it. Only
+this module imports scikit-image.
 """
 
 from __future__ import annotations
@@ -21,18 +21,19 @@ from skimage import restoration
 
 from aedenoise.data.batch import evenly_spaced
 
-# Whole images up to so many values are regressed on whole images, larger ones on patches.
+# Images up to this many values are also regressed as a whole, larger ones on patches alone.
 _WHOLE = 1024
 _PATCH = 9
+# Pixels in the patch regression; its 82 unknowns per channel need no more.
 _SAMPLES = 200_000
-# A constant border alone would leave the normal equations without an inverse.
+# Constant pixels at the border would make the normal equations singular.
 _RIDGES = (1e-4, 1e-2, 1e-1)
 Denoise = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """A denoiser with the setting that did best on training images."""
+    """Classical denoiser with the setting that scored best on training images."""
 
     name: str
     setting: str
@@ -42,21 +43,22 @@ class Baseline:
 def tuned_baselines(
     clean: np.ndarray, noisy: np.ndarray, *, tuning: int, check: Callable[[], None] = lambda: None
 ) -> list[Baseline]:
-    """The baselines for the noise between ``clean`` and ``noisy``.
+    """Tunes the classical baselines for the noise between ``clean`` and ``noisy``.
+
+    Each is followed by a fitted affine function.
 
     Args:
-      clean, noisy: training images, one beside the other.
-      tuning: settings are compared on so many of them, evenly spaced; ``linear`` is fitted to the
-        others.
-      check: called between two methods.
-
-    Each has an affine function behind it, fitted too.
+      clean, noisy: paired training images.
+      tuning: number of evenly spaced images on which settings are compared; ``linear`` is fitted
+        to the others.
+      check: callback between two methods.
 
     Returns:
-      ``linear``, ``median``, ``non-local means``, ``total variation`` and ``wavelet``; ``BM3D`` too
-      where the user has installed it (its licence forbids that this package does).
+      ``linear``, ``median``, ``non-local means``, ``total variation`` and ``wavelet``; also
+      ``BM3D`` if the user has installed it (its licence does not allow this package to).
     """
     rows = evenly_spaced(len(clean), min(tuning, len(clean) // 2))
+    # Settings are multiples of the true noise level, an advantage that favours the baselines.
     sigma = float(np.sqrt(np.mean(np.square(noisy - clean))))
     others = np.setdiff1d(np.arange(len(clean)), rows)
     methods = {"linear": list(_linear(clean[others], noisy[others])), **_methods(sigma)}
@@ -72,7 +74,7 @@ def tuned_baselines(
 
 
 def methods_here() -> dict[str, str]:
-    """The libraries of the baselines on this machine, each with its version."""
+    """Returns the installed libraries behind the baselines, with their versions."""
     found = {name: importlib.metadata.version(name) for name in ("scikit-image", "scipy")}
     with suppress(importlib.metadata.PackageNotFoundError):
         found["bm3d"] = importlib.metadata.version("bm3d")
@@ -80,11 +82,13 @@ def methods_here() -> dict[str, str]:
 
 
 def _rescaled(denoise: Denoise, noisy: np.ndarray, clean: np.ndarray) -> Denoise:
-    """``denoise``, and the affine function behind it that fits best: clipped noise shifts the mean
-    of black and of white."""
+    """Composes ``denoise`` with the best-fitting affine function.
+
+    Clipped noise shifts the means of black and white, which a local filter cannot undo.
+    """
     results = denoise(noisy)
     if not np.isfinite(results).all() or np.ptp(results) == 0.0:
-        mean = np.float32(clean.mean())  # it has lost all that there was
+        mean = np.float32(clean.mean())  # constant output: polyfit would be singular
         return lambda images: np.full_like(images, mean)
     slope, offset = np.polyfit(results.ravel(), clean.ravel(), 1)
     return lambda images: (slope * denoise(images) + offset).astype(np.float32)
@@ -120,7 +124,7 @@ _NLM: dict[str, Any] = {"patch_size": 5, "patch_distance": 6, "fast_mode": True}
 
 
 def _each(function: Callable[..., Any], **settings: Any) -> Denoise:
-    """A function of one image ``[H, W, C]``, applied to each."""
+    """Maps a function of one image ``[H, W, C]`` over a batch."""
 
     def denoise(images: np.ndarray) -> np.ndarray:
         results = [function(image, channel_axis=-1, **settings) for image in images]
@@ -131,7 +135,7 @@ def _each(function: Callable[..., Any], **settings: Any) -> Denoise:
 
 def _wavelet(image: np.ndarray, **settings: Any) -> Any:
     with warnings.catch_warnings():
-        # Of images that are too small for the usual number of levels.
+        # Warnings about images too small for the default number of levels, one per image.
         warnings.simplefilter("ignore")
         return restoration.denoise_wavelet(image, mode="soft", method="VisuShrink", **settings)
 
@@ -141,9 +145,8 @@ def _median(side: int) -> Denoise:
 
 
 def _linear(clean: np.ndarray, noisy: np.ndarray) -> Iterator[tuple[str, Denoise]]:
-    """Affine functions of the noisy image with the least squared error (Wiener 1949, without his
-    assumption that all places are alike): of the surroundings of each pixel, and of small images
-    as a whole."""
+    """Yields affine least-squares denoisers: of the patch around each pixel, and of small images
+    as a whole (Wiener 1949, without the assumption of stationarity)."""
     shape = clean.shape[1:]
     yield f"{_PATCH} x {_PATCH} around each pixel", _patchwise(clean, noisy)
     if np.prod(shape) > _WHOLE:
@@ -175,6 +178,7 @@ def _patchwise(clean: np.ndarray, noisy: np.ndarray) -> Denoise:
 
 
 def _regressed(inputs: np.ndarray, targets: np.ndarray, ridge: float) -> np.ndarray:
+    # Normal equations: their size depends on the features, not on the number of samples.
     products = inputs.T @ inputs + ridge * len(inputs) * np.eye(inputs.shape[1], dtype=inputs.dtype)
     return np.linalg.solve(products, inputs.T @ targets)
 
@@ -188,7 +192,7 @@ def _with_one(rows: np.ndarray) -> np.ndarray:
 
 
 def _surroundings(image: np.ndarray) -> np.ndarray:
-    """The square around each pixel of ``[H, W, C]``, as rows."""
+    """Extracts the patch around each pixel of ``[H, W, C]``, one row per pixel."""
     border = _PATCH // 2
     padded = np.pad(image, ((border, border), (border, border), (0, 0)), mode="symmetric")
     windows = np.lib.stride_tricks.sliding_window_view(padded, (_PATCH, _PATCH), axis=(0, 1))

@@ -1,6 +1,6 @@
-"""A classifier of a dataset's images, trained once and kept in the user's cache folder.
+"""Classifier of a dataset's images, trained once and stored in the user's cache folder.
 
-It judges what denoisers make of an image; so its own accuracy stands beside whatever it says.
+It judges denoised images, so reports give its own accuracy as well.
 """
 
 from __future__ import annotations
@@ -34,27 +34,27 @@ from aedenoise.training.params_file import packed, unpacked
 from aedenoise.training.sharding import make_executor
 from aedenoise.training.task import Params, run_keys
 
-# Of the recipe below and in `training.classification`; of another number nothing is taken from the
-# cache.
+# Version of the recipe below and in `training.classification`; a cached classifier of another
+# version is not used.
 VERSION = 1
 STEPS = 2500
-# Of small datasets no more, so that they are not learnt by heart.
+# Limit for small datasets, against overfitting.
 EPOCHS = 20
 BATCH = 128
 SEED = 0
 _EVAL_BATCH = 500
-# Steps that may wait for the device at once.
+# Steps queued on the device before the host waits, which bounds memory for queued batches.
 _AHEAD = 50
 
 
 @dataclass(frozen=True)
 class Trained:
-    """How a classifier came to be, and how good it is.
+    """Training record of a classifier with its test accuracy.
 
     Attributes:
-      steps: updates, of batches of 128 images.
-      seconds: that they took, with compilation.
-      correct, tested: test images that it classifies rightly, and all of them.
+      steps: number of updates, with batches of 128 images.
+      seconds: training time, including compilation.
+      correct, tested: numbers of correctly classified and of all test images.
     """
 
     steps: int
@@ -64,12 +64,12 @@ class Trained:
 
 
 class TrainedClassifier:
-    """A classifier with its parameters.
+    """Classifier with its parameters.
 
     Attributes:
-      params: its parameters.
-      trained: how it came to be.
-      names: of its classes.
+      params: network parameters.
+      trained: training record.
+      names: class names.
     """
 
     def __init__(
@@ -82,27 +82,27 @@ class TrainedClassifier:
         self._features = jax.jit(partial(_features, model))
 
     def probabilities(self, images: Any) -> np.ndarray:
-        """Of each class: float32 ``[B, H, W, C]`` in [0, 1] to float32 ``[B, classes]``."""
+        """Returns class probabilities float32 ``[B, classes]`` for ``[B, H, W, C]`` in [0, 1]."""
         return np.asarray(self._probabilities(self.params, images))
 
     def features(self, images: Any) -> np.ndarray:
-        """The features behind its judgement: ``[B, H, W, C]`` in [0, 1] to ``[B, width]``."""
+        """Returns penultimate features ``[B, width]`` for images ``[B, H, W, C]`` in [0, 1]."""
         return np.asarray(self._features(self.params, images))
 
 
 def load_classifier(
     dataset: Dataset, *, lowering: str, notify: Callable[[str], None]
 ) -> TrainedClassifier:
-    """The classifier of ``dataset``, from the cache or trained now.
+    """Loads the classifier of ``dataset`` from the cache, or trains it.
 
     Args:
-      dataset: with labels of at least two classes.
-      lowering: how convolutions are lowered, see ``ops.convolutions``.
-      notify: gets a line before it is trained.
+      dataset: images with labels of at least two classes.
+      lowering: lowering of convolutions, see ``ops.convolutions``.
+      notify: callback for the message that training starts.
 
     Raises:
-      DataError: if the images have no labels that could be learnt.
-      DivergedError: if the training diverged.
+      DataError: if the dataset has no usable labels.
+      DivergedError: if training diverged.
     """
     names = class_names(dataset)
     height, width, channels = dataset.train.images.shape[1:]
@@ -116,11 +116,12 @@ def load_classifier(
     }
     kept = _kept(model, record, shape)
     if kept is None:
-        notify(f"training a classifier of {dataset.name}, once for these data")
+        notify(f"training a classifier of {dataset.name}, once per dataset")
         params, steps, seconds = _train(model, dataset, shape)
         untested = TrainedClassifier(model, params, Trained(steps, seconds, 0, 0), names)
         correct = correctly_classified(untested, dataset)
         trained = Trained(steps, round(seconds, 1), correct, len(dataset.test.images))
+        # A cache that cannot be written costs time in the next run; it must not end this one.
         with suppress(OSError):
             _keep(params, trained, record)
         kept = params, trained
@@ -128,30 +129,30 @@ def load_classifier(
 
 
 def class_names(dataset: Dataset) -> tuple[str, ...]:
-    """A name for each class of a dataset that can be learnt.
+    """Returns the class names of a dataset, numbers where names are missing.
 
     Raises:
-      DataError: if its training images have not two classes.
+      DataError: if the training labels have fewer than two classes or do not count from 0.
     """
     labels = dataset.train.labels
     if len(np.unique(labels)) < 2:
         raise DataError(
-            f"{dataset.name} has no labels of two or more classes, which a classifier needs: give "
-            "labels in the .npz, or a folder for each class"
+            f"{dataset.name} has labels of fewer than two classes, too few for a classifier: add "
+            "labels to the .npz, or use one folder per class"
         )
     both = np.concatenate([labels, dataset.test.labels])
     count = max(int(both.max()) + 1, len(dataset.label_names))
     if both.min() < 0 or count > len(labels):
         raise DataError(
-            f"the labels of {dataset.name} go from {both.min()} to {both.max()}; a classifier "
-            "needs classes counted from 0 on"
+            f"labels of {dataset.name} range from {both.min()} to {both.max()}; number the classes "
+            "from 0 for a classifier"
         )
     named = dataset.label_names
     return tuple(named[i] if i < len(named) else str(i) for i in range(count))
 
 
 def correctly_classified(classifier: TrainedClassifier, dataset: Dataset) -> int:
-    """How many test images it classifies rightly."""
+    """Counts the correctly classified test images."""
     right = 0
     labels = dataset.test.labels
     for batch in eval_batches(dataset.test.images, _EVAL_BATCH):
@@ -163,7 +164,7 @@ def correctly_classified(classifier: TrainedClassifier, dataset: Dataset) -> int
 def _train(
     model: Classifier, dataset: Dataset, shape: tuple[int, int, int]
 ) -> tuple[Params, int, float]:
-    # So small a network is not worth spreading, and on one device it is the same everywhere.
+    # The network is too small to shard, and on one device it comes out the same everywhere.
     executor = make_executor("jit", devices=jax.local_devices()[:1])
     images = dataset.train.images
     split = executor.place(images) if isinstance(images, np.ndarray) else None
@@ -206,7 +207,7 @@ def _train(
 def _kept(
     model: Classifier, record: dict[str, Any], shape: tuple[int, int, int]
 ) -> tuple[Params, Trained] | None:
-    """What the cache has of this record, if it is whole."""
+    """Returns the cached parameters and training record, or None if absent or damaged."""
     place = cache_folder() / "classifiers" / _name(record)
     with suppress(OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
         kept = json.loads(place.with_suffix(".json").read_text(encoding="utf-8"))
@@ -214,6 +215,7 @@ def _kept(
         if kept["of"] != record or hashlib.sha256(content).hexdigest() != kept["sha256"]:
             return None
         params = unpacked(content)
+        # An intact file of a network whose code has changed since is not usable either.
         like = jax.eval_shape(lambda: model.init(jax.random.key(0), jnp.zeros((1, *shape))))
         if _shapes(params) == _shapes(like["params"]):
             return params, Trained(**kept["trained"])
@@ -229,6 +231,7 @@ def _keep(params: Params, trained: Trained, record: dict[str, Any]) -> None:
         "trained": trained.__dict__,
     }
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Parameters first: the record with their digest is valid only once both are there.
     write_atomically(place.with_suffix(".npz"), content)
     write_json(place.with_suffix(".json"), kept, indent=1)
 

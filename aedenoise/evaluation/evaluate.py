@@ -1,7 +1,7 @@
-"""Quality of a denoiser over a split, with baselines that need no network.
+"""Evaluation of a denoiser over a split, with trivial baselines that need no network.
 
-Every image counts once: the last batch is padded and masked. The noise comes from a key that
-is the same for every run, so that runs compare.
+Every image counts once: the last batch is padded and masked. All runs use the same noise key, so
+that their results are comparable.
 """
 
 from __future__ import annotations
@@ -22,23 +22,24 @@ from aedenoise.ops.images import scale, to_image
 from aedenoise.ops.noise import Corruption, Noisy, corrupt_batch
 from aedenoise.training.task import Params
 
-# Any fixed number would do; no run may choose it.
+# An arbitrary constant, deliberately not configurable: results of all runs stay comparable.
 EVALUATION_SEED = 20_110_908
 PREDICTIONS = ("denoised", "noisy", "black", "mean_image")
 Results = dict[str, dict[str, float]]
 
 
 class AbandonedError(Exception):
-    """An evaluation was stopped before its end."""
+    """Evaluation stopped before its last batch."""
 
 
 def evaluation_key() -> Array:
-    """Returns the noise key of every evaluation."""
+    """Returns the noise key shared by all evaluations."""
     return jax.random.key(EVALUATION_SEED)
 
 
 def noisy_images(corrupt: Corruption, key: Array, batch: Batch) -> Noisy:
-    """Returns the network's noisy input for ``batch`` in an evaluation with ``key``."""
+    """Returns the noisy network input for ``batch`` in an evaluation with ``key``."""
+    # Step 0 always: an image gets the same noise in every evaluation of a run.
     return corrupt_batch(corrupt, key, 0, batch.index, scale(batch.image))
 
 
@@ -52,9 +53,9 @@ def make_eval_step(
 
     Args:
       model: the network.
-      corrupt: the corruption of the input.
-      mean_image: the mean training image, float32 ``[H, W, C]`` in [0, 1].
-      metrics: what is summed.
+      corrupt: corruption of the input.
+      mean_image: mean training image, float32 ``[H, W, C]`` in [0, 1].
+      metrics: metrics to sum.
     """
 
     def eval_step(
@@ -73,12 +74,13 @@ def make_eval_step(
             name: {m.name: m.per_image(image, clean) for m in metrics if m.per_image}
             for name, image in images.items()
         }
-        if "bce" in values["denoised"]:  # exact, where the image is rounded to 0 or 1
+        if "bce" in values["denoised"]:  # from logits, exact where sigmoid rounds to 0 or 1
             values["denoised"]["bce"] = reconstruction.bce(logits, clean)
         values["dataset"] = {
             "count": jnp.ones_like(batch.mask, jnp.float32),
             "bce_floor": reconstruction.bce_floor(clean),
         }
+        # ``where``, not a product: padding may hold NaN, and 0 times NaN is NaN.
         sums = jax.tree.map(lambda v: jnp.sum(jnp.where(batch.mask, v, 0.0)), values)
         summed: dict[str, dict[str, Array]] = (
             sums if axis_name is None else jax.lax.psum(sums, axis_name)
@@ -95,15 +97,22 @@ def evaluate(
     stop_requested: Callable[[], bool] = lambda: False,
     metrics: Sequence[Metric] = METRICS,
 ) -> Results:
-    """Computes the means over all batches of the sums that the compiled ``eval_fn`` returns.
+    """Computes means over all batches from the sums of the compiled ``eval_fn``.
+
+    Args:
+      eval_fn: compiled step ``(params, key, batch) -> sums``, see ``make_eval_step``.
+      params: network parameters.
+      batches: padded and masked batches of the split.
+      stop_requested: polled before each batch.
+      metrics: metrics summed by ``eval_fn``.
 
     Returns:
       For each of ``PREDICTIONS`` the ``metrics`` by name (means of per-image values, unless named
-      otherwise); and under ``dataset`` the ``count`` of images and their ``bce_floor``, the least
-      cross-entropy, in nats per pixel.
+      otherwise); under ``dataset`` the ``count`` of images and their ``bce_floor``, the lowest
+      possible cross-entropy, in nats per pixel.
 
     Raises:
-      AbandonedError: if ``stop_requested`` says so between two batches.
+      AbandonedError: if ``stop_requested`` returned True.
     """
     key = evaluation_key()
     sums: list[Any] = []
@@ -111,7 +120,10 @@ def evaluate(
         if stop_requested():
             raise AbandonedError
         sums.append(eval_fn(params, key, batch))
-        jax.block_until_ready(sums[-2:][0])  # else all are handed over before one is done
+        # Waits for the batch before: one batch is computed while the next is transferred, and
+        # the host cannot queue the whole split on the device.
+        jax.block_until_ready(sums[-2:][0])
+    # Summed in float64: float32 totals of a large split would lose digits.
     totals = jax.tree.map(
         lambda *parts: float(np.sum(parts, dtype=np.float64)), *jax.device_get(sums)
     )

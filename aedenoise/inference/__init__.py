@@ -1,1 +1,1 @@
-"""A trained network at work: restored from a checkpoint, and applied to images of any size."""
+"""Inference: networks restored from a checkpoint and applied to images of any size."""

@@ -1,4 +1,4 @@
-"""Many images through a network, some at a time."""
+"""Batched application of a network to many images."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from aedenoise.models import Generator
 from aedenoise.ops.images import to_image
 from aedenoise.training.task import Params
 
-# So many images at once, or so many pixels.
+# Limits of one batch, for memory: images, and pixels per channel.
 _IMAGES, _PIXELS = 500, 2**19
 
 
 def generate_fn(model: Generator) -> Callable[[Params, Any], Any]:
-    """The compiled function ``(params, latents [N, L]) -> images [N, H, W, C]`` in [0, 1]."""
+    """Compiles ``(params, latents [N, L]) -> images [N, H, W, C]`` in [0, 1]."""
 
     def generate(params: Params, latents: Any) -> Any:
         logits: Any = model.apply({"params": params}, latents)
@@ -27,13 +27,14 @@ def generate_fn(model: Generator) -> Callable[[Params, Any], Any]:
 
 
 def fit_batch_size(image_shape: tuple[int, int, int]) -> int:
-    """How many images go through a network at once."""
+    """Returns the number of images per batch for this image shape."""
     height, width, _ = image_shape
     return min(_IMAGES, max(8, _PIXELS // (height * width)))
 
 
 def in_batches(function: Callable[[Any], Any], rows: np.ndarray, size: int) -> np.ndarray:
-    """``function`` over batches of one ``size``; what fills the last up is left out."""
+    """Applies ``function`` to batches of equal ``size`` and drops the padding of the last one."""
+    # Equal sizes: a shorter last batch would compile a second program.
     after = [(0, -len(rows) % size), *[(0, 0)] * (rows.ndim - 1)]
     filled = np.pad(rows, after)
     parts = [

@@ -1,4 +1,4 @@
-"""A finished run as a function on images."""
+"""Denoiser: a finished run as a function on images of any size."""
 
 from __future__ import annotations
 
@@ -19,22 +19,24 @@ from aedenoise.ops.noise import Noisy
 from aedenoise.training.components import NO_COMPONENTS, Components
 from aedenoise.training.task import Params
 
-# So many pixels go through the network in one call.
+# Pixels per call of the network, for memory.
 _PIXELS = 2**20
+# Largest magnitude accepted for float images: beyond any noise, below an 8-bit range.
 _FARTHEST = 20.0
-# A network that is told the level guesses it, denoises, and looks again.
+# Rounds of denoising and estimating for networks conditioned on an unknown noise level.
 _GUESSES = 3
 
 
 class Denoiser:
-    """A network with its parameters: ``denoise(noisy) -> denoised``.
+    """Network with its parameters, callable as ``denoise(noisy) -> denoised``.
 
     Attributes:
-      experiment, model: what it was trained on, and the network.
-      channels: of the images it was trained on.
-      step: how many updates it has had.
-      params: its parameters.
-      size: height and width of the images it was trained on, where it takes no others.
+      experiment: configuration of its training.
+      model: the network.
+      channels: number of channels of its training images.
+      step: number of updates of the parameters.
+      params: network parameters.
+      size: height and width of its training images, if it accepts no others; else None.
     """
 
     def __init__(
@@ -61,18 +63,18 @@ class Denoiser:
         """Denoises images of any size.
 
         Args:
-          noisy: ``[N, H, W, C]``, or ``[N, H, W]`` for one channel; float in units of the
-            [0, 1] range, or uint8 or uint16. A network for grey images takes each channel by
-            itself; one for colour images takes grey ones as colours.
-          level: of the noise, for networks that are told it; None: Gaussian noise
-            without a mean is estimated, for each image (and channel) by itself; of other noise
-            the middle of the range is taken.
+          noisy: images ``[N, H, W, C]``, or ``[N, H, W]`` for one channel; float in units of the
+            [0, 1] range, or uint8 or uint16. Networks for grey images denoise each channel
+            separately; networks for colour images treat grey images as colour.
+          level: noise level, for networks with ``condition="noise_level"``. None: zero-mean
+            Gaussian noise is estimated per image (and channel); for other noise the middle of
+            the training range is used.
 
         Returns:
-          float32 in [0, 1], of the shape of ``noisy``.
+          Denoised images float32 in [0, 1], with the shape of ``noisy``.
 
         Raises:
-          ValueError: if shape, type or values do not fit.
+          ValueError: if shape, dtype or values are not supported.
         """
         noisy = np.asarray(noisy)
         batch, channels = self._prepared(noisy)
@@ -84,14 +86,22 @@ class Denoiser:
             return denoised.reshape(noisy.shape)
         if self.channels == 1:
             height, width = batch.shape[1:3]
+            # Inverse of ``_prepared``, which turned channels into examples.
             stacked = denoised.reshape(-1, channels, height, width)
             return np.moveaxis(stacked, 1, -1).reshape(noisy.shape)
         grey: np.ndarray = denoised.mean(axis=-1).reshape(noisy.shape)
         return grey
 
     def estimate(self, noisy: np.ndarray, denoised: np.ndarray) -> float | None:
-        """The level of Gaussian noise in ``noisy``, see ``level.estimate_level``; None where the
-        network was trained on other noise."""
+        """Estimates the level of Gaussian noise in ``noisy``, see ``estimate_level``.
+
+        Args:
+          noisy: images of any shape, float, uint8 or uint16.
+          denoised: the same images denoised, float in [0, 1].
+
+        Returns:
+          Standard deviation, or None if the network was trained on other noise.
+        """
         noise = self.experiment.noise
         if noise.kind != "gaussian" or noise.mean:
             return None
@@ -102,7 +112,7 @@ class Denoiser:
         return self.experiment.model.condition == "noise_level"
 
     def _prepared(self, noisy: np.ndarray) -> tuple[np.ndarray, int]:
-        """Images with the network's channels, and how many they had."""
+        """Converts images to the network's channels; also returns their own number of channels."""
         images = np.asarray(noisy)
         if images.ndim not in (3, 4) or 0 in images.shape:
             raise ValueError(
@@ -117,13 +127,14 @@ class Denoiser:
         if channels == 1:
             return np.repeat(batch, self.channels, axis=-1), channels
         raise ValueError(
-            f"the network takes images of {self.channels} channels, or grey ones, not of {channels}"
+            f"images have {channels} channels; this network needs {self.channels}, or grey images"
         )
 
     def _guessed(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Images denoised by the levels that they seem to have, and these levels."""
+        """Denoises images of unknown noise level; also returns the estimated levels."""
         noise = self.experiment.noise
         least, most = noise.level, noise.level_max or noise.level
+        # Fixed-point iteration: a better image gives a better level, and the reverse.
         levels = np.full(len(batch), 0.5 * (least + most), np.float32)
         denoised = self._denoised(batch, levels)
         for _ in range(_GUESSES if noise.kind == "gaussian" and not noise.mean else 0):
@@ -145,14 +156,14 @@ class Denoiser:
                     self.experiment.model,
                     whole,
                     self.size,
-                    # The receptive field of a user's own network is not known.
+                    # The receptive field of a user's network, hence its halo, is unknown.
                     tiled=not self._own_parts,
                 )
             )
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _whole(self, images: np.ndarray, levels: np.ndarray, least: int = 0) -> np.ndarray:
-        """``images`` through the network, filled up to ``least`` for the sake of one program."""
+        """Applies the network, padding the batch to ``least`` images so that it compiles once."""
         count = len(images)
         missing = max(0, least - count)
         if missing:
@@ -170,13 +181,13 @@ def load_denoiser(
     """Restores the denoiser in a workdir; writes nothing.
 
     Args:
-      workdir: folder of a run.
+      workdir: folder of the run.
       checkpoint: ``newest``, ``best`` (by test PSNR) or a step.
-      components: the model or decoder that came from Python, if the run was trained with one.
+      components: user-defined model or decoder, if the run was trained with one.
 
     Raises:
       CheckpointError: if there is no run or no readable checkpoint.
-      UsageError: if the run is no denoiser's.
+      UsageError: if the run is a GAN.
     """
     run = read_run(workdir)
     channels, size = run.image_shape[-1], run.image_shape[:2]
@@ -200,10 +211,9 @@ def _scaled(images: np.ndarray) -> np.ndarray:
         return images.astype(np.float32) / np.float32(np.iinfo(images.dtype).max)
     if not np.issubdtype(images.dtype, np.floating):
         raise ValueError(f"images must be float, uint8 or uint16, not {images.dtype}")
-    # Noise may leave the [0, 1] range, but not by so much.
+    # Written so that NaN fails too: every comparison with NaN is false.
     if not np.all(np.abs(images) <= _FARTHEST):
         raise ValueError(
-            "float images must be in units of the [0, 1] range, without NaN: divide by 255, or "
-            "pass uint8"
+            "float images must be finite, in units of the [0, 1] range: divide by 255 or pass uint8"
         )
     return images.astype(np.float32)

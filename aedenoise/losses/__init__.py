@@ -1,1 +1,1 @@
-"""Losses per example, the objectives of training, and penalties on the code."""
+"""Per-example losses, training objectives and penalties on the code."""

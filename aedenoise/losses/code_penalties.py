@@ -1,6 +1,6 @@
 """Penalties on the code, per example: sparsity and contraction. Pure functions on arrays.
 
-Codes are ``[B, ...]``: whatever an encoder gives, flattened here to ``[B, F]``.
+Codes are ``[B, ...]``, the output of any encoder, flattened here to ``[B, F]``.
 """
 
 from __future__ import annotations
@@ -15,54 +15,56 @@ from jax import Array
 from aedenoise.config import CodeConfig
 from aedenoise.ops.noise import Noisy
 
-# Images [B, H, W, C] and their levels [B] to codes.
+# (images [B, H, W, C], noise levels [B]) -> codes
 Encode = Callable[[Array, Array], Array]
-# Values [B, F] to their mean over the examples of the whole batch, of all devices, [F].
+# Values [B, F] -> their mean over the global batch (all devices), [F].
 BatchMean = Callable[[Array], Array]
 # (encode, noisy, keys [B], batch mean) -> [B]
 Penalty = Callable[[Encode, Noisy, Array, BatchMean], Array]
-# Means nearer to 0 and 1 than this have no finite logarithm in float32.
+# Means are clipped this far from 0 and 1, where the logarithm is no longer finite in float32.
 _LEAST = 1e-6
 
 
 def l1(code: Array) -> Array:
-    """The mean magnitude of each example's code, ``[B]``."""
+    """Computes the mean magnitude of each example's code, ``[B]``."""
     return jnp.mean(jnp.abs(_rows(code)), axis=1)
 
 
 def kl(code: Array, mean: Array, target: float) -> Array:
-    """How far the mean of each value of the code is from ``target``: the mean over values of
-    ``t log(t / m) + (1 - t) log((1 - t) / (1 - m))`` (Ng 2011, "Sparse autoencoder").
+    """Computes the KL sparsity penalty between a target activation and the batch mean.
 
-    It belongs to a batch, not to an example. So that it can be summed over examples as a loss is,
-    each gets the penalty itself, and of its gradient the share that its own code has in ``mean``.
+    The mean over code values of ``t log(t / m) + (1 - t) log((1 - t) / (1 - m))`` (Ng 2011,
+    "Sparse autoencoder"). The penalty belongs to the batch. To be summed over examples like a
+    loss, it is repeated for every example, each with the gradient of its own contribution to
+    ``mean``.
 
     Args:
-      code: ``[B, ...]`` in (0, 1).
-      mean: over the examples of the batch, ``[F]``; no gradient passes through it.
-      target: in (0, 1).
+      code: activations ``[B, ...]`` in (0, 1).
+      mean: activations averaged over the global batch, ``[F]``; receives no gradient.
+      target: target activation in (0, 1).
 
     Returns:
-      ``[B]``; the mean over the batch has the penalty's value, and its gradient.
+      ``[B]``; its mean over the batch has the value and the gradient of the penalty.
     """
     rows = _rows(code)
     m = jax.lax.stop_gradient(jnp.clip(mean, _LEAST, 1.0 - _LEAST))
     value = target * jnp.log(target / m) + (1.0 - target) * jnp.log((1.0 - target) / (1.0 - m))
     slope = (1.0 - target) / (1.0 - m) - target / m
+    # Zero in value, one in gradient: the slope reaches the code without a sum over devices.
     zero = rows - jax.lax.stop_gradient(rows)
     return jnp.mean(value[None] + slope[None] * zero, axis=1)
 
 
 def contraction(encode: Callable[[Array], Array], image: Array, keys: Array) -> Array:
-    """The squared Frobenius norm of the code's Jacobian by the image (Rifai et al. 2011), ``[B]``.
+    """Estimates the squared Frobenius norm of the encoder's Jacobian (Rifai et al. 2011), ``[B]``.
 
-    Estimated: ``E |J v|**2 = |J|**2`` for a probe ``v`` of independent signs (Hutchinson 1990), one
-    for each example, by one forward derivative whatever the encoder is.
+    ``E |J v|**2 = |J|**2`` for a probe ``v`` of independent signs (Hutchinson 1990). One probe per
+    example and one forward-mode derivative suffice for any encoder.
 
     Args:
-      encode: images ``[B, H, W, C]`` to codes; each example by itself.
-      image: where the Jacobian is taken.
-      keys: ``[B]``, of the probes.
+      encode: function of images ``[B, H, W, C]`` that treats each example independently.
+      image: point at which the Jacobian is taken, ``[B, H, W, C]``.
+      keys: random keys of the probes, ``[B]``.
     """
     probe = jax.vmap(lambda key: jax.random.rademacher(key, image.shape[1:], jnp.float32))(keys)
     _, moved = jax.jvp(encode, (image,), (probe,))
@@ -70,7 +72,7 @@ def contraction(encode: Callable[[Array], Array], image: Array, keys: Array) -> 
 
 
 def make_penalty(config: CodeConfig) -> Penalty | None:
-    """The sum of the penalties that ``config`` asks for; None if it asks for none."""
+    """Makes the weighted sum of the configured penalties; returns None if there are none."""
     parts: list[Penalty] = []
     if config.sparsity == "l1":
         parts.append(lambda encode, noisy, keys, mean: l1(encode(*noisy)))
@@ -96,10 +98,12 @@ def _kl_of_batch(
     target: float, encode: Encode, noisy: Noisy, keys: Array, mean: BatchMean
 ) -> Array:
     code = encode(*noisy)
+    # The batch mean is a collective; ``kl`` puts back the gradient that stops here.
     return kl(code, mean(jax.lax.stop_gradient(_rows(code))), target)
 
 
 def _contraction_of_batch(encode: Encode, noisy: Noisy, keys: Array, mean: BatchMean) -> Array:
+    # The level is fixed: the penalty is on the derivative by the image alone.
     return contraction(lambda image: encode(image, noisy.level), noisy.image, keys)
 
 

@@ -1,4 +1,4 @@
-"""What training makes small, per example: losses against the clean image, and some without it."""
+"""Training objectives per example: supervised by the clean image, or self-supervised."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from aedenoise.losses import reconstruction
 from aedenoise.ops.images import to_image
 from aedenoise.ops.noise import Corruption, Noisy
 
-# Images [B, H, W, C] and their levels [B] to logits.
+# (images [B, H, W, C], noise levels [B]) -> logits
 Denoise = Callable[[Array, Array], Array]
 
 
 class Examples(NamedTuple):
-    """A batch as training sees it.
+    """Training batch: clean and noisy images, with random keys.
 
     Attributes:
-      clean: ``[B, H, W, C]`` in [0, 1].
-      noisy: the input of the network.
-      keys: ``[B]``, for whatever else is random.
-      corrupt: what made ``noisy`` of ``clean``.
-      in_warmup: bool, whether the learning rate still rises; see ``with_bce_warmup``.
+      clean: original images ``[B, H, W, C]`` in [0, 1].
+      noisy: network input.
+      keys: random keys ``[B]`` for objectives that draw more noise or masks.
+      corrupt: corruption that turned ``clean`` into ``noisy``.
+      in_warmup: bool, true during learning-rate warm-up; see ``with_bce_warmup``.
     """
 
     clean: Array
@@ -40,7 +40,7 @@ Objective = Callable[[Denoise, Examples], Array]
 
 
 def supervised(loss: reconstruction.Loss) -> Objective:
-    """The loss between what the network makes of the noisy image and the clean one."""
+    """Makes the objective that compares the network's output with the clean image."""
 
     def objective(denoise: Denoise, examples: Examples) -> Array:
         logits = denoise(*examples.noisy)
@@ -51,26 +51,31 @@ def supervised(loss: reconstruction.Loss) -> Objective:
 
 
 def with_bce_warmup(examples: Examples, own: Array, start: Array) -> Array:
-    """The objective's ``own`` value, or ``start`` while the learning rate rises: a cross-entropy
-    whose minimum is the same mean.
+    """Selects ``start`` during learning-rate warm-up and the objective's ``own`` value after it.
 
-    Of other losses the gradient by a logit vanishes where the sigmoid saturates. An image that is
-    mostly black drives it there in the first steps, and it never comes back: the network answers
-    black whatever it sees.
+    ``start`` is a cross-entropy with the same minimiser. For other losses the gradient vanishes
+    where the sigmoid saturates. Mostly black images push logits there in the first steps, and they
+    never recover: the network then predicts black for every input.
+
+    Args:
+      examples: batch whose ``in_warmup`` decides.
+      own: per-example objective, ``[B]``.
+      start: per-example warm-up loss, ``[B]``.
     """
+    # A Python False is known when tracing, so the unused warm-up loss is not compiled.
     if examples.in_warmup is False:
         return own
     return jnp.where(examples.in_warmup, start, own)
 
 
 def emphasis(denoise: Denoise, examples: Examples) -> Array:
-    """``reconstruction.emphasized_bce``: corrupted are the pixels that the noise has changed."""
+    """Computes ``reconstruction.emphasized_bce`` with the pixels changed by noise as corrupted."""
     corrupted = examples.noisy.image != examples.clean
     return reconstruction.emphasized_bce(denoise(*examples.noisy), examples.clean, corrupted)
 
 
 def noise2noise(denoise: Denoise, examples: Examples) -> Array:
-    """Squared error to the same image with other noise (Lehtinen et al. 2018)."""
+    """Computes the squared error to a second noisy copy of the image (Lehtinen et al. 2018)."""
     target = jax.vmap(examples.corrupt.apply)(examples.keys, examples.clean).image
     logits = denoise(*examples.noisy)
     return with_bce_warmup(
@@ -79,16 +84,17 @@ def noise2noise(denoise: Denoise, examples: Examples) -> Array:
 
 
 def noise2self(denoise: Denoise, examples: Examples) -> Array:
-    """Squared error to the noisy image itself, at pixels that the network cannot see there.
+    """Computes the squared error to the noisy image itself, at pixels hidden from the network.
 
-    One pixel of each block of 4 x 4, at a place drawn for each example, is replaced by the mean
-    of its neighbours (Batson and Royer 2019).
+    One pixel of each 4 x 4 block, at a random offset per example, is replaced by the mean of its
+    neighbours (Batson and Royer 2019).
     """
     image, level = examples.noisy
     hidden = jax.vmap(lambda key: _one_of_each_block(key, *image.shape[1:3]))(examples.keys)
     hidden = hidden[..., None]
     logits = denoise(jnp.where(hidden, _mean_of_neighbours(image), image), level)
     restored = to_image(logits)
+    # The mask has one channel for all channels of the image.
     count = jnp.sum(hidden, axis=(1, 2, 3)) * image.shape[-1]
 
     def hidden_mean(values: Array) -> Array:
@@ -99,10 +105,10 @@ def noise2self(denoise: Denoise, examples: Examples) -> Array:
 
 
 def sure(denoise: Denoise, examples: Examples) -> Array:
-    """Stein's unbiased estimate of the squared error, for Gaussian noise of known level.
+    """Computes Stein's unbiased risk estimate for Gaussian noise of known level.
 
     ``mean((f(y) - y)**2) - level**2 + 2 level**2 b (f(y + e b) - f(y)) / (e n)`` with one normal
-    probe ``b`` for each example (Stein 1981; Ramani et al. 2008; Metzler et al. 2018).
+    probe ``b`` per example (Stein 1981; Ramani et al. 2008; Metzler et al. 2018).
     """
     image, level = examples.noisy
     variance = jnp.square(level)
@@ -113,19 +119,22 @@ def sure(denoise: Denoise, examples: Examples) -> Array:
     restored = to_image(logits)
     divergence = _pixel_mean(probe * (to_image(beside) - restored)) / _PROBE_STEP
     own = _pixel_mean(jnp.square(restored - image)) - variance + 2.0 * variance * divergence
-    # By Stein's identity, too: E[x l(y)] = E[y l(y)] - level**2 E[div l(y)].
+    # The warm-up loss needs x, which is unknown here, only in E[x l(y)], and by Stein's identity
+    # E[x l(y)] = E[y l(y)] - level**2 E[div l(y)].
     slope = _pixel_mean(probe * (beside - logits)) / _PROBE_STEP
     return with_bce_warmup(examples, own, reconstruction.bce(logits, image) + variance * slope)
 
 
 def get_objective(name: str) -> Objective:
-    """The objective that ``Experiment.loss`` names."""
+    """Returns the objective named by ``Experiment.loss``."""
     return _OBJECTIVES.get(name) or supervised(reconstruction.LOSSES[name])
 
 
 def by_level(objective: Objective, middle: float, power: float) -> Objective:
-    """``objective`` times ``(middle / level) ** power`` of each image: errors left by faint noise
-    are small, and would hardly count beside those left by strong noise."""
+    """Weights ``objective`` by ``(middle / level) ** power`` per image.
+
+    Errors at low noise are small and would hardly count against those at high noise.
+    """
 
     def weighted(denoise: Denoise, examples: Examples) -> Array:
         return (middle / examples.noisy.level) ** power * objective(denoise, examples)
@@ -134,7 +143,7 @@ def by_level(objective: Objective, middle: float, power: float) -> Objective:
 
 
 def get_loss(name: str) -> reconstruction.Loss:
-    """The loss against the clean image that is nearest to the objective."""
+    """Returns the supervised loss that is closest to the named objective."""
     return reconstruction.LOSSES.get(
         name, reconstruction.bce if name == "emphasis" else reconstruction.mse
     )
@@ -146,8 +155,9 @@ _OBJECTIVES: dict[str, Objective] = {
     "noise2self": noise2self,
     "sure": sure,
 }
-# Small beside any noise, and large beside the rounding of float32.
+# Finite difference: well below any noise level, well above float32 rounding.
 _PROBE_STEP = 1e-3
+# One pixel in 16 is hidden, so that all neighbours of a hidden pixel are visible.
 _HIDDEN_BLOCK = 4
 _NEIGHBOURS = np.array([[0.5, 1.0, 0.5], [1.0, 0.0, 1.0], [0.5, 1.0, 0.5]], np.float32) / 6.0
 
@@ -160,8 +170,8 @@ def _one_of_each_block(key: Array, height: int, width: int) -> Array:
 
 
 def _mean_of_neighbours(image: Array) -> Array:
-    """The weighted mean of the eight pixels around each; beyond a border is the mirror image, so
-    that none is its own neighbour."""
+    """Computes the weighted mean of the eight neighbours of each pixel."""
+    # Reflection leaves the border pixel out, so that no pixel becomes its own neighbour.
     padded = jnp.pad(image, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="reflect")
     height, width = image.shape[1:3]
     mean: Array = jnp.zeros_like(image)

@@ -1,7 +1,7 @@
-"""Losses per example: ``(logits[B, H, W, C], target[B, H, W, C]) -> [B]``, means over pixels.
+"""Per-example losses: ``(logits[B, H, W, C], target[B, H, W, C]) -> [B]``, means over pixels.
 
-Logits are unbounded; ``sigmoid`` of them is the image in [0, 1]. Targets are in [0, 1].
-The caller reduces over the batch.
+Logits are unbounded; their ``sigmoid`` is the image in [0, 1]. Targets are in [0, 1]. The caller
+reduces over the batch.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Loss = Callable[[Array, Array], Array]
 
 
 def bce(logits: Array, target: Array) -> Array:
-    """Binary cross-entropy in nats per pixel, from logits, without overflow at any logit.
+    """Computes the binary cross-entropy in nats per pixel, without overflow at any logit.
 
     ``-t log(sigmoid(x)) - (1 - t) log(1 - sigmoid(x)) = softplus(x) - t x``.
     """
@@ -28,42 +28,46 @@ def bce(logits: Array, target: Array) -> Array:
 
 
 def mse(logits: Array, target: Array) -> Array:
-    """Mean squared error of ``sigmoid(logits)``, in squared units of the [0, 1] range."""
+    """Computes the mean squared error of ``sigmoid(logits)``, in squared [0, 1] units."""
     _check_same_shape(logits, target)
     return _pixel_mean(jnp.square(jax.nn.sigmoid(logits) - target))
 
 
 def l1(logits: Array, target: Array) -> Array:
-    """Mean absolute error of ``sigmoid(logits)``, in units of the [0, 1] range."""
+    """Computes the mean absolute error of ``sigmoid(logits)``, in units of the [0, 1] range."""
     _check_same_shape(logits, target)
     return _pixel_mean(jnp.abs(jax.nn.sigmoid(logits) - target))
 
 
 def charbonnier(logits: Array, target: Array) -> Array:
-    """``sqrt(error**2 + 1e-6) - 1e-3``: L1 that is smooth at zero (Charbonnier et al. 1994)."""
+    """Computes ``sqrt(error**2 + 1e-6) - 1e-3``, a smooth L1 loss (Charbonnier et al. 1994)."""
     _check_same_shape(logits, target)
     error = jax.nn.sigmoid(logits) - target
     return _pixel_mean(jnp.sqrt(jnp.square(error) + _CHARBONNIER**2) - _CHARBONNIER)
 
 
 def ssim(logits: Array, target: Array) -> Array:
-    """``1 - SSIM`` of ``sigmoid(logits)``, of images of at least 11 x 11 pixels."""
+    """Computes ``1 - SSIM`` of ``sigmoid(logits)``, for images of at least 11 x 11 pixels."""
     return 1.0 - image_quality.ssim(jax.nn.sigmoid(logits), target)
 
 
 def emphasized_bce(logits: Array, target: Array, corrupted: Array) -> Array:
-    """Binary cross-entropy that counts pixels that are not ``corrupted`` (bool, of the images'
-    shape) half (Vincent et al. 2010, section 4.2, with alpha 1 and beta 0.5)."""
+    """Computes a binary cross-entropy in which uncorrupted pixels have half the weight.
+
+    Vincent et al. 2010, section 4.2, with alpha 1 and beta 0.5. ``corrupted`` is bool
+    ``[B, H, W, C]``.
+    """
     _check_same_shape(logits, target)
     values = jax.nn.softplus(logits) - target * logits
     return _pixel_mean(jnp.where(corrupted, 1.0, 0.5) * values)
 
 
 def bce_floor(target: Array) -> Array:
-    """The least cross-entropy any prediction of ``target`` can have: its pixels' entropy.
+    """Computes the lowest cross-entropy that a prediction of ``target`` can reach, in nats.
 
-    It is zero only where every pixel is 0 or 1; grey pixels cost up to log 2 nats each.
+    This is the entropy of its pixels: zero where every pixel is 0 or 1, up to log 2 for grey ones.
     """
+    # xlogy is 0 at 0, where the product of 0 and log 0 would be NaN.
     return _pixel_mean(-xlogy(target, target) - xlogy(1.0 - target, 1.0 - target))
 
 
@@ -74,6 +78,7 @@ LOSSES: dict[str, Loss] = {
     "charbonnier": charbonnier,
     "ssim": ssim,
 }
+# In units of the [0, 1] range: a quarter of an 8-bit grey level.
 _CHARBONNIER = 1e-3
 
 

@@ -1,1 +1,1 @@
-"""Measures on arrays: image quality, checkerboards, classes, distributions, intervals."""
+"""Metrics on arrays: image quality, checkerboards, label flips, distributions, intervals."""

@@ -1,4 +1,4 @@
-"""Accuracy of a classifier, its interval, and its confusion table."""
+"""Classification accuracy with its confidence interval, and the confusion table."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ from aedenoise.metrics.statistics import wilson_interval
 
 
 def score(table: np.ndarray) -> dict[str, Any]:
-    """Returns accuracy, its 95 % interval, the numbers of errors and images, and the confusion
-    table ``[K, K]`` itself, as plain values for JSON."""
+    """Summarises the confusion table ``[K, K]`` as plain values for JSON.
+
+    Returns:
+      ``accuracy`` with its 95 % interval ``low`` and ``high``, the numbers of ``errors`` and
+      ``images``, and the table itself as ``confusion``.
+    """
     count, right = int(table.sum()), int(np.trace(table))
     low, high = wilson_interval(right, count)
     return {
@@ -26,5 +30,6 @@ def score(table: np.ndarray) -> dict[str, Any]:
 
 def confusion(labels: np.ndarray, guesses: np.ndarray, classes: int) -> np.ndarray:
     """Counts the images of each class (row) by their guessed class (column), int ``[K, K]``."""
+    # One bincount over the pair (row, column) as a single index: no loop over K * K cells.
     flat = np.asarray(labels, np.int64) * classes + np.asarray(guesses, np.int64)
     return np.bincount(flat, minlength=classes**2).reshape(classes, classes)

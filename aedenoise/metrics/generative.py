@@ -1,6 +1,6 @@
-"""Generative metrics: generated images against real ones, in the features of a classifier.
+"""Generative metrics: generated against real images in the feature space of a classifier.
 
-Features are float ``[N, F]``, probabilities ``[N, K]``; numpy, in float64 where it matters.
+Features are float ``[N, F]``, probabilities ``[N, K]``; NumPy arrays, float64 where needed.
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# From this probability of a class on, a classifier is confident.
+# Class probability above which a classifier is confident.
 CONFIDENT = 0.9
-# A class counts as lost where its share is below this part of its share among real images.
+# A class counts as lost below this fraction of its share among real images.
 LEAST = 0.5
 # The radius around each point is the distance to this neighbour (Kynkaanniemi et al. 2019).
 _NEIGHBOURS = 3
-# The fewest images of which each has so many neighbours.
+# Fewest images for which every one has that many neighbours.
 FEWEST = _NEIGHBOURS + 1
+# Rows per block: a distance matrix to 60,000 images then takes about 120 MB.
 _ROWS = 512
 
 
@@ -31,6 +32,7 @@ class Gaussian:
 
 def fit_gaussian(features: np.ndarray) -> Gaussian:
     """Fits a normal distribution to features of at least two images."""
+    # The Frechet distance subtracts traces of similar size, which needs more than float32.
     values = features.astype(np.float64)
     return Gaussian(values.mean(axis=0), np.cov(values, rowvar=False))
 
@@ -38,9 +40,11 @@ def fit_gaussian(features: np.ndarray) -> Gaussian:
 def frechet(a: Gaussian, b: Gaussian) -> float:
     """Computes the Frechet distance (Heusel et al. 2017).
 
-    It is ``|m_a - m_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2))``. The root's trace is that of
+    ``|m_a - m_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2))``. The trace of the root equals that of
     the symmetric ``(C_a^(1/2) C_b C_a^(1/2))^(1/2)``.
     """
+    # eigh of symmetric matrices is stable, unlike a general matrix root; rounding may leave
+    # eigenvalues slightly below zero.
     values, vectors = np.linalg.eigh(a.covariance)
     root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
     both = np.linalg.eigvalsh(root @ b.covariance @ root)
@@ -50,20 +54,23 @@ def frechet(a: Gaussian, b: Gaussian) -> float:
 
 
 def precision_recall(real: np.ndarray, made: np.ndarray) -> tuple[float, float]:
-    """Returns the share of generated images near a real one, and of real images near a generated
-    one (Kynkaanniemi et al. 2019). Near means no farther than that image's third neighbour."""
+    """Returns precision and recall of generated images (Kynkaanniemi et al. 2019).
+
+    Precision is the share of generated images near a real one, recall the share of real images
+    near a generated one. Near means within the distance to that image's third neighbour.
+    """
     return _covered(real, made), _covered(made, real)
 
 
 def class_shares(probabilities: np.ndarray) -> np.ndarray:
-    """Returns the share of images that are classified as each class, ``[K]``."""
+    """Returns the share of images assigned to each class, ``[K]``."""
     counts = np.bincount(probabilities.argmax(axis=1), minlength=probabilities.shape[1])
     shares: np.ndarray = counts / len(probabilities)
     return shares
 
 
 def confident_share(probabilities: np.ndarray) -> float:
-    """Returns the share of images of which the classifier is confident."""
+    """Returns the share of images that are classified with confidence."""
     return float(np.mean(probabilities.max(axis=1) > CONFIDENT))
 
 
@@ -72,8 +79,13 @@ def nearest(
     others: np.ndarray,
     scaled: Callable[[np.ndarray], np.ndarray] = lambda block: block,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Finds the nearest of ``scaled(others[M, D])`` for each row of ``images[N, D]``: its index and
-    its Euclidean distance, both ``[N]``. A block at a time is ``scaled``, to save memory."""
+    """Finds the nearest of ``scaled(others[M, D])`` for each row of ``images[N, D]``.
+
+    ``scaled`` is applied block by block to save memory.
+
+    Returns:
+      Index and Euclidean distance of the nearest, both ``[N]``.
+    """
     best = np.full(len(images), np.inf, np.float32)
     index = np.zeros(len(images), np.int64)
     for start in range(0, len(others), _ROWS):
@@ -90,7 +102,7 @@ def _covered(points: np.ndarray, asked: np.ndarray) -> float:
     """Returns the share of ``asked`` inside a ball around one of ``points``."""
     radius = np.concatenate(
         [
-            # Its own distance, zero, is one of them.
+            # The distance to itself, zero, comes first, so index 3 is the third neighbour.
             np.partition(_squared_distances(rows, points), _NEIGHBOURS, axis=1)[:, _NEIGHBOURS]
             for rows in _blocks(points)
         ]
@@ -106,7 +118,9 @@ def _blocks(rows: np.ndarray) -> list[np.ndarray]:
 
 
 def _squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Computes ``[N, M]`` of ``[N, F]`` and ``[M, F]``, none below zero."""
+    """Computes the squared distances ``[N, M]`` between rows of ``[N, F]`` and ``[M, F]``."""
+    # Expanded square: one matrix product instead of [N, M, F] differences. Rounding can make
+    # the distance of equal rows negative, hence the maximum.
     squares = np.square(a).sum(axis=1)[:, None] + np.square(b).sum(axis=1)[None, :]
     found: np.ndarray = np.maximum(squares - 2.0 * (a @ b.T), 0.0)
     return found

@@ -1,8 +1,8 @@
-"""Image quality per example: ``(image[B, H, W, C], reference[B, H, W, C]) -> [B]``.
+"""Per-image quality metrics: ``(image[B, H, W, C], reference[B, H, W, C]) -> [B]``.
 
-Both images are float32 in units of the [0, 1] range (a noisy image may leave it). Sums over a
-dataset are formed by the caller and divided once, at the end. ``METRICS`` is the table that
-evaluation, console, page and studies read: a metric is a function and a row here.
+Both images are float32 in units of the [0, 1] range (noisy images may exceed it). The caller sums
+over a dataset and divides once at the end. Evaluation, console, page and studies read the table
+``METRICS``: a metric is a function and a row here.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ import numpy as np
 from jax import Array
 from jax.scipy.special import xlog1py, xlogy
 
-# A perfect image would have an infinite PSNR; below this error it counts as 100 dB.
+# Caps PSNR at 100 dB; a perfect image would have infinity, which spoils every mean.
 MSE_FLOOR = 1e-10
 # Keras's epsilon: the cross-entropy of an image that is exactly 0 or 1 would be infinite.
 BCE_EPSILON = 1e-7
+# Window of Wang et al. 2004: 11 x 11 pixels.
 SSIM_SIGMA = 1.5
 SSIM_RADIUS = 5
 
@@ -41,8 +42,11 @@ def psnr_from_mse(error: Array) -> Array:
 
 
 def bce(image: Array, reference: Array) -> Array:
-    """Returns the binary cross-entropy of a prediction in [0, 1], clipped to [1e-7, 1 - 1e-7], in
-    nats per pixel. From logits, ``losses.bce`` is exact."""
+    """Returns the binary cross-entropy in nats per pixel.
+
+    The prediction in [0, 1] is clipped to [1e-7, 1 - 1e-7]. Where logits are known,
+    ``losses.reconstruction.bce`` is exact.
+    """
     _check_same_shape(image, reference)
     p = jnp.clip(image, BCE_EPSILON, 1.0 - BCE_EPSILON)
     return jnp.mean(-xlogy(reference, p) - xlog1py(1.0 - reference, -p), axis=(1, 2, 3))
@@ -65,6 +69,7 @@ def ssim(image: Array, reference: Array) -> Array:
     rows, columns = _window_matrix(height), _window_matrix(width)
 
     def blur(x: Array) -> Array:
+        # Variances below are differences of near-equal means: TF32 would drown them.
         return jnp.einsum("ih,bhwc,jw->bijc", rows, x, columns, precision="highest")
 
     mean_x, mean_y = blur(image), blur(reference)
@@ -78,26 +83,26 @@ def ssim(image: Array, reference: Array) -> Array:
 
 
 def psnr_of_mean(mean_mse: float) -> float:
-    """Returns the PSNR in dB of an already averaged error: the second common definition."""
+    """Returns the PSNR in dB of an error averaged over images, the other common definition."""
     return -10.0 * math.log10(max(mean_mse, MSE_FLOOR))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """A measure of image quality, with all that its readers need.
+    """Image quality metric with its title and format for console, pages and tables.
 
     Exactly one of ``per_image`` and ``from_means`` is given.
 
     Attributes:
       name: key in ``results.json`` and column of ``cells.csv``.
-      title: with its unit, for pages and tables.
-      column: for the console, at most 12 characters; None: ``title``.
-      format: of a value.
+      title: heading with unit, for pages and tables.
+      column: console heading, at most 12 characters; None: ``title``.
+      format: format specification of a value.
       better: ``higher`` or ``lower``.
-      per_image: the value of each image.
-      from_means: the value from the means of the others over a split, and from ``bce_floor``.
-      in_studies: a comparison writes it for each cell.
-      compared: a comparison forms paired differences of it.
+      per_image: function ``(image, reference) -> [B]``.
+      from_means: function of the split's means of the other metrics and of ``bce_floor``.
+      in_studies: true if a comparison writes it for each cell.
+      compared: true if a comparison reports its paired differences.
     """
 
     name: str
@@ -111,7 +116,7 @@ class Metric:
     compared: bool = True
 
     def show(self, values: Mapping[str, float]) -> str:
-        """Formats its value among ``values``; empty where a file of an earlier version has none."""
+        """Formats this metric's entry of ``values``; empty if an older file lacks it."""
         return f"{values[self.name]:{self.format}}" if self.name in values else ""
 
 
@@ -127,7 +132,7 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric(name="ssim", title="SSIM", per_image=ssim),
     Metric(name="mse", title="MSE", format=".5f", better="lower", per_image=mse, compared=False),
-    # Of the network itself it is computed from logits, see ``evaluation.evaluate``.
+    # For the network's own output ``evaluation.evaluate`` replaces it with the exact one.
     Metric(name="bce", title="BCE, nats", column="BCE", better="lower", per_image=bce),
     Metric(
         name="bce_above_floor",
@@ -142,8 +147,8 @@ METRICS: tuple[Metric, ...] = (
 
 
 def _window_matrix(size: int) -> np.ndarray:
-    """Returns rows of shifted Gaussian weights, float32 ``[size - 10, size]``: the blur as a
-    product."""
+    """Returns the Gaussian blur along one axis as a matrix, float32 ``[size - 10, size]``."""
+    # The window is separable: one product per axis.
     offsets = np.arange(-SSIM_RADIUS, SSIM_RADIUS + 1)
     weights = np.exp(-0.5 * np.square(offsets / SSIM_SIGMA))
     weights /= weights.sum()

@@ -1,6 +1,6 @@
-"""Label flips: how often a classifier gives an image another class after something was done to it.
+"""Label flips: changes of a classifier's prediction after an image was processed.
 
-Judged are the images that the classifier gets right as they were.
+Only images that were classified correctly before are judged.
 """
 
 from __future__ import annotations
@@ -9,20 +9,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# From this probability of the wrong class on, a flip counts as confident: the image does not look
-# spoilt, but like something that it is not.
+# Probability of the wrong class above which a flip is confident: the image does not look
+# degraded, it looks like another class.
 CONFIDENT = 0.9
 
 
 @dataclass(frozen=True)
 class LabelFlips:
-    """Predictions for ``N`` images before and after.
+    """Predictions for ``N`` images before and after processing.
 
     Attributes:
-      labels: int ``[N]``, their classes.
-      judged: bool ``[N]``, those that were right before.
-      became: int ``[N]``, the class predicted now.
-      probability: float ``[N]``, of that class.
+      labels: true classes, int ``[N]``.
+      judged: images classified correctly before, bool ``[N]``.
+      became: classes predicted after, int ``[N]``.
+      probability: probability of ``became``, float ``[N]``.
     """
 
     labels: np.ndarray
@@ -32,25 +32,26 @@ class LabelFlips:
 
     @property
     def flipped(self) -> np.ndarray:
-        """Bool ``[N]``: those judged that have another class now."""
+        """Returns a bool mask ``[N]`` of the judged images with another class after."""
         flipped: np.ndarray = self.judged & (self.became != self.labels)
         return flipped
 
     @property
     def confident(self) -> np.ndarray:
-        """Bool ``[N]``: those flipped whose new class has more than ``CONFIDENT``."""
+        """Returns a bool mask ``[N]`` of the flips with a probability above ``CONFIDENT``."""
         confident: np.ndarray = self.flipped & (self.probability > CONFIDENT)
         return confident
 
     def most_confident(self, count: int) -> np.ndarray:
         """Returns the indices of at most ``count`` flipped images, the most confident first."""
         indices = np.flatnonzero(self.flipped)
+        # Stable: ties stay in the order of the split, so that figures can be reproduced.
         order = np.argsort(-self.probability[indices], kind="stable")
         chosen: np.ndarray = indices[order][:count]
         return chosen
 
     def confusions(self) -> list[tuple[int, int, int]]:
-        """Counts (from, to, how many) of the flipped, the most frequent first."""
+        """Counts flips as (from class, to class, count), the most frequent first."""
         pairs = np.stack([self.labels[self.flipped], self.became[self.flipped]], axis=1)
         found, counts = np.unique(pairs, axis=0, return_counts=True)
         order = np.argsort(-counts, kind="stable")
@@ -58,19 +59,19 @@ class LabelFlips:
 
 
 def find_label_flips(labels: np.ndarray, before: np.ndarray, after: np.ndarray) -> LabelFlips:
-    """Compares the predictions of a classifier before and after.
+    """Compares a classifier's predictions before and after processing.
 
     Args:
-      labels: int ``[N]``, the classes of the images.
-      before: float ``[N, K]``, the probability of each class for the images as they were.
-      after: the same for the images now.
+      labels: true classes, int ``[N]``.
+      before: class probabilities of the original images, float ``[N, K]``.
+      after: class probabilities of the processed images, float ``[N, K]``.
 
     Raises:
-      ValueError: if the shapes do not fit.
+      ValueError: if the shapes do not match.
     """
     if before.shape != after.shape or labels.shape != before.shape[:1]:
         raise ValueError(
-            f"labels {labels.shape} and probabilities {before.shape}, {after.shape} do not fit"
+            f"labels {labels.shape} and probabilities {before.shape}, {after.shape} do not match"
         )
     return LabelFlips(
         labels=labels,

@@ -1,7 +1,7 @@
-"""Paired differences between decoders, with bootstrap intervals.
+"""Paired differences between decoders, with bootstrap confidence intervals.
 
-Two decoders that started from the same seed saw the same examples in the same order under the same
-noise, so their difference varies less than either; intervals are of the mean of such differences.
+Two decoders trained from the same seed see the same examples in the same order with the same noise,
+so their difference varies less than either value. Intervals are for the mean of such differences.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from scipy import stats
 
 LEVEL = 0.95
 _RESAMPLES = 20_000
-# Percentiles of fewer values cannot hold with 95 %: see ``percentile_interval``.
+# Percentile intervals from fewer values cannot cover 95 %: see ``percentile_interval``.
 _ENOUGH_FOR_PERCENTILES = 6
-# Any fixed number would do: a table must come out the same each time it is made.
+# An arbitrary constant, so that a table comes out the same each time.
 _RESAMPLING_SEED = 20_161_017
 
 
 @dataclass(frozen=True)
 class Difference:
-    """The mean of paired differences.
+    """Mean of paired differences with its confidence intervals.
 
     Attributes:
-      seeds: how many pairs.
-      mean: of the differences.
-      low, high: 95 % interval of the mean, None with fewer than two pairs; by percentiles, or,
-        with fewer than six, Student's.
-      corrected_low, corrected_high: the same, such that all comparisons of a table hold together
-        with 95 %.
+      seeds: number of pairs.
+      mean: mean difference.
+      low, high: 95 % interval of the mean, None with fewer than two pairs; a percentile interval,
+        or Student's with fewer than six pairs.
+      corrected_low, corrected_high: interval with a joint coverage of 95 % over all comparisons
+        of a table.
     """
 
     seeds: int
@@ -43,19 +43,19 @@ class Difference:
 
     @property
     def is_clear(self) -> bool:
-        """Whether the corrected interval leaves out zero."""
+        """Returns True if the corrected interval excludes zero."""
         if self.corrected_low is None or self.corrected_high is None:
             return False
         return self.corrected_low > 0.0 or self.corrected_high < 0.0
 
 
 def difference(values: Sequence[float], comparisons: int = 1) -> Difference:
-    """The mean of paired differences with its intervals.
+    """Computes the mean of paired differences with its intervals.
 
     Args:
-      values: a difference for each seed.
-      comparisons: of how many comparisons this is one, by Bonferroni: each corrected interval
-        holds with ``1 - 0.05 / comparisons``.
+      values: one difference per seed.
+      comparisons: number of comparisons in the table, for Bonferroni's correction: each corrected
+        interval has a level of ``1 - 0.05 / comparisons``.
     """
     mean = float(np.mean(values))
     if len(values) < 2:
@@ -65,18 +65,19 @@ def difference(values: Sequence[float], comparisons: int = 1) -> Difference:
         if len(values) >= _ENOUGH_FOR_PERCENTILES
         else student_interval(values, LEVEL)
     )
+    # Percentiles would need more values than there usually are seeds for a corrected level.
     corrected = student_interval(values, 1.0 - (1.0 - LEVEL) / comparisons)
     return Difference(len(values), mean, low, high, *corrected)
 
 
 def percentile_interval(values: Sequence[float], level: float = LEVEL) -> tuple[float, float]:
-    """The percentile bootstrap interval of the mean (Efron 1979), with expanded percentiles.
+    """Computes the percentile bootstrap interval of the mean (Efron 1979), expanded.
 
-    The percentiles of few values lie too near: they know neither of the bootstrap's smaller
-    variance ``(n - 1) / n`` nor of Student's t. Percentiles at ``Phi(-sqrt(n / (n - 1)) t)``
-    mend both (Hesterberg 2015, "What Teachers Should Know About the Bootstrap", section 4.3). But
-    no such interval reaches beyond the least and the greatest value, so of n values none can hold
-    with more than ``1 - 2**(1 - n)``: 95 % needs six.
+    Plain percentiles of few values are too narrow: they ignore the bootstrap's smaller variance
+    ``(n - 1) / n`` and Student's t. Percentiles at ``Phi(-sqrt(n / (n - 1)) t)`` correct both
+    (Hesterberg 2015, "What Teachers Should Know About the Bootstrap", section 4.3). No such
+    interval extends beyond the smallest and largest value, so with n values the coverage is at
+    most ``1 - 2**(1 - n)``: 95 % needs six.
     """
     count = len(values)
     quantile = stats.t.ppf((1.0 + level) / 2, count - 1)
@@ -86,8 +87,11 @@ def percentile_interval(values: Sequence[float], level: float = LEVEL) -> tuple[
 
 
 def student_interval(values: Sequence[float], level: float) -> tuple[float, float]:
-    """Student's interval of the mean with the bootstrap's standard error, which is made larger by
-    ``sqrt(n / (n - 1))``. Of few values and at high levels it is wide, as it must be."""
+    """Computes Student's interval of the mean with the bootstrap's standard error.
+
+    The standard error is multiplied by ``sqrt(n / (n - 1))``. With few values and at high levels
+    the interval is wide, as it has to be.
+    """
     count = len(values)
     error = _bootstrap(values, LEVEL).standard_error * np.sqrt(count / (count - 1))
     reach = float(stats.t.ppf((1.0 + level) / 2, count - 1) * error)
@@ -108,13 +112,13 @@ def _bootstrap(values: Sequence[float], level: float) -> Any:
 
 @dataclass(frozen=True)
 class PairedShares:
-    """How two shares of the same things differ.
+    """Difference between two shares of the same items.
 
     Attributes:
-      only_first, only_second: things that count in the one share alone.
-      difference: the second share minus the first.
-      low, high: its 95 % interval.
-      p: of McNemar's exact test that neither occurs more often.
+      only_first, only_second: numbers of items that count in one share only.
+      difference: second share minus first.
+      low, high: 95 % interval of the difference.
+      p: p-value of McNemar's exact test for equal shares.
     """
 
     only_first: int
@@ -126,20 +130,22 @@ class PairedShares:
 
 
 def paired_shares(first: np.ndarray, second: np.ndarray) -> PairedShares:
-    """Compares bool ``[N]`` with bool ``[N]``, thing by thing, ``N`` at least 1.
+    """Compares two shares item by item, bool ``[N]`` each, ``N`` at least 1.
 
-    The interval is the percentile bootstrap's (Efron 1979): a resample of the pairs is one draw of
-    how many fall in the one alone, in the other alone, and elsewhere. The test is McNemar's
-    (1947), exact: by the binomial distribution of the pairs that differ.
+    The interval is the percentile bootstrap's (Efron 1979). The test is McNemar's (1947), exact:
+    the binomial distribution of the differing pairs.
     """
     count = len(first)
     only_first, only_second = int(np.sum(first & ~second)), int(np.sum(second & ~first))
     differing = only_first + only_second
     shares = np.array([only_first, only_second, count - differing]) / count
+    # Resampling N pairs is one multinomial draw of the three counts that matter: [draws, 3]
+    # numbers instead of [draws, N].
     draws = np.random.default_rng(_RESAMPLING_SEED).multinomial(count, shares, _RESAMPLES)
     low, high = np.percentile(
         (draws[:, 1] - draws[:, 0]) / count, [50 * (1 - LEVEL), 50 * (1 + LEVEL)]
     )
+    # Without differing pairs there is nothing to test.
     p = float(stats.binomtest(only_first, differing).pvalue) if differing else 1.0
     return PairedShares(
         only_first,
@@ -152,7 +158,6 @@ def paired_shares(first: np.ndarray, second: np.ndarray) -> PairedShares:
 
 
 def wilson_interval(count: int, total: int) -> tuple[float, float]:
-    """Returns the 95 % interval of the share ``count / total`` (Wilson 1927); ``total`` is at least
-    1."""
+    """Returns the 95 % interval of ``count / total`` (Wilson 1927), ``total`` at least 1."""
     interval = stats.binomtest(count, total).proportion_ci(LEVEL, method="wilson")
     return float(interval.low), float(interval.high)

@@ -1,4 +1,4 @@
-"""What stands beside a network's result: classical denoisers, and single images."""
+"""Baselines of a denoising run: classical denoisers, and per-image scores of the network."""
 
 from __future__ import annotations
 
@@ -27,35 +27,42 @@ from aedenoise.ops.noise import Noisy
 from aedenoise.runs.denoising import DenoisingWorkload
 from aedenoise.training.task import Params
 
-# Of anything below; results of another number are not taken from the cache.
+# Raised with any change to the protocol below: cached results of another version are ignored.
 VERSION = 2
-# Classical denoisers are slow: they are tuned and tested on so many images, and fitted to more.
+# Classical denoisers are slow, so they are tuned and tested on few images. Least squares is fast
+# and takes more.
 TUNING_IMAGES = 96
 TESTED_IMAGES = 400
 FITTED_IMAGES = 15_000
 SHOWN_IMAGES = 12
-# On larger images fewer, so that the whole takes seconds.
+# Pixel budget: larger images are tested in smaller numbers, so that the baselines take seconds.
 _PIXELS = TESTED_IMAGES * 28 * 28
 _WORST = 20
 _PERCENTILES = (5, 25, 50, 75, 95)
 Scores = dict[str, dict[str, Any]]
-# Rows of images by name, each float32 [N, H, W, C] in [0, 1].
+# Rows of images by name; each float32 [N, H, W, C] in [0, 1].
 Rows = dict[str, np.ndarray]
 
 
 def evaluate_baselines(
     workload: DenoisingWorkload, params: Params, notify: Callable[[str], None] | None
 ) -> tuple[dict[str, Any], dict[str, Rows]]:
-    """What ``results.json`` holds beside the network's quality; and pictures: the ``worst`` images,
-    and what each of the ``baselines`` makes of some.
+    """Evaluates the baselines and scores each test image.
 
-    ``notify`` gets a line before classical denoisers are tuned; without it, or without noise, they
-    are left out.
+    Args:
+      workload: denoising workload.
+      params: parameters of the network.
+      notify: receives a line before classical denoisers are tuned; None skips them.
+
+    Returns:
+      Entries for ``results.json``; and images by figure: the ``worst`` test images, and examples
+      of each of the ``baselines``. Without noise or ``notify`` there are no baselines.
     """
     spread, worst = image_scores(workload, params)
     if notify is None or len(workload.dataset.train.images) < 2:
         return {"per_image": spread}, {"worst": worst}
     denoised, rows = _compared(workload, params)
+    # Without noise there is nothing to remove, and no sigma to tune by.
     if np.array_equal(rows["noisy"], rows["original"]):
         return {"per_image": spread}, {"worst": worst}
     scores, examples = baseline_scores(workload, notify)
@@ -70,11 +77,12 @@ def evaluate_baselines(
 def baseline_scores(
     workload: DenoisingWorkload, notify: Callable[[str], None]
 ) -> tuple[Scores, Rows]:
-    """Quality of each classical denoiser on evenly spaced test images, beside its setting; and some
-    of these images.
+    """Returns the scores and setting of each classical denoiser, and examples of its output.
 
-    Taken from the user's cache folder where data and noise are those of an earlier run.
+    Scores are means over evenly spaced test images. They are read from the user's cache folder if
+    an earlier run had the same data and noise.
     """
+    # The cache key: everything that the scores depend on.
     record = {
         "version": VERSION,
         "methods": methods_here(),
@@ -84,15 +92,17 @@ def baseline_scores(
     }
     name = hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:32]
     place = cache_folder() / "baselines" / f"{name}.npz"
-    if "corruption" in workload.parts:  # a function has no name that the cache could trust
-        notify("tuning the classical denoisers to compare with")
+    if "corruption" in workload.parts:  # a function has no digest to cache by
+        notify("tuning the classical baselines")
         return _measured(workload)
+    # A missing or damaged entry is computed again.
     with suppress(OSError, ValueError, KeyError, BadZipFile):
         kept, examples = _read(place)
         if kept["of"] == record:
             return kept["scores"], examples
-    notify("tuning the classical denoisers to compare with, once for these data and this noise")
+    notify("tuning the classical baselines, once for these data and this noise")
     scores, examples = _measured(workload)
+    # A cache that cannot be written costs time, not the run.
     with suppress(OSError):
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_atomically(place, _packed({"of": record, "scores": scores}, examples))
@@ -100,6 +110,7 @@ def baseline_scores(
 
 
 def _packed(record: Mapping[str, Any], examples: Rows) -> bytes:
+    """Packs the record as JSON bytes, then one array of examples for each of its scores."""
     buffer = io.BytesIO()
     text = np.frombuffer(json.dumps(record).encode(), np.uint8)
     np.savez_compressed(buffer, text, *examples.values())
@@ -107,6 +118,7 @@ def _packed(record: Mapping[str, Any], examples: Rows) -> bytes:
 
 
 def _read(place: Path) -> tuple[dict[str, Any], Rows]:
+    """Reads an entry of the cache; inverts ``_packed``."""
     with np.load(place, allow_pickle=False) as arrays:
         text, *examples = (arrays[name] for name in arrays.files)
     kept: dict[str, Any] = json.loads(text.tobytes())
@@ -114,14 +126,14 @@ def _read(place: Path) -> tuple[dict[str, Any], Rows]:
 
 
 def compared_images(workload: DenoisingWorkload) -> int:
-    """On how many test images the classical denoisers are measured."""
+    """Returns the number of test images on which the baselines are evaluated."""
     height, width, _ = workload.image_shape
     most = min(TESTED_IMAGES, max(8, _PIXELS // (height * width)))
     return min(most, len(workload.dataset.test.images))
 
 
 def _compared(workload: DenoisingWorkload, params: Params) -> tuple[dict[str, Any], Rows]:
-    """The network's quality on the same images, and some of them."""
+    """Scores the network on the images of the baselines; returns examples, too."""
     clean, noisy = _pair(workload, workload.dataset.test.images, compared_images(workload), 0)
     denoised = workload.denoise(params, noisy)
     rows = {"original": clean, "noisy": np.asarray(noisy.image), "denoised": denoised}
@@ -134,8 +146,12 @@ def _shown(count: int) -> np.ndarray:
 
 
 def image_scores(workload: DenoisingWorkload, params: Params) -> tuple[dict[str, Any], Rows]:
-    """How PSNR is spread over the test images: its percentiles, its mean in each class, and the
-    worst images; and these themselves: original, noisy, denoised."""
+    """Computes the distribution of per-image PSNR over the test images.
+
+    Returns:
+      ``percentiles``, mean ``by_class`` and the ``worst`` images, PSNR in dB; and these images,
+      as rows ``original``, ``noisy`` and ``denoised``.
+    """
     images, labels = workload.dataset.test.images, workload.dataset.test.labels
     values = []
     for batch in eval_batches(images, 256):
@@ -144,6 +160,7 @@ def image_scores(workload: DenoisingWorkload, params: Params) -> tuple[dict[str,
         error = image_quality.mse(jnp.asarray(workload.denoise(params, noisy)), clean)
         values.append(np.asarray(image_quality.psnr_from_mse(error))[batch.mask])
     psnr = np.concatenate(values)
+    # Stable, so that ties are listed in the same order on every machine.
     worst = np.argsort(psnr, kind="stable")[:_WORST]
     names = workload.dataset.label_names
     spread = {
@@ -161,7 +178,9 @@ def image_scores(workload: DenoisingWorkload, params: Params) -> tuple[dict[str,
 
 
 def _measured(workload: DenoisingWorkload) -> tuple[Scores, Rows]:
+    """Tunes the classical denoisers on training images and scores them on test images."""
     count = compared_images(workload)
+    # Large images are tested in smaller numbers; fitting and tuning shrink in proportion.
     share = count / TESTED_IMAGES
     fitted = max(8, round(FITTED_IMAGES * share))
     clean, noisy = _pair(workload, workload.dataset.train.images, fitted, 1)
@@ -180,7 +199,10 @@ def _measured(workload: DenoisingWorkload) -> tuple[Scores, Rows]:
 def _pair(
     workload: DenoisingWorkload, images: Any, count: int, step: int
 ) -> tuple[np.ndarray, Noisy]:
-    """Evenly spaced images, clean and with noise; ``step`` 0 is the evaluation's own."""
+    """Returns evenly spaced images, clean and noisy; ``step`` 0 draws the evaluation's noise.
+
+    Tuning takes another step, so that no setting is fitted to the noise it is tested on.
+    """
     batch = batch_of_rows(images, evenly_spaced(len(images), count))
     key = evaluation_key() if step == 0 else jax.random.fold_in(evaluation_key(), step)
     noisy = noisy_images(workload.task.corrupt, key, batch)

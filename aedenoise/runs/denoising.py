@@ -1,4 +1,4 @@
-"""A denoiser with everything it works on: devices, data, and the functions of a run."""
+"""The denoising workload: devices, data, task, and compiled evaluation of a denoiser."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ SHOWN_IMAGES = 12
 
 @dataclass(frozen=True)
 class DenoisingWorkload(Workload):
-    """A denoiser's experiment set up: ready to train and to evaluate.
+    """Workload of a denoiser, ready to train and to evaluate.
 
     Attributes:
       task: model, corruption, loss and optimizer.
-      components: parts that come from Python.
-      eval_fn, predict_fn, grid_fn: compiled evaluation, prediction and measures of artifacts.
+      components: custom parts passed from Python.
+      eval_fn, predict_fn, grid_fn: compiled evaluation, prediction and artifact measures.
     """
 
     task: Task
@@ -82,14 +82,18 @@ class DenoisingWorkload(Workload):
     def evaluate(
         self, params: Params, stop_requested: Callable[[], bool] = lambda: False
     ) -> Results:
-        """Quality over the whole test split; see ``evaluation.evaluate``."""
+        """Evaluates the whole test split; see ``evaluation.evaluate``."""
+        # Rounded up, so that every device gets an equal shard.
         size = -(-EVAL_BATCH // jax.device_count()) * jax.device_count()
         batches = eval_batches(self.dataset.test.images, size)
         return evaluate(self.eval_fn, params, batches, stop_requested, self.components.all_metrics)
 
     def grid(self, params: Params) -> tuple[dict[str, dict[str, float]], dict[str, np.ndarray]]:
-        """The grid that the decoder leaves, on evenly spaced test images: measures and pictures,
-        see ``evaluation.grid``."""
+        """Measures the decoder's grid artifacts on evenly spaced test images.
+
+        Returns:
+          Measures and pictures; see ``evaluation.checkerboard``.
+        """
         images = self.dataset.test.images
         height, width, _ = self.image_shape
         count = min(len(images), GRID_IMAGES, max(16, GRID_PIXELS // (height * width)))
@@ -99,14 +103,21 @@ class DenoisingWorkload(Workload):
         return jax.tree.map(float, measures), pictures
 
     def denoise(self, params: Params, noisy: Noisy) -> np.ndarray:
-        """Denoised images, float32 ``[B, H, W, C]``; each process computes for itself."""
+        """Returns denoised images, float32 ``[B, H, W, C]``, without a collective."""
         return np.asarray(self.predict_fn(for_this_process(params), noisy))
 
     def examples(
         self, params: Params, shown: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Some test images, or those in the rows ``shown``, float32 ``[N, H, W, C]``: original,
-        noisy as the evaluation shows them to the network, and denoised."""
+        """Returns test images: original, noisy as in the evaluation, and denoised.
+
+        Args:
+          params: parameters of the network.
+          shown: rows of the test split; None: evenly spaced ones.
+
+        Returns:
+          Three arrays, float32 ``[N, H, W, C]``.
+        """
         images = self.dataset.test.images
         if shown is None:
             shown = evenly_spaced(len(images), SHOWN_IMAGES)
@@ -129,10 +140,11 @@ def make_denoising_workload(
     dataset: Dataset | None = None,
     components: Components = NO_COMPONENTS,
 ) -> DenoisingWorkload:
-    """Lays the context, see ``context.load_context``, and builds the functions of a run.
+    """Makes the workload of a denoiser; see ``workload.load_context`` for the arguments.
 
     Raises:
-      UsageError, DataError, StorageError: see there; or if the experiment is no denoiser's.
+      UsageError: if the experiment is a GAN, or its parts do not fit together.
+      UsageError, DataError, StorageError: see ``load_context``.
     """
     experiment.check_denoises()
     components.check(experiment)
@@ -143,6 +155,7 @@ def make_denoising_workload(
         training=training,
         total_steps=total_steps,
         dataset=dataset,
+        # A custom model need not halve sides as the experiment's strides do.
         any_size=components.model is not None,
     )
     height, width, channels = context.image_shape

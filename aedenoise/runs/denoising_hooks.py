@@ -1,4 +1,4 @@
-"""The run of a denoiser: how it is set up, evaluated while it trains, and finished."""
+"""Training hooks of a denoiser: evaluation during training, final results and figures."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from aedenoise.training.task import TrainState
 
 
 class DenoisingHooks(TrainingHooks):
-    """See ``TrainingHooks``.
+    """Training hooks of a denoiser; see ``TrainingHooks``.
 
     Attributes:
-      results, grid: the evaluation of the last step, once it is done.
+      results, grid: evaluation and grid measures of the last step; None before it.
     """
 
     def __init__(self, workload: DenoisingWorkload, *outside: Any) -> None:
@@ -37,6 +37,7 @@ class DenoisingHooks(TrainingHooks):
     def _evaluated(self, step: int, state: TrainState) -> float:
         results = self._workload.evaluate(state.params, self._signalled)
         values = {f"eval/{name}": value for name, value in results["denoised"].items()}
+        # Kept for ``finish``, which would otherwise evaluate the same state again.
         if step == self._plan.total_steps:
             self.results, self.grid = results, self._workload.grid(state.params)
             for place, found in self.grid[0].items():
@@ -56,17 +57,19 @@ class DenoisingHooks(TrainingHooks):
         return values["eval/psnr"]
 
     def finish(self, state: TrainState, options: RunOptions) -> dict[str, Any]:
-        """Evaluates the last state where that was not done, says what was found, writes figures,
-        and returns the content of ``results.json``."""
+        """Prints the final results, writes the figures, and returns ``results.json``.
+
+        Every process calls this. The last state is evaluated here if no hook has done so.
+        """
         workload = self._workload
-        # None where an earlier session was killed between the last checkpoint and this line.
+        # None if an earlier session was killed between the last checkpoint and this line.
         evaluation = self.results or workload.evaluate(state.params)
         measures, pictures = self.grid or workload.grid(state.params)
         say(results_table(evaluation))
         advice = nothing_learnt(evaluation, workload.task.loss_name)
         if advice:
             say(advice)
-        # By every process: JAX does not wait long for the last when the others have done.
+        # In every process: JAX's shutdown barrier times out on a process that lags behind.
         baseline_results, rows = evaluate_baselines(
             workload, state.params, say if options.baselines else None
         )
@@ -94,6 +97,6 @@ class DenoisingHooks(TrainingHooks):
 
     @staticmethod
     def show(results: Mapping[str, Any]) -> None:
-        """Says what a finished run has found."""
+        """Prints the results of a finished run."""
         say(results_table(read_tables(results)))
         say_baselines(results)

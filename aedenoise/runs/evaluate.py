@@ -1,4 +1,4 @@
-"""Evaluates a checkpoint of a run, on its own data and noise or on others."""
+"""Evaluation of a checkpoint, on the run's own data and noise or on others."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ def evaluate_run(
     """Restores a checkpoint of ``options.workdir`` and evaluates it.
 
     Args:
-      experiment: the run's own (``Workdir.read_experiment``), or a variant of it that differs
-        in data or noise alone.
-      options: workdir, checkpoint_dir, data_dir and parallel are used.
-      checkpoint: ``newest``, ``best`` (by test PSNR; of a GAN by Frechet distance) or a step.
-      components: parts that come from Python; a model or decoder must be that of the run.
-      dataset: data that come from Python, in place of the experiment's.
+      experiment: experiment of the run (``Workdir.read_experiment``), or a variant that differs
+        in data or noise only.
+      options: run options; workdir, checkpoint_dir, data_dir and parallel are used.
+      checkpoint: ``newest``, ``best`` (by test PSNR; for GANs by Frechet distance) or a step.
+      components: custom parts passed from Python; a model or decoder must be that of the run.
+      dataset: data passed from Python, in place of the experiment's.
 
     Returns:
-      What is also written to ``eval.json``: step, data, noise, and the table's numbers.
+      The content of ``eval.json``: step, data, noise, and the scores.
     """
     devices_here()
     workdir = Workdir(options.workdir)
@@ -74,18 +74,19 @@ def evaluate_run(
         say_gan(results)
     else:
         results = _denoised(workload, restored, options)
+    # A workdir may be read-only; the results are printed and returned all the same.
     try:
         if is_first_process():
             write_json(workdir.evaluation, results)
     except OSError as error:
-        say(f"(not written to {workdir.evaluation}: {error.strerror})")
+        say(f"(cannot write {workdir.evaluation}: {error.strerror})")
     return results
 
 
 def _denoised(
     workload: DenoisingWorkload, restored: Restored[dict[str, Any]], options: RunOptions
 ) -> dict[str, Any]:
-    """What is found of a denoiser; it is said, too."""
+    """Evaluates a denoiser, prints the scores, and returns the content of ``eval.json``."""
     params = restored.state["params"]
     evaluation = workload.evaluate(params)
     measures, _ = workload.grid(params)
@@ -97,8 +98,9 @@ def _denoised(
 
 
 def recover_config(options: RunOptions) -> None:
-    """Where a workdir has lost its ``config.json``, or is new on this machine while checkpoints
-    lie elsewhere, writes it from the newest checkpoint; does nothing where there is none.
+    """Restores a missing ``config.json`` from the newest checkpoint, if there is one.
+
+    The file may be lost, or the workdir may be new on this machine with checkpoints elsewhere.
     """
     workdir = Workdir(options.workdir)
     directory = checkpoint_place(options)
@@ -107,10 +109,10 @@ def recover_config(options: RunOptions) -> None:
     with Checkpoints(directory, read_only=True) as checkpoints:
         record = checkpoints.newest_record()
 
-    def restore() -> None:  # by every process that has a disk of its own
+    def restore() -> None:  # in every process: each may have its own disk
         if record is not None and not workdir.config.exists():
             workdir.path.mkdir(parents=True, exist_ok=True)
             write_json(workdir.config, record["config"])
-            say(f"{workdir.config} is restored from a checkpoint in {directory}")
+            say(f"{workdir.config} restored from a checkpoint in {directory}")
 
     first_process_first(restore)

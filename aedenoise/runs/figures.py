@@ -1,4 +1,4 @@
-"""What a run shows of itself: its first line and its figures."""
+"""The first line and the figures of a run."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from aedenoise.runs.workload import Workload
 from aedenoise.training.task import Params, parameter_count
 from aedenoise.training.workdir import Workdir
 
-# Losses that the evaluation also takes of the test set.
+# Training losses that are evaluation metrics, too, and so have a test curve.
 _TESTED = ("bce", "mse")
 
 
 def start_line(workload: Workload, options: RunOptions) -> str:
-    """The experiment, the devices and the data in one line."""
+    """Returns experiment, devices, data and parameter count in one line."""
     data, noise = workload.dataset, workload.noise_label
     count, kind = jax.device_count(), jax.devices()[0].device_kind
     hosts = f" of {jax.process_count()} processes" if jax.process_count() > 1 else ""
@@ -51,7 +51,7 @@ def start_line(workload: Workload, options: RunOptions) -> str:
 
 
 def say_baselines(baseline_results: Mapping[str, Any]) -> None:
-    """Prints the table of the baselines, where they were evaluated."""
+    """Prints the table of the baselines if they were evaluated."""
     if "baselines" in baseline_results:
         say(baselines_table(baseline_results["baselines"]))
 
@@ -65,15 +65,15 @@ def write_figures(
     rows: Mapping[str, Mapping[str, np.ndarray]],
     baseline_results: Mapping[str, Any],
 ) -> None:
-    """Examples, baselines, artifacts and learning curves of a run, as PNG.
+    """Writes examples, baselines, artifacts and learning curves of a run as PNG files.
 
     Args:
-      workdir: has the metrics of the whole run already.
-      workload: of the run.
-      params: at its end.
-      evaluation: of ``params``.
-      pictures: of the grid, by place.
-      rows, baseline_results: images by row, and their scores; see ``evaluate_baselines``.
+      workdir: workdir with the metrics of the whole run.
+      workload: workload of the run.
+      params: final parameters.
+      evaluation: evaluation of ``params``.
+      pictures: pictures of the grid artifacts, see ``DenoisingWorkload.grid``.
+      rows, baseline_results: images and scores; see ``evaluate_baselines``.
     """
     original, noisy, denoised = workload.examples(params)
     denoised_figure(
@@ -88,7 +88,7 @@ def write_figures(
         ),
     )
     label = workload.experiment.label
-    _sheet(workdir, "worst", rows["worst"], f"{label}: the test images that were denoised worst")
+    _sheet(workdir, "worst", rows["worst"], f"{label}: test images with the lowest PSNR")
     if "baselines" in rows:
         scores = {
             **baseline_results["baselines"]["classical"],
@@ -98,7 +98,7 @@ def write_figures(
             f"{name}\n{scores[name]['psnr']:.2f} dB" if name in scores else name: images
             for name, images in rows["baselines"].items()
         }
-        _sheet(workdir, "baselines", named, f"{label}: beside classical denoisers")
+        _sheet(workdir, "baselines", named, f"{label}: comparison with classical denoisers")
     artifacts_figure(
         workdir.figures / "artifacts.png",
         rows={workload.experiment.label: pictures},
@@ -113,7 +113,7 @@ def write_figures(
         workdir.figures / "curve.png",
         loss_name=name.upper(),
         loss=read_series(workdir.metrics, "train/loss"),
-        # Of other losses the evaluation has no value.
+        # Other losses have no test curve: the evaluation does not compute them.
         test_loss=read_series(workdir.metrics, f"eval/{name}") if name in _TESTED else ([], []),
         psnr=read_series(workdir.metrics, "eval/psnr"),
         steps_per_epoch=workload.batches.steps_per_epoch,

@@ -1,4 +1,4 @@
-"""What happens between the calls of a training run: files, console, checkpoints, signals."""
+"""Training hooks: files, console, checkpoints and signals between the calls of a run."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from aedenoise.training.workdir import Workdir
 
 
 class TrainingHooks(ABC):
-    """Takes what the loop says to the files and the console.
+    """Base class of the training hooks, the loop's ``Observer``: writes files and the console.
 
     Attributes:
       best: step and ``measure`` of the best evaluation so far; empty before the first.
     """
 
-    # What the best checkpoint is best in.
+    # Metric that selects the best checkpoint.
     measure = "psnr"
 
     def __init__(
@@ -54,15 +54,17 @@ class TrainingHooks(ABC):
         self._owes_evaluation = False
 
     def take_up(self, step: int, state: TrainState, record: Mapping[str, Any] | None) -> None:
-        """Goes on where the session that saved ``record`` stopped."""
+        """Resumes from the ``record`` of a checkpoint; None: a new run."""
         if record is None:
             return
         self.best = dict(record["best"])
         self._checkpoints.best = self.best.get("step")
+        # That session saved while it stopped in the middle of an evaluation.
         if record["owes_evaluation"]:
             self.evaluate(step, state)
 
     def stepped(self, step: int) -> None:
+        # From the first step on there is a state worth saving, so signals no longer raise.
         self._signals.remember()
         self._progress.stepped(step)
 
@@ -75,30 +77,37 @@ class TrainingHooks(ABC):
         self._write(spike.step, {"train/spike": spike.loss})
 
     def evaluate(self, step: int, state: TrainState) -> None:
+        # Recorded in the checkpoint if a signal stops the evaluation.
         self._owes_evaluation = True
         try:
             score = self._evaluated(step, state)
         except AbandonedError:
             return
         self._owes_evaluation = False
-        # Scores of a host of other hardware may differ in their last digits.
+        # Process 0 decides: scores may differ in their last digits between kinds of hardware.
         if first_says(self._is_better(score, self.best.get(self.measure))):
             self.best = {"step": step} if score is None else {"step": step, self.measure: score}
             self._checkpoints.best = step
 
     @abstractmethod
     def _evaluated(self, step: int, state: Any) -> float | None:
-        """Evaluates ``state``, writes and says what was found, and returns ``measure``, or None
-        where there is nothing to measure it by: the newest is then as good as any. Raises
-        ``AbandonedError`` where a stop was requested before it was done."""
+        """Evaluates ``state``, logs and prints the scores, and returns ``measure``.
+
+        Returns None if there is no such score; the newest checkpoint then counts as the best.
+
+        Raises:
+          AbandonedError: if a stop is requested before the evaluation is complete.
+        """
 
     @abstractmethod
     def finish(self, state: Any, options: RunOptions) -> dict[str, Any]:
-        """Evaluates the last state where that was not done, says what was found, writes figures,
-        and returns the content of ``results.json``; called by every process."""
+        """Prints the final results, writes the figures, and returns ``results.json``.
+
+        Every process calls this. The last state is evaluated here if no hook has done so.
+        """
 
     def _last_loss(self) -> float | None:
-        """The mean training loss of the last epoch; in process 0."""
+        """Returns the mean training loss of the last epoch in process 0, None elsewhere."""
         if not is_first_process():
             return None
         means = epoch_means(self._workdir.metrics, "train/loss", self._plan.steps_per_epoch)
@@ -117,10 +126,14 @@ class TrainingHooks(ABC):
         self._checkpoints.save(step, state, record)
 
     def stop_requested(self) -> bool:
+        # Several processes must stop at the same step, so they vote.
         return self._vote.agreed() if joined() else self._signalled()
 
     def _signalled(self) -> bool:
-        """Whether this process, being the only one, was told to stop."""
+        """Returns True if this is the only process and it has received a stop signal.
+
+        One of several processes must not leave an evaluation: its collectives need all.
+        """
         return not joined() and self._signals.received is not None
 
     def _write(self, step: int, values: Mapping[str, float]) -> None:
@@ -129,6 +142,6 @@ class TrainingHooks(ABC):
 
 
 def say(line: str) -> None:
-    """Prints a line, in process 0."""
+    """Prints a line in process 0."""
     if is_first_process():
         console.say(line)

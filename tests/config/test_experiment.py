@@ -68,7 +68,7 @@ def test_notmnist_is_recorded_in_full() -> None:
         (lambda: ModelConfig(network="lenet"), "unknown model"),
         (lambda: OptimizerConfig(learning_rate=0.0), "learning_rate must be above 0"),
         (lambda: OptimizerConfig(learning_rate=float("nan")), "learning_rate must be above 0"),
-        (lambda: ModelConfig(encoder_features=(8,)), "as many stages"),
+        (lambda: ModelConfig(encoder_features=(8,)), "the same number of stages"),
         (lambda: ModelConfig(encoder_features=()), "positive widths"),
         (lambda: ModelConfig(stride=1), "stride must be from 2"),
         (lambda: ModelConfig(kernel_size=0), "kernel_size must be"),

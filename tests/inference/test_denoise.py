@@ -331,7 +331,7 @@ def test_no_original_is_replaced(denoiser: Denoiser, tmp_path: Path) -> None:
     ("fields", "words"),
     [
         ({"source": "-"}, "needs an --output"),
-        ({"source": ".", "target": "-"}, "only one picture"),
+        ({"source": ".", "target": "-"}, "takes one picture"),
         ({"source": "-", "target": "x.xyz"}, "--output ends with"),
         ({"source": "-", "target": "-", "invert": "maybe"}, "unknown invert"),
         ({"source": "-", "target": "-", "level": 30.0}, "from 0 to 2"),
@@ -395,7 +395,7 @@ def test_a_network_that_is_told_the_level_is_told_it() -> None:
     experiment = replace(Experiment(), {"model": config, "noise.level_max": 0.8})
     denoise = Denoiser(model, params, experiment=experiment, channels=1, step=0)
     assert np.abs(denoise(image, 0.1) - denoise(image, 0.9)).max() > 1e-4
-    with pytest.raises(ValueError, match="needs the level"):
+    with pytest.raises(ValueError, match="noise level"):
         model.apply({"params": params}, image)
     plain = dataclasses.replace(config, condition="none")
     assert build_autoencoder(plain).conditioned is False

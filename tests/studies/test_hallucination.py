@@ -66,7 +66,7 @@ def test_the_most_frequent_confusion_comes_first() -> None:
     labels = np.array([0, 1, 1, 2])
     flips = find_label_flips(labels, certain([0, 1, 1, 2]), certain([2, 0, 0, 2]))
     assert flips.confusions() == [(1, 0, 2), (0, 2, 1)]
-    with pytest.raises(ValueError, match="do not fit"):
+    with pytest.raises(ValueError, match="do not match"):
         find_label_flips(labels[:3], certain([0, 1, 1, 2]), certain([0, 1, 1, 2]))
 
 
