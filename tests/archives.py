@@ -18,14 +18,14 @@ Members = Iterable[tuple[str, bytes]]
 
 
 def png(image: np.ndarray) -> bytes:
-    """The bytes of a PNG file."""
+    """Encodes a PNG file."""
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "PNG")
     return buffer.getvalue()
 
 
 def letters(count: int, name: str = "small") -> Iterator[tuple[str, bytes]]:
-    """``count`` members of real letters, fonts ``f0000`` on, in the order of their names."""
+    """Makes ``count`` members of real letters, fonts ``f0000`` on, sorted by name."""
     images, labels, fonts = read_open_letters("train")
     step = max(1, len(images) // count)
     chosen = range(0, step * count, step)
@@ -59,6 +59,6 @@ def add(
 
 
 def small_archive(path: Path, count: int = 400) -> Path:
-    """An archive of ``count`` letters and the two unreadable members."""
+    """Writes an archive of ``count`` letters and the two unreadable members."""
     broken = [(f"notMNIST_small/{name}.png", b"") for name in UNREADABLE]
     return pack(path, sorted([*letters(count), *broken]))

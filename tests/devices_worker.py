@@ -25,7 +25,7 @@ from aedenoise.training.task import create_state, make_task, run_keys
 
 
 def curve(parallel: str, count: int, steps: int) -> dict[str, object]:
-    """Losses of every step, the last parameters, and a digest of the first step's noise."""
+    """Returns losses of all steps, the last parameters, and a digest of the first step's noise."""
     experiment = small(optimizer__learning_rate=1e-3)
     task = make_task(experiment, channels=1, total_steps=200, lowering="plain")
     executor = make_executor(parallel, 32, devices=jax.devices()[:count])

@@ -1,4 +1,4 @@
-"""The house: ten floors, imports downwards only, and a home for each library."""
+"""Architecture: ten layers, imports downwards only, and one place for each library."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ HOMES = {
 
 @functools.cache
 def imports(path: Path) -> set[str]:
-    """The dotted names that a module imports, at its top or inside its functions."""
+    """Lists the dotted names that a module imports, at its top or inside its functions."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):

@@ -1,4 +1,4 @@
-"""The documents keep their word: links, names, files, sample pictures and the script run."""
+"""Documents agree with the code: links, names, files, sample pictures and the script."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Bulatov's notMNIST archives, read member by member in memory.
+"""Reader of Bulatov's notMNIST archives, member by member in memory.
 
-Nothing is extracted and nothing in an archive is believed: a member counts only if its name, type
-and size are those of a letter, and an image only if it decodes to 28 x 28 grey pixels.
+Archives are untrusted and never extracted: a member counts only if its name, type and size are
+those of a letter, and an image only if it decodes to 28 x 28 grey pixels.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ MAX_UNREADABLE = 0.001
 _MEMBER = re.compile(r"notMNIST_(?:small|large)/(([A-J])/([^/\\\0]{1,255})\.png)")
 _MAX_MEMBER_BYTES = 64 * 2**10
 _MAX_SKIPPED_BYTES = 16 * 2**20
-# Members that are neither letters nor folders: more of them than this are not Bulatov's.
+# Tolerated members that are neither letters nor folders; Bulatov's archives have fewer.
 _MAX_STRANGERS = 1_000
 
 
 @dataclass(frozen=True)
 class ArchiveFacts:
-    """What is known of one of the two archives.
+    """Known facts about one of the two archives.
 
     Attributes:
-      file: its name.
-      size, sha256: of the original file, in bytes.
+      file: name of the file.
+      size, sha256: bytes and digest of the original file.
       readable, unreadable: numbers of images.
-      content: ``Letters.content`` of the original; None if nobody has published it.
-      label_errors: share of wrong labels, by Bulatov's own estimate (2011).
+      content: ``Letters.content`` of the original; None if unpublished.
+      label_errors: fraction of wrong labels, estimated by Bulatov (2011).
     """
 
     file: str
@@ -78,14 +78,14 @@ ARCHIVES = {
 
 @dataclass(frozen=True)
 class Letters:
-    """The readable images of an archive, in the order of their members' full names.
+    """Readable images of an archive, sorted by the full names of their members.
 
     Attributes:
       image: uint8 ``[N, 28, 28]``.
       label: uint8 ``[N]``; 0 is A.
-      font: the file name of each image's font, base64 as in the archive, of ``N``.
+      font: file name of each image's font, base64 as in the archive, length ``N``.
       unreadable: ``A/….png`` of each image that could not be decoded.
-      content: SHA-256 over ``image``: which archive this is, however it was packed.
+      content: SHA-256 over ``image``, which identifies the archive however it was packed.
     """
 
     image: np.ndarray
@@ -96,14 +96,15 @@ class Letters:
 
 
 def read_archive(path: Path, facts: ArchiveFacts) -> Letters:
-    """Reads an archive; ``facts`` bound how much is read of it.
+    """Reads an archive, at most as much as ``facts`` allow.
 
     Raises:
       DataError: if the file is missing, no archive, damaged, not notMNIST, or if more than
         0.1 % of its images are unreadable.
     """
     limit = facts.readable + facts.unreadable + _MAX_STRANGERS
-    image = np.empty((limit, SIDE, SIDE), np.uint8)  # pages are taken as they are filled
+    # The upper bound costs nothing: the system allocates pages as they are filled.
+    image = np.empty((limit, SIDE, SIDE), np.uint8)
     names: list[str] = []
     unreadable: list[str] = []
     try:
@@ -137,7 +138,7 @@ def read_archive(path: Path, facts: ArchiveFacts) -> Letters:
 
 def _sorted(image: np.ndarray, names: list[str], unreadable: list[str]) -> Letters:
     order = sorted(range(len(names)), key=names.__getitem__)
-    # Already so in an archive packed in order: then no second copy of the images is made.
+    # An archive packed in order needs no second copy of the images.
     image = image[: len(names)] if order == list(range(len(names))) else image[order]
     matches = [re.fullmatch(r"([A-J])/(.*)\.png", names[i], re.S) for i in order]
     return Letters(
@@ -150,7 +151,7 @@ def _sorted(image: np.ndarray, names: list[str], unreadable: list[str]) -> Lette
 
 
 def _members(file: BinaryIO, path: Path, limit: int) -> Iterator[tuple[str, bytes]]:
-    """Name (``A/….png``) and content of each letter; ends only behind the last checksum."""
+    """Yields name (``A/….png``) and content of each letter; reads on to gzip's checksum."""
     size = path.stat().st_size
     # A member of the tar takes a header and a block for each 512 bytes.
     stream = _Bounded(gzip.GzipFile(fileobj=file), limit * 4096)
@@ -167,7 +168,8 @@ def _members(file: BinaryIO, path: Path, limit: int) -> Iterator[tuple[str, byte
         tarfile.open(fileobj=stream, mode="r|", encoding="utf-8") as archive,  # type: ignore[call-overload]
     ):
         for member in archive:
-            if member.size > _MAX_SKIPPED_BYTES:  # tarfile would count through what never comes
+            # tarfile would otherwise read on for the size that a hostile header claims.
+            if member.size > _MAX_SKIPPED_BYTES:
                 raise DataError(f"{path} is not notMNIST: a member of {member.size:,} bytes")
             bar.update(file.tell() - bar.n)
             archive.members = []  # tarfile would keep every header
@@ -182,15 +184,16 @@ def _members(file: BinaryIO, path: Path, limit: int) -> Iterator[tuple[str, byte
                 yield match[1], content.read()
             if strangers > _MAX_STRANGERS or letters >= limit:
                 raise DataError(
-                    f"{path} is not notMNIST: it has more than {limit:,} images, or more than "
-                    f"{_MAX_STRANGERS:,} members that are none; get the archive again"
+                    f"{path} is not notMNIST: more than {limit:,} images or "
+                    f"{_MAX_STRANGERS:,} other members; get the archive again"
                 )
+        # gzip verifies its checksum only at the end of the stream, after the last member.
         while stream.read(2**20):
             pass
 
 
 class _Bounded:
-    """Reads a stream, but no more than ``limit`` bytes of it."""
+    """Stream that fails after ``limit`` bytes, against decompression bombs."""
 
     def __init__(self, stream: gzip.GzipFile, limit: int) -> None:
         self._stream = stream

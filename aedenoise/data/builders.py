@@ -1,4 +1,4 @@
-"""TFDS builders of MNIST and notMNIST. They need no TensorFlow; the network only for archives."""
+"""TFDS builders of MNIST and notMNIST, without TensorFlow; only archives need the network."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ Examples = Iterator[tuple[int, dict[str, Any]]]
 class _PackagedBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[misc,call-arg]
     """A builder whose source is in the package, stored as raw bytes in ArrayRecord files."""
 
-    # TFDS would ask a package that it does not require where this file lies.
+    # TFDS would find this path through a package that is not among its requirements.
     code_path = Path(__file__)
 
     def __init__(self, *, file_format: str | None = None, **options: Any) -> None:
-        # TFDS's default, TFRecord, can only be written and read by TensorFlow.
+        # TFDS's default, TFRecord, needs TensorFlow for writing and reading.
         super().__init__(file_format=file_format or "array_record", **options)
 
     def _dataset_info(self, names: tuple[str, ...], extra: dict[str, Any], **info: Any) -> Any:
@@ -53,14 +53,14 @@ class _PackagedBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                 }
             ),
             supervised_keys=("image", "label"),
-            # Example i of a split stays example i.
+            # The index of an example must be stable: noise and order derive from it.
             disable_shuffling=True,
             **info,
         )
 
 
 class Mnist(_PackagedBuilder, skip_registration=True):  # type: ignore[call-arg]
-    """The real MNIST: 60,000 training and 10,000 test digits, from the original files."""
+    """MNIST: 60,000 training and 10,000 test digits, from the original files."""
 
     name = "mnist"
     VERSION = tfds.core.Version("1.0.0")
@@ -96,9 +96,9 @@ def _notmnist(name: str, version: str, description: str) -> Any:
 class Notmnist(_PackagedBuilder, skip_registration=True):  # type: ignore[call-arg]
     """Letters A to J.
 
-    ``open``: cut from open-licensed fonts by this project's renderer. ``small`` and ``large``:
-    Bulatov's archives, from the folder of manual downloads or downloaded; a font is on one side
-    only, and test images that occur in training are left out.
+    ``open``: rendered from open-licensed fonts by this project. ``small`` and ``large``: Bulatov's
+    archives, from the folder of manual downloads or downloaded; each font is in one split only,
+    and test images that occur in training are removed.
     """
 
     name = "notmnist"
@@ -107,7 +107,7 @@ class Notmnist(_PackagedBuilder, skip_registration=True):  # type: ignore[call-a
         _notmnist("small", "1.0.0", "18,724 hand-cleaned letters; 0.5 % of labels are wrong."),
         _notmnist("large", "1.0.0", "529,114 letters; 6.5 % of labels are wrong."),
     )
-    # TFDS refuses a folder of manual downloads where this is not set.
+    # TFDS rejects a folder of manual downloads unless this is set.
     MANUAL_DOWNLOAD_INSTRUCTIONS = "Optional: notMNIST_small.tar.gz or notMNIST_large.tar.gz."
 
     def _info(self) -> Any:
@@ -174,12 +174,12 @@ class Notmnist(_PackagedBuilder, skip_registration=True):  # type: ignore[call-a
 
 
 def find_archive(dl_manager: Any, facts: ArchiveFacts) -> Path:
-    """The archive in TFDS's folder of manual downloads, or else downloaded and checked.
+    """Finds the archive in TFDS's folder of manual downloads, or downloads and checks it.
 
-    Not by TFDS's own downloader: without a network it tries for minutes.
+    TFDS's own downloader is avoided: without a network it retries for minutes.
 
     Raises:
-      DataError: if it is not there and cannot be downloaded, or is not what it should be.
+      DataError: if it is missing and cannot be downloaded, or has the wrong content.
     """
     known = ""
     with contextlib.suppress(AssertionError):  # TFDS: the folder is missing or empty
@@ -192,14 +192,13 @@ def find_archive(dl_manager: Any, facts: ArchiveFacts) -> Path:
         return download(facts.file, facts.size, facts.sha256, folder, addresses(facts.file))
     except DataError as error:
         raise DataError(
-            f"{facts.file}{known} {error}; get it another way, put it into a folder, and name the "
-            "folder with --manual_dir"
+            f"{facts.file}{known} {error}; get it another way, and pass its folder as --manual_dir"
         ) from error
 
 
 def _by_font(letters: Letters) -> tuple[np.ndarray, dict[str, np.ndarray], int]:
-    """The number of each image's font, the rows of each split, and how many test images were left
-    out as copies of training images."""
+    """Returns the font number of each image, the rows of each split, and the number of test images
+    removed as copies of training images."""
     names = sorted(set(letters.font))
     number = {name: i for i, name in enumerate(names)}
     font = np.array([number[name] for name in letters.font], np.int32)
@@ -210,7 +209,8 @@ def _by_font(letters: Letters) -> tuple[np.ndarray, dict[str, np.ndarray], int]:
 
 
 def read_open_letters(split: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Images uint8 ``[N, 28, 28]``, labels (0 is A) and manifest rows of ``train`` or ``test``."""
+    """Reads images uint8 ``[N, 28, 28]``, labels (0 is A) and manifest rows of a split, ``train``
+    or ``test``."""
     with np.load(FILES / "notmnist_open.npz", allow_pickle=False) as packed:
         chosen = packed["test"] == (split == "test")
         return packed["image"][chosen], packed["label"][chosen], packed["font"][chosen]
@@ -220,7 +220,7 @@ _BUILDERS: dict[str, type[Any]] = {"mnist": Mnist, "notmnist": Notmnist}
 
 
 class _Provider:
-    """Answers TFDS's question for a builder by name."""
+    """Provider of these builders to TFDS, by name."""
 
     def has_dataset(self, name: str) -> bool:
         return name in _BUILDERS
@@ -230,9 +230,9 @@ class _Provider:
 
 
 def register() -> None:
-    """Lets ``tfds.builder("mnist")`` and ``tfds.builder("notmnist/open")`` find these builders.
+    """Makes ``tfds.builder("mnist")`` and ``tfds.builder("notmnist/open")`` find these builders.
 
-    A provider in front, rather than registration by name: TFDS's own ``mnist``, which needs
-    TensorFlow and the network, would clash with a second class of its name.
+    Installs a provider with precedence instead of registering by name: TFDS's own ``mnist``, which
+    needs TensorFlow and the network, would clash with a second class of that name.
     """
     tfds.core.registered.add_dataset_builder_provider(_Provider(), index=0)

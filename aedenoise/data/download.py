@@ -1,4 +1,4 @@
-"""One file from the network, checked while it is read: the whole right file, or none."""
+"""Checked downloads: the complete file with the expected digest, or none."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from tqdm import tqdm
 from aedenoise.errors import DataError
 
 CHECKSUMS = Path(__file__).resolve().parent / "checksums.tsv"
-_SECONDS = 20  # without a byte
+_SECONDS = 20  # timeout of a connection without data
 _BLOCK = 2**18
 
 
 class _NotThereError(Exception):
-    """An address does not give the file; the text says why."""
+    """An address does not serve the file; the text gives the reason."""
 
 
 def addresses(file: str) -> list[str]:
-    """The addresses of a file in checksums.tsv (columns: address, size, SHA-256, file)."""
+    """Returns the addresses of a file in checksums.tsv (columns: address, size, SHA-256, file)."""
     with open(CHECKSUMS, encoding="utf-8", newline="") as table:
         return [row[0] for row in csv.reader(table, delimiter="\t") if row[3] == file]
 
 
 def download(file: str, size: int, sha256: str, folder: Path, sources: Sequence[str]) -> Path:
-    """``folder / file``, from the first of ``sources`` that gives it. Another process must not
-    write there at the same time.
+    """Downloads ``folder / file`` from the first of ``sources`` that serves it. No other process
+    may write there at the same time.
 
     Raises:
-      DataError: if no address gives a file of ``size`` bytes with digest ``sha256``; the text
-        lacks the name of the file.
+      DataError: if no address serves a file of ``size`` bytes with digest ``sha256``; the caller
+        adds the name of the file to the text.
     """
     path, part = folder / file, folder / f"{file}.part"
     if path.exists() and _digest(path) == sha256:
@@ -60,7 +60,7 @@ def _fetch(address: str, size: int, sha256: str, part: Path) -> None:
     found = 0
     try:
         with (
-            # An opener of its own: the shared one keeps the proxies of its first use.
+            # A fresh opener: the global one keeps the proxy settings of its first use.
             urllib.request.build_opener().open(address, timeout=_SECONDS) as source,
             open(part, "wb") as target,
             tqdm(
@@ -73,6 +73,7 @@ def _fetch(address: str, size: int, sha256: str, part: Path) -> None:
             ) as bar,
         ):
             while found <= size and (block := source.read(_BLOCK)):
+                # Captive portals and expired links answer 200 with a page of HTML.
                 if not found and block.lstrip()[:1] == b"<":
                     raise _NotThereError("a web page, no archive")
                 target.write(block)

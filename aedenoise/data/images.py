@@ -87,7 +87,7 @@ def _why_unreadable(error: Exception) -> str:
 
 def _plain(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16") or image.mode == "I":
-        # 65,535 / 255 = 257, so white stays white.
+        # 65,535 is 257 times 255, so white stays white.
         high = np.asarray(image).astype(np.int64).clip(0, 65_535)
         return Image.fromarray((high // 257).astype(np.uint8))
     if "A" in image.mode or "transparency" in image.info:

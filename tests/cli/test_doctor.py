@@ -1,4 +1,4 @@
-"""What the doctor sees: devices, who holds them, data, disks."""
+"""The command ``doctor``: devices and their holders, data, disks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aedenoise.runtime import accelerators
 
 @pytest.fixture
 def machine(tmp_path: Path) -> tuple[Path, Path]:
-    """A ``/dev`` with two GPUs, and a ``/proc`` in which process 7 has the second open."""
+    """Makes a ``/dev`` with two GPUs, and a ``/proc`` in which process 7 has the second open."""
     devices, processes = tmp_path / "dev", tmp_path / "proc"
     devices.mkdir()
     for name in ("nvidia0", "nvidia1", "nvidiactl", "null"):

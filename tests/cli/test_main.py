@@ -59,7 +59,7 @@ WRONG_FLAGS = [
     (["--mode=invent", "--runs=a", "--decoders=upsample"], "trained already"),
     (["--model=mpl"], "did you mean 'mlp'"),
     (["--model=gan", "--noise=masking"], "noise masking is for denoisers"),
-    (["--model=gan", "--decoder=max_unpool"], "an encoder.s argmax indices"),
+    (["--model=gan", "--decoder=max_unpool"], "needs an encoder's argmax indices"),
     (["--model=gan", "--condition=noise_level"], "is for denoisers"),
     (["--model=gan", "--code_size=64"], "code_size is for model mlp"),
     (["--model=gan", "--noise=gaussian"], "noise gaussian is for denoisers"),
@@ -241,7 +241,7 @@ def test_places_that_will_not_do(
 
 @pytest.fixture(scope="module")
 def finished(command: Command, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A finished debug run, and what it printed."""
+    """Runs the debug experiment; returns its workdir and output."""
     workdir = tmp_path_factory.mktemp("finished") / "run"
     done = command(DEBUG, f"--workdir={workdir}")
     assert done.returncode == 0, done.stderr

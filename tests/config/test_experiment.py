@@ -1,4 +1,4 @@
-"""Experiments as values: validation, JSON, overrides, names."""
+"""Experiments: validation, JSON, overrides, names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Overrides of named experiments: possible ones work, the rest are refused by a flag's name."""
+"""Overrides of named experiments: valid ones apply, others are rejected naming the flag."""
 
 from __future__ import annotations
 

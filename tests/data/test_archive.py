@@ -1,4 +1,4 @@
-"""Bulatov's archives: what is read of a good one, and what is said of a bad one."""
+"""Bulatov's archives: content of valid ones, and messages about invalid ones."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ REAL = ROOT.parent / "shared" / "data" / SMALL.file
 
 
 def left_in(data_dir: Path) -> list[Path]:
-    """Whatever lies there beside our lock and TFDS's note of where datasets are."""
+    """Lists the files there, except the lock and TFDS's record of dataset folders."""
     known = (".lock", "metadata.json")
     found = [p for p in data_dir.rglob("*") if p.is_file() and p.name not in known]
     return found + list(data_dir.rglob("incomplete.*"))
@@ -41,7 +41,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return small_archive(tmp_path_factory.mktemp("archive") / SMALL.file)
 
 
-@pytest.mark.skipif(not REAL.exists(), reason="needs the real archive beside the checkout")
+@pytest.mark.skipif(not REAL.exists(), reason="needs the real archive next to the checkout")
 def test_the_real_archive_has_18724_images_and_2_unreadable(tmp_path: Path) -> None:
     lines: list[str] = []
     dataset = load("notmnist/small", str(tmp_path), lines.append, manual_dir=str(REAL.parent))

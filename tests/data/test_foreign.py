@@ -1,4 +1,4 @@
-"""Datasets of TFDS's own catalogue, where TensorFlow is installed, and the word where it is not."""
+"""Datasets of TFDS's catalogue with TensorFlow, and the message without it."""
 
 from __future__ import annotations
 

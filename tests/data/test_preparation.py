@@ -1,4 +1,4 @@
-"""Scorecard 19: preparation that is killed, raced for, or runs out of disk."""
+"""Scorecard 19: preparation that is killed, concurrent, or out of disk space."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ AT_ONCE = 4
 
 
 def _prepare(archive: Path, data_dir: Path, answers: Any, file_bytes: int | None = None) -> None:
-    """In a process of its own: prepares, and answers with the digest and what was said."""
+    """Prepares in a separate process; answers with the digest and the messages."""
     if file_bytes is not None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
@@ -76,7 +76,7 @@ def processes(tmp_path_factory: pytest.TempPathFactory) -> Processes:
 
 @pytest.fixture(scope="module")
 def unbroken(processes: Processes, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, float]:
-    """The digest of a preparation left alone, and how long one takes."""
+    """Returns the digest and the duration of an undisturbed preparation."""
     processes.run(tmp_path_factory.mktemp("warm"))
     start = time.monotonic()
     digest, _ = processes.run(tmp_path_factory.mktemp("unbroken"))

@@ -1,4 +1,4 @@
-"""Splits that stay on disk: the same examples in the same order as in memory."""
+"""Splits on disk: the same examples in the same order as in memory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from aedenoise.data.streaming import ReadAhead, Records, compute_mean
 
 @pytest.fixture(scope="module")
 def both(data_dir: str) -> tuple[Dataset, Dataset]:
-    """The open letters in memory, and on disk."""
+    """Loads the open letters in memory, and on disk."""
     in_memory = load("notmnist/open", data_dir)
     on_disk = load("notmnist/open", data_dir, memory_budget=1_000)
     assert isinstance(on_disk.train.images, Records)

@@ -1,4 +1,4 @@
-"""A user's own images: folders, NumPy files, and what is said where they will not do."""
+"""A user's own images: folders, NumPy files, and messages about invalid ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WORDS = np.random.default_rng(0)
 
 
 def photographs(folder: Path, count: int = 12) -> Path:
-    """Cut-outs of real photographs, of mixed sizes and formats, grey and colour."""
+    """Writes crops of real photographs, of mixed sizes and formats, grey and colour."""
     sources = [data.astronaut(), data.camera(), data.coffee(), data.chelsea()]
     for i in range(count):
         image = sources[i % len(sources)]
@@ -51,7 +51,7 @@ def test_a_folder_of_photographs(tmp_path: Path) -> None:
     lines.clear()
     assert read(f"folder:{folder}", tmp_path, lines).digest == dataset.digest
     assert lines == []
-    # What has changed is read anew, and the copy of before is not kept.
+    # Changed files are read again, and the previous copy is removed.
     (folder / "other" / "broken.png").unlink()
     assert read(f"folder:{folder}", tmp_path, lines).facts["unreadable"] == []
     assert len(list((tmp_path / "data").rglob("digest.json"))) == 1

@@ -1,4 +1,4 @@
-"""What one device needs for a step does not grow with the number of devices."""
+"""The cost of a step on one device does not grow with the number of devices."""
 
 from __future__ import annotations
 

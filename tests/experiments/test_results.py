@@ -1,4 +1,4 @@
-"""The committed studies: their tables, and what the README says, come from their cells."""
+"""The committed studies: their tables and the README follow from their cells."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The speed experiment: its counts, and the way it talks to the systems it times."""
+"""The speed experiment: its counts, and its protocol with the systems it times."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from experiments.speed.protocol import start, take_turns
 
 
 def products(axis: phases.Axis, size: int, channels: int) -> int:
-    """Multiply-adds of a phase convolution over ``size x size`` outputs of one channel."""
+    """Counts multiply-adds of a phase convolution over ``size x size`` outputs of one channel."""
     one_axis = sum(len(taps) * axis.places(p, size) for p, taps in enumerate(axis.shifts))
     return one_axis**2 * channels
 

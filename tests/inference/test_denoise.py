@@ -1,4 +1,4 @@
-"""Pictures of any size and kind in, denoised pictures out; and what is no picture."""
+"""Denoising of pictures of any size and kind, and rejection of other files."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from aedenoise.models import build_autoencoder
 from aedenoise.models.receptive_field import reach
 
 RNG = np.random.default_rng(0)
-# Networks beside ``conv`` that take images as large as one likes.
+# Networks other than ``conv`` that take images of any size.
 _TILED = [
     name
     for name in NETWORKS
@@ -44,7 +44,7 @@ def denoiser() -> Denoiser:
 
 
 def page(height: int, width: int, light: bool = False) -> np.ndarray:
-    """Light strokes on dark, or dark on light, float32 ``[H, W]``, clean."""
+    """Draws light strokes on dark, or dark on light, float32 ``[H, W]``, without noise."""
     rows, columns = np.mgrid[:height, :width]
     strokes = ((rows // 5 + columns // 9) % 4 == 0).astype(np.float32)
     return 1.0 - strokes if light else strokes

@@ -1,4 +1,4 @@
-"""Objectives: what each of them sees of the clean image, and what its mean estimates."""
+"""Objectives: their use of the clean image, and the quantity that their mean estimates."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def examples(count: int = 400, noise: NoiseConfig = FREE, value: float | None = 
 
 
 def smooth(image: jax.Array, level: jax.Array) -> jax.Array:
-    """Some denoiser with a derivative everywhere; logits."""
+    """Computes the logits of a smooth denoiser."""
     return 3.0 * image - 1.5
 
 
 def copy(image: jax.Array, level: jax.Array) -> jax.Array:
-    """The denoiser that changes nothing; logits."""
+    """Computes the logits of the identity denoiser."""
     return jax.scipy.special.logit(jnp.clip(image, 1e-6, 1.0 - 1e-6))
 
 

@@ -1,4 +1,4 @@
-"""The measures of artifacts, calibrated: zero where there is nothing, known where it is known."""
+"""Artifact metrics, calibrated: zero without artifacts, exact on known ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOISE = jax.random.normal(KEY, (64, 28, 28, 1))
 
 
 def pattern(period: int, size: int = 28) -> jax.Array:
-    """A checkerboard of ``period``, mean 0 and mean square 1: ``[1, size, size, 1]``."""
+    """Makes a checkerboard of ``period``, mean 0 and mean square 1: ``[1, size, size, 1]``."""
     places = jnp.arange(size) % period < period // 2
     board = jnp.where(places[:, None] ^ places[None, :], 1.0, -1.0)
     return board[None, :, :, None]

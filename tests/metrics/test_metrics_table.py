@@ -1,4 +1,4 @@
-"""The one table of metrics: what evaluation, console, page and studies make of a row."""
+"""The table of metrics: rows in evaluation, console, page and studies."""
 
 from __future__ import annotations
 

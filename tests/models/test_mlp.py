@@ -38,7 +38,7 @@ GREEDY = {
 
 @functools.cache
 def make(precision: str = "float32", **options: object):
-    """A model, its variables and an image."""
+    """Returns a model, its variables and an image."""
     config = ModelConfig(network="mlp", hidden=(12, 7), code_size=5, precision=precision, **options)
     model = build_autoencoder(config)
     image = jax.random.uniform(KEY, (2, 28, 28, 1))
@@ -140,7 +140,7 @@ def test_l1_by_hand() -> None:
 
 def test_kl_by_hand_and_its_gradient() -> None:
     def whole(code: jax.Array) -> jax.Array:
-        """The penalty of the batch, straight from its formula."""
+        """Computes the penalty of the batch directly from its formula."""
         m, t = code.mean(axis=0), 0.1
         return jnp.mean(t * jnp.log(t / m) + (1 - t) * jnp.log((1 - t) / (1 - m)))
 

@@ -1,4 +1,4 @@
-"""One contract over every decoder, and the arrays they are made of."""
+"""One contract for all decoders, and their parameters."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ pytestmark = pytest.mark.usefixtures("strict_dtypes")
 
 @functools.cache
 def make(decoder: str, shape: tuple[int, ...] = (2, 28, 28, 1), **options: object):
-    """A model, its variables, and an image."""
+    """Returns a model, its variables, and an image."""
     model = build_autoencoder(ModelConfig(decoder=decoder, **options), shape[-1])
     image = jax.random.uniform(KEY, shape)
     return model, jax.jit(model.init)(KEY, image), image
 
 
 def output_shape(decoder: str, shape: tuple[int, ...], **options: object) -> tuple[int, ...]:
-    """The shape that comes back, without computing anything."""
+    """Returns the shape of the output without computing it."""
     model = build_autoencoder(ModelConfig(decoder=decoder, **options), shape[-1])
     image = jax.ShapeDtypeStruct(shape, jnp.float32)
     return jax.eval_shape(model.apply, jax.eval_shape(model.init, KEY, image), image).shape
@@ -143,8 +143,8 @@ def test_variants_return_the_shape_and_learn(options: dict[str, object]) -> None
 
 
 def test_icnr_begins_without_checkerboards_and_he_does_not() -> None:
-    """On a constant code the blocks of an untrained sub-pixel decoder are flat, away from the
-    borders, where padding shows."""
+    """Decodes a constant code: the blocks of an untrained sub-pixel decoder are flat, except at
+    the borders, where padding shows."""
     code = jnp.ones((1, 9, 9, 32))
     spread = {}
     for icnr in (True, False):

@@ -1,6 +1,6 @@
-"""The layers against Keras's and PyTorch's on the same weights, where those are installed.
+"""Layers compared with those of Keras and PyTorch on the same weights, where installed.
 
-The same layers are held against integers worked out by hand in ``test_models.py``.
+``test_models.py`` compares the same layers with integers worked out by hand.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def test_upsampling_is_that_of_pytorch_and_keras(
 def test_transposed_convolution_is_that_of_pytorch(
     torch: Any, kernel: int, stride: int, lowering: str
 ) -> None:
-    """With ``transpose_kernel`` as Flax calls it: turned around, inputs and outputs exchanged."""
+    """Converts to Flax's ``transpose_kernel`` layout: flipped, inputs and outputs exchanged."""
     x, weights, bias = image(2, 5, 6, 4), image(kernel, kernel, 4, 3), image(3)
     ours = ops.conv_transpose(x, jnp.asarray(weights), bias, stride=stride, lowering=lowering)
     layer = torch.nn.ConvTranspose2d(4, 3, kernel, stride)

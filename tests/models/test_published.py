@@ -1,4 +1,4 @@
-"""The published networks and recipes, and what is said of their figures."""
+"""The published networks and recipes, and the comparison with their figures."""
 
 from __future__ import annotations
 

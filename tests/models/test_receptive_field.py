@@ -1,4 +1,4 @@
-"""The declared layers against gradients: how far an output pixel really looks."""
+"""Receptive fields from declared layers, against those from gradients."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ _CONFIGS = [
 
 
 def measured_reach(config: ModelConfig) -> int:
-    """The distance to the farthest input pixel with a gradient, over the pixels of a block, many
-    images and positive kernels, so that no ReLU is dead."""
+    """Measures the distance to the farthest input pixel with a gradient, over the pixels of a
+    block and many images, with positive kernels, so that no ReLU is dead."""
     side = config.fitting(2 * reach(config) + 2 * config.downsampling) or 0
     model = build_autoencoder(config, lowering="plain")
     images = jax.random.uniform(jax.random.key(0), (12, side, side, 1))

@@ -1,4 +1,4 @@
-"""Pixels as numbers: one place scales them."""
+"""Scaling of pixels: one place does it."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ SHAPES = [
 
 
 def dense(axis: phases.Axis, size: int, out: int, weights: np.ndarray) -> np.ndarray:
-    """The matrix ``[out, size]`` of a phase convolution along one axis."""
+    """Computes the matrix ``[out, size]`` of a phase convolution along one axis."""
     matrix = np.zeros((out, size))
     taps = iter(weights)
     for phase, shifts in enumerate(axis.shifts):
@@ -85,7 +85,7 @@ def operands(*shape: int) -> tuple[jax.Array, jax.Array, jax.Array]:
 
 
 def assert_lowerings_agree(operation: Callable[..., jax.Array], *arrays: jax.Array) -> None:
-    """Values and gradients agree to float32 rounding of the sums they are."""
+    """Compares values and gradients up to float32 rounding of their sums."""
 
     def value_and_gradients(lowering: str) -> object:
         def loss(*arrays: jax.Array) -> tuple[jax.Array, jax.Array]:

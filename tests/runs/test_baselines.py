@@ -1,4 +1,4 @@
-"""Classical denoisers beside the network: tuned on training images, measured on the same tests."""
+"""Classical baselines: tuned on training images, evaluated on the same test images."""
 
 from __future__ import annotations
 

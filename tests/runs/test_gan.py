@@ -1,4 +1,4 @@
-"""GANs and adversarial denoisers: the denoisers' contract, and what their own parts compute."""
+"""GANs and adversarial denoisers: the denoisers' contract, and the parts of their own."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ NORMAL = np.random.default_rng(0)
 
 @functools.cache
 def make(decoder: str, precision: str = "float32"):
-    """A generator, its variables and latent vectors."""
+    """Returns a generator, its variables and latents."""
     config = ModelConfig(
         network="gan",
         decoder=decoder,
@@ -142,7 +142,7 @@ def test_the_largest_singular_value_becomes_one() -> None:
         kernel = smooth[name]["kernel"].reshape(-1, layer["kernel"].shape[-1])
         assert float(jnp.linalg.norm(kernel, 2)) == pytest.approx(1.0, rel=1e-3)
         np.testing.assert_array_equal(smooth[name]["bias"], layer["bias"])
-    # Whatever is multiplied into a kernel is divided out again, so nothing pulls along it.
+    # Spectral normalisation cancels the scale of a kernel, so no gradient points along it.
     gradient = jax.grad(lambda p: jnp.sum(normalized(p, vectors)[0]["conv"]["kernel"] ** 2))(params)
     along = jnp.vdot(gradient["conv"]["kernel"], params["conv"]["kernel"])
     assert abs(float(along)) < 1e-3 * float(jnp.linalg.norm(gradient["conv"]["kernel"]))

@@ -64,7 +64,7 @@ def data() -> tuple[np.ndarray, np.ndarray]:
 
 
 class StopAfter(StopSignals):
-    """A SIGTERM that comes after so many steps."""
+    """Callback that sends SIGTERM after a given number of steps."""
 
     def __init__(self, steps: int) -> None:
         super().__init__()

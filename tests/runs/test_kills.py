@@ -1,4 +1,4 @@
-"""Processes killed and told to stop at random instants: nothing is lost, nothing differs."""
+"""Processes killed or signalled at random instants: nothing is lost, results are equal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.end_to_end]
 
 @pytest.fixture(scope="module")
 def unbroken(data_dir: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str, float]:
-    """The last state's digest and the metrics of a run left alone, and how long one takes."""
+    """Returns the digest of the last state, the metrics and the duration of an unbroken run."""
     for name in ("warm", "unbroken"):
         workdir = tmp_path_factory.mktemp(name) / "run"
         begun = time.monotonic()
@@ -52,7 +52,7 @@ def leftovers(workdir: Path) -> list[str]:
 
 
 def takes_signals(process: subprocess.Popen[str]) -> bool:
-    """Whether the process has come so far that SIGTERM is its own matter, not the interpreter's."""
+    """Returns True once the process handles SIGTERM itself, instead of the interpreter."""
     status = Path(f"/proc/{process.pid}/status").read_text()
     caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
     return bool(int(caught.split()[1], 16) & (1 << (signal.SIGTERM - 1)))
@@ -142,7 +142,7 @@ def test_a_second_signal_leaves_at_once(data_dir: str, tmp_path: Path) -> None:
 
 @pytest.mark.scorecard(4)
 def test_an_evaluation_that_was_given_up_is_made_up_for(data_dir: str, tmp_path: Path) -> None:
-    """A large test split is evaluated for seconds; what a signal stops, the resume makes up for."""
+    """Interrupts an evaluation of several seconds; the resumed run completes it."""
     flags = ("--test_examples=3000", "--epochs=2", "--decoder_features=64,64")
     workdir, whole = tmp_path / "run", tmp_path / "whole"
     assert finish(start(whole, data_dir, *flags))[0] == 0

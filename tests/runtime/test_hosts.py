@@ -1,4 +1,4 @@
-"""Two processes as on two hosts, each with two devices, over JAX's own runtime."""
+"""Two processes as on two hosts, each with two devices, over JAX's distributed runtime."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def losses(workdir: Path) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def alone(data_dir: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The workdir of one process with four devices."""
+    """Trains in one process with four devices; returns the workdir."""
     workdir = tmp_path_factory.mktemp("alone") / "run"
     code, out, err = finish(start(workdir, data_dir, devices=4))
     assert (code, err) == (0, ""), out
@@ -47,8 +47,8 @@ def alone(data_dir: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def together(
     request: pytest.FixtureRequest, data_dir: str, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, list[tuple[int, str, str]]]:
-    """The workdir of two processes with two devices each, and what they said. Those of jit find
-    each other by flags, those of pmap as Slurm would tell them."""
+    """Trains in two processes with two devices each; returns the workdir and their outputs. Those
+    of jit join by flags, those of pmap by Slurm's environment variables."""
     workdir = tmp_path_factory.mktemp(request.param) / "run"
     slurm = request.param == "pmap"
     pair = start_pair(workdir, data_dir, f"--parallel={request.param}", slurm=slurm)
@@ -65,7 +65,7 @@ def test_two_processes_train_as_one(
     reached(f"loss {worst:.0e}")
     assert worst <= 1e-6
     said = [
-        # What Gloo's threads say falls into one another's lines.
+        # Messages of Gloo's threads are interleaved within lines.
         [line for line in out.splitlines() if not re.search("Gloo|peer ranks|^[ 0-9]*$", line)]
         for _, out, _ in ends
     ]
@@ -187,6 +187,6 @@ def test_a_single_task_of_a_cluster_heeds_signals_too(data_dir: str, tmp_path: P
     stop(process)
     code, out, err = finish(process)
     assert code == 0, err
-    # JAX, which heeds the signal there, says so.
+    # JAX handles the signal there, and logs it.
     assert all("SIGTERM caught" in line for line in err.splitlines()), err
     assert "the same command continues" in out

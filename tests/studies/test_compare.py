@@ -29,7 +29,7 @@ CELLS = 2 * SEEDS
 
 
 def start(folder: Path, data_dir: str) -> subprocess.Popen[str]:
-    """A process that compares decoders in ``folder``."""
+    """Starts a process that compares decoders in ``folder``."""
     return subprocess.Popen(
         [sys.executable, "-m", "aedenoise.main", *TINY, f"--seeds={SEEDS}", f"--workdir={folder}"],
         cwd=ROOT,
@@ -41,7 +41,7 @@ def start(folder: Path, data_dir: str) -> subprocess.Popen[str]:
 
 
 def trained(output: str) -> list[str]:
-    """The cells that a process says it has trained."""
+    """Returns the cells that a process reports as trained."""
     return re.findall(r"^\d+/\d+ (.*): [\d.]+ dB", output, re.MULTILINE)
 
 

@@ -1,4 +1,4 @@
-"""Does it invent? Counts worked out by hand, the classifier trained small, and the whole mode."""
+"""Hallucination: counts worked out by hand, a small classifier, and the whole mode."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def test_logits_are_linear_in_features() -> None:
 
 
 def labelled(count: int, labels: np.ndarray | None = None) -> Dataset:
-    """White squares in one of three places, ``count`` for training and 30 for testing."""
+    """Makes white squares in one of three places, ``count`` for training and 30 for testing."""
     wanted = np.arange(count + 30) % 3 if labels is None else labels
     images = np.zeros((count + 30, 28, 28, 1), np.uint8)
     for image, place in zip(images, np.arange(count + 30) % 3, strict=True):

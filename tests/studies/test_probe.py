@@ -55,7 +55,7 @@ def test_wilson_by_hand(right: int, count: int, low: float, high: float) -> None
 
 
 def test_regression_finds_the_least() -> None:
-    """At the least, the gradient of its own formula is zero; and a second start leads there."""
+    """Checks that the gradient at the minimum is zero, and that a second start leads there."""
     rng = np.random.default_rng(0)
     rows = (3.0 * rng.normal(size=(300, 4)) + 5.0).astype(np.float32)
     labels = np.argmax(rows @ rng.normal(size=(4, 3)) + rng.normal(size=(300, 3)), axis=1)
@@ -72,7 +72,7 @@ def test_regression_finds_the_least() -> None:
 
 
 def test_the_penalty_is_chosen_without_the_test_set() -> None:
-    """Of many features one says a little: without a penalty the others are learnt by heart."""
+    """Fits 200 features of which one is informative: without a penalty the fit overfits."""
     rng = np.random.default_rng(1)
     rows = rng.normal(size=(3000, 200)).astype(np.float32)
     labels = (rows[:, 0] + 2.0 * rng.normal(size=3000) > 0).astype(np.int64)

@@ -33,7 +33,7 @@ TINY = Study(base=SMALL, decoders=("upsample", "transpose:k3"), steps=(12,), see
 
 
 def rows(values: dict[str, list[float | None]]) -> list[dict[str, Any]]:
-    """Rows of one condition: PSNR by decoder and seed, None where training diverged."""
+    """Makes rows of one condition: PSNR by decoder and seed, None if training diverged."""
     return [
         {
             "decoder": decoder,
@@ -56,7 +56,7 @@ def rows(values: dict[str, list[float | None]]) -> list[dict[str, Any]]:
 
 class TestIntervals:
     def test_intervals_of_eight_normal_seeds_cover_their_mean(self) -> None:
-        """95 % of 300 draws: the standard error of the share is 1.3 %."""
+        """Expects 95 % of 300 draws; the standard error of the fraction is 1.3 %."""
         draws = np.random.default_rng(0).normal(size=(300, 8))
         for interval in (percentile_interval, lambda values: student_interval(values, 0.95)):
             ends = [interval(values) for values in draws]
@@ -236,7 +236,7 @@ class TestFolder:
 
 
 def _taken_elsewhere(path: Path, cells: list[Cell]) -> list[str]:
-    """Which of ``cells`` another process gets."""
+    """Returns those of ``cells`` that another process gets."""
     context = multiprocessing.get_context("spawn")
     with context.Pool(1) as pool:
         return pool.apply(_take, (path, cells))
@@ -249,13 +249,13 @@ def _take(path: Path, cells: list[Cell]) -> list[str]:
 
 @pytest.fixture(scope="module")
 def trainer(data_dir: str) -> SeedTrainer:
-    """One epoch of a small network on real letters."""
+    """Makes a trainer for one epoch of a small network on real letters."""
     setup = workload(small(epochs=1), data_dir)
     return SeedTrainer(setup, jnp.asarray(np.asarray(setup.dataset.train.images)))
 
 
 def assert_same(a: Any, b: Any) -> None:
-    """Two trees of parameters, but for rounding."""
+    """Compares two trees of parameters up to rounding."""
     jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, atol=2e-5), a, b)
 
 

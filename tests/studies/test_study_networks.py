@@ -1,4 +1,4 @@
-"""Networks of equal cost: what is counted, and what the solver finds."""
+"""Networks of equal cost: the counts, and the widths found by the solver."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ENLARGED_BY_PRODUCTS = {"bilinear", "bicubic", "bilinear_additive"}
 
 
 def operations(function: Any, *arguments: Any) -> float:
-    """What XLA's cost analysis says of the program, before it is optimized."""
+    """Returns XLA's cost analysis of the unoptimized program."""
     analysis: Any = jax.jit(function).lower(*arguments).cost_analysis()
     return float(analysis["flops"])
 
@@ -65,14 +65,14 @@ def test_multiply_adds_of_a_network_are_what_xla_counts_but_for_its_other_operat
 
 
 def test_counts_of_the_two_tutorials() -> None:
-    """By hand: 9 taps less those on padding, (3 n - 2) along a side of n."""
+    """Counts by hand: 9 taps less those on padding, (3 n - 2) along a side of n."""
 
     def conv(side: int, channels: int, features: int) -> int:
         return (3 * side - 2) ** 2 * channels * features
 
     encoder = conv(28, 1, 32) + conv(14, 32, 32)
     upsample = conv(7, 32, 32) + conv(14, 32, 32) + conv(28, 32, 1)
-    # Of stride 2, each input meets three outputs along a side, but for one that lies outside.
+    # With stride 2 each input reaches three outputs along a side, minus one outside the image.
     transpose = (3 * 7 - 1) ** 2 * 32 * 32 + (3 * 14 - 1) ** 2 * 32 * 32 + conv(28, 32, 1)
     assert costs.multiply_adds(ModelConfig(), SHAPE) == encoder + upsample
     assert costs.multiply_adds(ModelConfig(decoder="transpose"), SHAPE) == encoder + transpose

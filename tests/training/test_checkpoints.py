@@ -1,4 +1,4 @@
-"""Checkpoints: what is saved comes back bit for bit, or an error says what is wrong."""
+"""Checkpoints: states are restored bit for bit, or an error names the fault."""
 
 from __future__ import annotations
 

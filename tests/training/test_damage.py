@@ -35,7 +35,7 @@ OLD = ROOT / "tests" / "fixtures"
 
 
 def damaged(content: bytes, flips: int, chance: random.Random):
-    """``content`` with one bit changed, so many times; half of it; none of it; and no file."""
+    """Yields ``content`` with single flipped bits, truncated to half, empty, and missing."""
     for _ in range(flips if content else 0):
         changed = bytearray(content)
         changed[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
@@ -223,7 +223,7 @@ def other_format(folder: Path) -> None:
 
 
 def changed(tree, how: str):
-    """``like`` with one difference."""
+    """Returns ``like`` with one difference."""
     params = dict(tree.params["encoder"])
     name = sorted(params)[0]
     leaf = params[name]["kernel"]
@@ -371,5 +371,5 @@ def test_a_long_run_needs_no_more_of_anything(
 
 
 def _pace(samples: list[tuple[int, int, float]]) -> float:
-    """The median of seconds a step between samples."""
+    """Returns the median seconds per step between samples."""
     return statistics.median((b[2] - a[2]) / (b[0] - a[0]) for a, b in pairwise(samples))

@@ -1,4 +1,4 @@
-"""Values that are not finite stop a run before anything of them is kept; spikes are reported."""
+"""Non-finite values stop a run before they are saved; loss spikes are reported."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Reached = Callable[[str], None]
 
 
 def poisoned(step_fn, at: int, what: str):
-    """``step_fn`` whose step ``at`` (from 1) has a loss, a gradient or an update out of bounds."""
+    """Wraps ``step_fn``: step ``at`` (from 1) gets a loss, gradient or update out of bounds."""
 
     def step(state, key, batch, *, axis_name=None):
         now = state.step + 1 == at

@@ -1,4 +1,4 @@
-"""The same numbers whatever stops, resumes or carries out a run, bit for bit where that is due."""
+"""Results are independent of stops, resumes and devices, bit for bit where guaranteed."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_order_over_stops_and_processes(
         part = resumed[epoch * of().steps_per_epoch : (epoch + 1) * of().steps_per_epoch]
         seen = np.concatenate([batch.image[batch.mask].ravel() for batch in part])
         assert sorted(seen) == list(range(examples))
-    # What each process reads for itself is, together, the batch; nothing is read twice.
+    # The rows that the processes read form the batch together; none is read twice.
     share = batch_size // processes
     for step, whole in enumerate(resumed):
         joined = np.zeros_like(whole.image)
@@ -101,7 +101,7 @@ def test_a_save_is_the_state_of_its_step_though_the_next_step_takes_its_buffers(
 def eight(
     request: pytest.FixtureRequest, data_dir: str, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, dict]:
-    """Steps on 1, 2, 4 and 8 devices, by jit and pmap, of one process."""
+    """Runs steps on 1, 2, 4 and 8 devices, by jit and pmap, in one process."""
     steps = 200 if request.config.getoption("--soak") else 50
     out = tmp_path_factory.mktemp("eight") / "curves.json"
     subprocess.run(

@@ -1,1 +1,1 @@
-"""Letters cut from fonts: what a font says of itself, drawing, and packing into a dataset."""
+"""Datasets of letters from fonts: metadata of fonts, rendering, and packing."""

@@ -21,10 +21,10 @@ from aedenoise.errors import DataError, UsageError, report
 
 
 def find_fonts(folder: Path) -> list[Path]:
-    """All font files below ``folder``, in the order of their names.
+    """Lists all font files below ``folder``, sorted by path.
 
     Raises:
-      UsageError: if the folder is missing or holds none.
+      UsageError: if the folder is missing or has no font.
     """
     if not folder.is_dir():
         raise UsageError(f"--fonts_dir {folder} is not a folder")
@@ -42,8 +42,8 @@ def read_all(
     size: int = SIZE,
     open_only: bool = False,
 ) -> tuple[list[Read], list[tuple[Path, str]]]:
-    """Reads and draws fonts; returns the usable ones with their images, and the others with
-    the reason, both in the order of ``paths``."""
+    """Reads and renders fonts; returns usable ones with their images, and the others with the
+    reason, both in the order of ``paths``."""
     hidden = not sys.stderr.isatty()
     reading = read_fonts(paths, letters, known, size=size, open_only=open_only)
     found = dict(tqdm(reading, total=len(paths), unit="font", disable=hidden))
@@ -63,22 +63,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m aedenoise.data.glyphs", description=__doc__.splitlines()[0]
     )
-    parser.add_argument("--fonts_dir", type=Path, required=True, help="searched with its folders")
-    parser.add_argument("--out", type=Path, required=True, help="the .npz; a .tsv goes beside it")
-    parser.add_argument("--letters", default=LETTERS, help=f"default {LETTERS}")
-    parser.add_argument("--faces", type=int, default=4, help="faces of a family, at most (4)")
+    parser.add_argument("--fonts_dir", type=Path, required=True, help="folder of fonts")
+    parser.add_argument("--out", type=Path, required=True, help="output .npz; the manifest is .tsv")
+    parser.add_argument("--letters", default=LETTERS, help=f"characters ({LETTERS})")
+    parser.add_argument("--faces", type=int, default=4, help="maximum faces per family (4)")
     parser.add_argument(
-        "--display_faces", type=int, help="of one display design, at most (as --faces)"
+        "--display_faces", type=int, help="maximum faces per display design (as --faces)"
     )
     parser.add_argument("--size", type=int, default=SIZE, help=f"side in pixels ({SIZE})")
     parser.add_argument(
-        "--balance", action="store_true", help="as many images of each letter as of the rarest"
+        "--balance", action="store_true", help="equal number of images for each letter"
     )
     parser.add_argument("--facts", type=Path, help="a .tsv: folder, licence, family, kind, refuse")
     parser.add_argument(
-        "--open_only", action="store_true", help="refuse fonts that state no open licence"
+        "--open_only", action="store_true", help="only fonts that state an open licence"
     )
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    parser.add_argument("--debug", action="store_true", help="traceback of errors")
     arguments = parser.parse_args(argv)
     try:
         return _pack(arguments)

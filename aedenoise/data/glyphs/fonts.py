@@ -1,7 +1,4 @@
-"""What a font file says of itself: family, style, licence, and whether it has real letters.
-
-fontTools lives here. Nothing is drawn.
-"""
+"""Metadata of font files: family, style, licence, and coverage of letters, by fontTools."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from fontTools import agl
 from fontTools.ttLib import TTFont
 
 SUFFIXES = (".otf", ".ttf", ".woff2")
-# Words that tell style, width, weight or optical size apart, not families.
+# Words for style, width, weight or optical size, which do not distinguish families.
 _STYLE_WORDS = re.compile(
     r"\b(adf|std|pro|otf|extra|ultra|semi|demi|thin|hairline|light|book|regular|roman|medium|bold|"
     r"black|heavy|fat|italic|oblique|slanted|condensed|cond|cnd|narrow|extended|expanded|ext|"
@@ -26,7 +23,7 @@ _STYLE_WORDS = re.compile(
 _SYMBOL_WORDS = re.compile(
     r"symbol|dingbat|ornament|orns|icons?\b|awesome|flowers|bits\b|emoji|barcode|math|music", re.I
 )
-# In this order: a text that names several licences is filed under the first.
+# The order matters: a text that names several licences is classified by the first match.
 _LICENCES = (
     (r"open ?font licen[sc]e|\bofl\b", "OFL-1.1"),
     (r"apache", "Apache-2.0"),
@@ -44,7 +41,7 @@ _CATEGORIES = {"display": "display", "handwriting": "script"}
 
 
 class UnusableFontError(ValueError):
-    """The font cannot serve as a source of letters; the text says why."""
+    """A font cannot be used as a source of letters; the text gives the reason."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +49,11 @@ class Font:
     """A usable font file.
 
     Attributes:
-      path: the file.
-      family: family name without style words, in lower case: faces of one family are alike.
+      path: path of the file.
+      family: family name without style words, in lower case, equal for all faces of a family.
       style: subfamily name.
-      weight, italic, width: what the OS/2 table says (100 to 900; flag; 1 to 9).
-      kind: ``text``, ``display`` or ``script``: by the package's own record, else by PANOSE.
+      weight, italic, width: values of the OS/2 table (100 to 900; flag; 1 to 9).
+      kind: ``text``, ``display`` or ``script``, from the package's metadata, else from PANOSE.
       licence: SPDX identifier, or ``unknown``.
       sha256: digest of the file.
     """
@@ -79,14 +76,14 @@ def read_font(
     *,
     open_only: bool = False,
 ) -> Font:
-    """Reads what is needed to use a font.
+    """Reads the metadata of a font.
 
     Args:
       path: an OTF, TTF or WOFF2 file.
-      letters: the characters that the font must have.
+      letters: characters that the font must have.
       known: facts by the name of the font's folder, where files do not state them:
         ``licence``, ``family``, ``kind``, or ``refuse`` with the reason.
-      open_only: refuse a font that states no open licence.
+      open_only: whether to reject a font that states no open licence.
 
     Raises:
       UnusableFontError: if the file is broken, lacks a letter, is a symbol font, or is not open.
@@ -106,7 +103,7 @@ def read_font(
             panose = int(os2.panose.bFamilyType) if os2 is not None else 0
     except ImportError as error:
         raise UnusableFontError("needs the package brotli (the extra fonts)") from error
-    except Exception as error:  # a damaged font fails in any way; its file must not stop the rest
+    except Exception as error:  # fontTools raises anything on damaged files; the rest must go on
         raise UnusableFontError(f"cannot be read ({type(error).__name__})") from error
     missing = [c for c in letters if cmap.get(ord(c), order[0]) == order[0]]
     if missing:
@@ -132,14 +129,15 @@ def read_font(
 
 
 def normalize_family(name: str) -> str:
-    """A family name without words for style, weight, width and optical size, in lower case."""
+    """Removes words for style, weight, width and optical size from a family name; lower case."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z0-9])", " ", name).replace("-", " ").lower()
     bare = " ".join(_STYLE_WORDS.sub(" ", spaced).split())
     return bare or " ".join(spaced.split())
 
 
 def _may_be(glyph: str, letter: str) -> bool:
-    """Whether a glyph of this name can be ``letter``: a number says nothing, another word does."""
+    """Returns True if a glyph of this name can be ``letter``: numbered names are neutral, but the
+    name of another character is not."""
     base = glyph.split(".")[0]
     return agl.toUnicode(base) == letter or bool(re.fullmatch(r"[a-zA-Z]*\d+", base))
 
@@ -149,7 +147,7 @@ def _name(font: Any, identifier: int) -> str:
 
 
 def _licence(names: dict[int, str], path: Path) -> str | None:
-    """From the name table (licence, its address, copyright), else the package's own record."""
+    """Reads the licence from the name table (licence, its URL, copyright) or package metadata."""
     for text in (names[13], names[14], names[0]):
         for pattern, identifier in _LICENCES:
             if re.search(pattern, text, re.I):
@@ -166,7 +164,7 @@ def _kind(panose: int, path: Path) -> str:
 
 
 def _package_record(font: Path, name: str) -> dict[str, Any]:
-    """A JSON file of the package that a font lies in (``files/`` below it), if there is one."""
+    """Reads a JSON file of the npm package that contains a font in ``files/``; {} if missing."""
     record = font.parent.parent / name
     try:
         content = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}

@@ -1,6 +1,6 @@
-"""From drawn fonts to a packed dataset: which faces, which split, no image twice.
+"""Packing of rendered fonts into a dataset: choice of faces, splits, removal of duplicates.
 
-Everything follows from the fonts alone: the same folder gives the same bytes.
+Deterministic in the fonts: the same folder gives the same bytes.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from aedenoise.data.splits import is_test
 from aedenoise.errors import UsageError
 from aedenoise.files import write_atomically
 
-# Faces whose letters differ by less, on average over pixels of 255, are one design under two
-# names. Measured: different text faces of one weight differ by 20 and more.
+# Faces whose letters differ by less, in mean absolute pixel values of 255, count as one design
+# under two names. Measured: different text faces of one weight differ by 20 or more.
 CLONE_DIFFERENCE = 6.0
-# Letters of a first word that tells a design: not "a", "tt" or "3d".
+# Minimum length of a first word that identifies a design: not "a", "tt" or "3d".
 _TELLING = 4
 COLUMNS = ("font", "split", "group", "family", "style", "kind", "file", "licence", "sha256")
 
@@ -35,9 +35,9 @@ class Pack:
 
     Attributes:
       image: uint8 ``[N, size, size]``.
-      label: uint8 ``[N]``, the letter's place.
-      font: uint16 ``[N]``, a row of ``manifest``.
-      manifest: one row a font, with the keys ``COLUMNS``; ``file`` is still a full path.
+      label: uint8 ``[N]``, index of the letter.
+      font: uint16 ``[N]``, row of ``manifest``.
+      manifest: one row per font, with the keys ``COLUMNS``; ``file`` is a full path.
     """
 
     image: np.ndarray
@@ -46,7 +46,7 @@ class Pack:
     manifest: list[dict[str, str]]
 
     def summary(self) -> str:
-        """Counts in one line."""
+        """Returns the counts in one line."""
         split = np.array([row["split"] for row in self.manifest])[self.font]
         families, groups = (len({row[k] for row in self.manifest}) for k in ("family", "group"))
         return (
@@ -67,11 +67,11 @@ def build_pack(
     """Selects faces, groups near copies, splits by group, and removes duplicate images.
 
     Args:
-      fonts: each font with its letters, uint8 ``[letters, size, size]``.
-      faces_per_family: at most so many faces are taken, spread over width, weight and slope.
-      display_faces: at most so many of one display design (None: as of a family), for sources in
-        which such fonts abound.
-      balance: keep, in each split, as many images of every letter as there are of the rarest.
+      fonts: fonts with their letters, uint8 ``[letters, size, size]``.
+      faces_per_family: maximum faces of a family, spread over width, weight and slope.
+      display_faces: maximum faces of a display design (None: ``faces_per_family``), for sources
+        with many display fonts.
+      balance: whether to reduce, in each split, every letter to the count of the rarest.
     """
     chosen = _choose(fonts, faces_per_family, display_faces or faces_per_family)
     groups = _groups(chosen)
@@ -106,7 +106,7 @@ def build_pack(
 
 
 def _without_repetitions(fonts: Sequence[np.ndarray]) -> np.ndarray:
-    """bool ``[fonts, letters]``: the first of every picture."""
+    """Marks the first occurrence of every image: bool ``[fonts, letters]``."""
     seen: set[bytes] = set()
     kept = np.zeros((len(fonts), len(fonts[0])), bool)
     for i, letters in enumerate(fonts):
@@ -118,7 +118,8 @@ def _without_repetitions(fonts: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _balanced(kept: np.ndarray, digests: Sequence[str]) -> np.ndarray:
-    """``kept`` with as many rows of every letter as of the rarest; which, the digests decide."""
+    """Reduces ``kept`` to equally many rows for every letter, chosen by the digests of the fonts,
+    not by their order, which would favour the first families."""
     fewest = int(kept.sum(axis=0).min()) if len(kept) else 0
     balanced = np.zeros_like(kept)
     for k in range(kept.shape[1]):
@@ -129,8 +130,8 @@ def _balanced(kept: np.ndarray, digests: Sequence[str]) -> np.ndarray:
 
 
 def write_pack(pack: Pack, out: Path, *, root: Path, letters: str) -> None:
-    """Writes ``out`` (an npz that ``--dataset=npz:`` reads: image, label, font, test,
-    label_names) and the manifest beside it (tsv)."""
+    """Writes ``out`` (npz for ``--dataset=npz:``, with image, label, font, test, label_names) and
+    the manifest (tsv) in the same folder."""
     table = io.StringIO()
     writer = csv.DictWriter(table, COLUMNS, delimiter="\t", lineterminator="\n")
     writer.writeheader()
@@ -151,7 +152,7 @@ def write_pack(pack: Pack, out: Path, *, root: Path, letters: str) -> None:
 
 
 def read_facts(path: Path) -> dict[str, dict[str, str]]:
-    """Facts about fonts by the name of their folder, for ``fonts.read_font``.
+    """Reads facts about fonts by the name of their folder, for ``fonts.read_font``.
 
     Raises:
       UsageError: if the file cannot be read or lacks a column.
@@ -185,13 +186,13 @@ def _choose(
 
 
 def _telling_word(family: str) -> str | None:
-    """The first word of a family's name, if it is long enough to tell a design."""
+    """Returns the first word of a family's name if it is long enough to identify a design."""
     word = re.match(r"\W*(\w+)", family)
     return word[1] if word and len(word[1]) >= _TELLING else None
 
 
 def _groups(fonts: Sequence[tuple[Font, np.ndarray]]) -> list[str]:
-    """The name of each font's group: families joined where two faces are near copies, or where
+    """Returns the name of each font's group. Joins families if two faces are near copies, or if
     two names in one folder begin with the same word (variants of one design)."""
     parent = {font.family: font.family for font, _ in fonts}
 

@@ -1,8 +1,8 @@
-"""Drawing letters the way notMNIST's are cut. Pillow; fonts are not trusted (see ``workers``).
+"""Rendering of letters in the style of notMNIST, by Pillow; fonts are untrusted (see ``workers``).
 
-How the original is cut was measured on its images: the tight bounding box of a glyph's ink is
-stretched, each axis on its own, to fill the square; white on black, anti-aliased, most likely by
-Lanczos. How soft its edges are (NOTMNIST.md) is what glyphs of about 80 pixels give.
+Measured on the original images: the tight bounding box of a glyph's ink is stretched, each axis
+independently, to fill the square; white on black, anti-aliased, most likely by Lanczos. Glyphs of
+about 80 pixels reproduce the softness of its edges (NOTMNIST.md).
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from aedenoise.data.glyphs.fonts import UnusableFontError
 LETTERS = "ABCDEFGHIJ"
 SIZE = 28
 RENDER_PIXELS = 80
-# Coverage from which a pixel belongs to the box: more than a trace, less than a solid edge.
+# Minimum coverage of 255 for pixels in the bounding box: above a trace, below a solid edge.
 INK = 32
-# No glyph at this size is larger; a font that asks for more is broken or hostile.
+# No valid glyph is larger at this size; a font that asks for more is broken or hostile.
 MAX_CANVAS = 2048
 
 
 def render_glyph(font: Path, letter: str, size: int = SIZE) -> np.ndarray:
-    """One letter of a font, filling the image.
+    """Renders one letter of a font, filling the image.
 
     Args:
       font: an OTF, TTF or WOFF2 file.
@@ -32,8 +32,8 @@ def render_glyph(font: Path, letter: str, size: int = SIZE) -> np.ndarray:
       size: side of the image in pixels.
 
     Returns:
-      uint8 ``[size, size]``, 0 for ground and 255 for ink; ink reaches all four sides, up to
-      the softness of the reduced edge.
+      uint8 ``[size, size]``, 0 for background and 255 for ink; ink reaches all four sides, up to
+      the softness of the downsampled edge.
 
     Raises:
       UnusableFontError: if the font cannot be drawn or the glyph has no ink.
@@ -42,10 +42,10 @@ def render_glyph(font: Path, letter: str, size: int = SIZE) -> np.ndarray:
 
 
 def render_font(font: Path, letters: str = LETTERS, size: int = SIZE) -> np.ndarray:
-    """All ``letters`` of a font: uint8 ``[len(letters), size, size]``.
+    """Renders all ``letters`` of a font: uint8 ``[len(letters), size, size]``.
 
     Raises:
-      UnusableFontError: also if more than two letters look like another one.
+      UnusableFontError: if a letter cannot be rendered, or more than two equal another one.
     """
     opened = _open(font, size)
     images = np.stack([_render(opened, letter, size) for letter in letters])

@@ -1,7 +1,7 @@
-"""Fonts read and drawn in processes of their own, with limits on memory and time.
+"""Worker processes that read and render fonts, with limits on memory and time.
 
-A font is a program for a complicated machine. One that crashes it, never ends or eats memory
-costs its worker, and is named; nothing but plain numbers and text comes back from a worker.
+Fonts are untrusted programs for a complex interpreter. A font that crashes it, hangs or exhausts
+memory costs only its worker, and is reported; workers return plain numbers and text only.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from aedenoise.data.glyphs.render import SIZE, render_font
 
 SECONDS = 20.0
 MEMORY = 2 * 2**30
-# A worker that must first import its libraries may take longer for its first font.
+# Additional time in seconds for the first font of a worker, which imports its libraries first.
 _START_SECONDS = 60.0
 Facts = dict[str, dict[str, str]]
 Read = tuple[Font, np.ndarray]
@@ -41,16 +41,16 @@ def read_fonts(
     processes: int | None = None,
     seconds: float = SECONDS,
 ) -> Iterator[tuple[Path, Read | UnusableFontError]]:
-    """Reads and draws fonts, in whatever order they get done.
+    """Reads and renders fonts, in order of completion.
 
     Args:
       paths: font files.
-      letters: the characters wanted of each.
+      letters: characters to render.
       known: facts about fonts, see ``fonts.read_font``.
       size: side of the images in pixels.
-      open_only: refuse fonts that state no open licence.
-      processes: workers at once (None: one a core).
-      seconds: time for one font.
+      open_only: whether to reject fonts that state no open licence.
+      processes: number of workers (None: one per core).
+      seconds: time limit for one font.
 
     Yields:
       Each path with the font and its letters, uint8 ``[len(letters), size, size]``, or with the
@@ -95,6 +95,7 @@ class _Worker:
         self.start()
 
     def start(self) -> None:
+        # Spawned, not forked: a fork of a process with threads can deadlock.
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.process = context.Process(
@@ -103,6 +104,7 @@ class _Worker:
             daemon=True,
         )
         self.process.start()
+        # Without the parent's copy of this end, the death of the worker reads as end of file.
         theirs.close()
 
     def give(self, path: Path, seconds: float) -> None:
@@ -110,11 +112,12 @@ class _Worker:
         self.connection.send_bytes(os.fsencode(path))
 
     def done(self) -> tuple[Path, Read | UnusableFontError] | None:
-        """What became of the font, or None if it is still being worked on."""
+        """Returns the result for the font, or None while the worker is busy with it."""
         path = self.path
         assert path is not None
         if self.connection.poll():
             try:
+                # JSON and raw pixels, not pickles: a subverted worker must not run code here.
                 reply = json.loads(self.connection.recv_bytes(2**20))
                 images = self.connection.recv_bytes(2**28)
             except (EOFError, OSError, ValueError):
@@ -143,7 +146,7 @@ class _Worker:
 def _work(
     connection: Connection[Any, Any], letters: str, known: Facts, size: int, open_only: bool
 ) -> None:
-    """The worker: paths in; facts as JSON, then pixels, out."""
+    """Runs the worker: receives paths; sends facts as JSON, then pixels."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     while True:
