@@ -15,6 +15,7 @@ def has_checkpoints(directory: Path | str) -> bool:
     """Returns True if ``directory`` holds any checkpoint, damaged ones included."""
     folder = resolve_folder(directory)
     with reaching(folder):
+        # Orbax names a finished checkpoint by its step; temporary folders have a suffix.
         return folder.is_dir() and any(child.name.isdecimal() for child in folder.iterdir())
 
 

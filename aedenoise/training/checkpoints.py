@@ -1,10 +1,10 @@
-"""Checkpoints: the only home of Orbax.
+"""Checkpoints of a run, verified by digests. The only home of Orbax.
 
 A checkpoint holds four items: the parameters, which inference reads alone; the rest of the training
-state; a JSON record of the run; and the digests of all three. Orbax itself does not notice a
-changed byte in an array; a checkpoint whose digests do not agree is passed over for the one before
-it. Saving is synchronous: the state is a few hundred kilobytes, and a save that returned is a save
-on disk. Checkpoints of version 0.1, which hold the whole state in one item, are read too.
+state; a JSON record of the run; and the digests of all three. Orbax does not detect a changed byte
+in an array; if digests do not match, the previous checkpoint is used instead. Saving is
+synchronous: the state is a few hundred kilobytes, and it is on disk once ``save`` returns.
+Checkpoints of version 0.1, which hold the whole state in one item, are read too.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ KEEP = 2
 # Format of the items and of the record; format 1 has no ``params`` item. Others are refused.
 FORMAT = 2
 _READABLE = (1, FORMAT)
-# Fields of a state that inference reads: the parameters, and a GAN's mean of them over steps.
+# Fields of a state that inference reads: the parameters, and a GAN's moving average of them.
 _INFERENCE = ("params", "average")
 
 
 @dataclass(frozen=True)
 class Restored(Generic[Tree]):
-    """A checkpoint whose digests agree: its step, its state, and the record saved with it."""
+    """A verified checkpoint: its step, its state, and the record saved with it."""
 
     step: int
     state: Tree
@@ -53,8 +53,8 @@ class Restored(Generic[Tree]):
 class Checkpoints(AbstractContextManager["Checkpoints"]):
     """The checkpoints of one run, in ``directory`` (a folder, or ``gs://bucket/folder``).
 
-    The newest two are kept, and the best, whose step is ``best``. With ``read_only``, nothing is
-    created, written or moved. ``notify`` gets a line for each checkpoint that is passed over.
+    The newest two are kept, and that of the step ``best``. With ``read_only``, nothing is
+    created, written or moved. ``notify`` receives a line for each damaged checkpoint.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
         read_only: bool = False,
         notify: Callable[[str], None] = lambda line: None,
     ) -> None:
-        # Orbax logs its progress and its fallbacks; what matters here becomes an exception.
+        # Orbax logs its progress and fallbacks; relevant failures are raised as exceptions here.
         logging.set_verbosity(logging.FATAL)
         std_logging.getLogger("asyncio").setLevel(std_logging.CRITICAL)
         self._directory = resolve_folder(directory)
@@ -74,7 +74,9 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
         self._kept = _NewestAndBest()
         with reaching(self._directory):
             if self._directory.exists() and not self._directory.is_dir():
-                raise StorageError(f"{self._directory} is no folder; checkpoints need one")
+                raise StorageError(
+                    f"{self._directory} is not a folder; choose another --checkpoint_dir"
+                )
             self._manager = self._open()
 
     def __exit__(self, *error: object) -> None:
@@ -87,12 +89,12 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
                 preservation_policy=None if self._read_only else self._kept,
                 create=not self._read_only,
                 read_only=self._read_only,
-                # A process killed while saving leaves a temporary folder behind.
+                # Processes killed while saving leave temporary folders behind.
                 cleanup_tmp_directories=not self._read_only,
                 enable_async_checkpointing=False,
             ),
             item_names=("params", "state", "record", "digest"),
-            # Named, so that shapes and dtypes can be read before anything is restored.
+            # Without named handlers Orbax cannot read shapes and dtypes before a restore.
             item_handlers={
                 "params": ocp.StandardCheckpointHandler(),
                 "state": ocp.StandardCheckpointHandler(),
@@ -103,7 +105,7 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
 
     @property
     def best(self) -> int | None:
-        """The step whose checkpoint is kept beside the newest."""
+        """Returns the step of the best checkpoint, which is kept in addition to the newest."""
         return self._kept.best
 
     @best.setter
@@ -111,11 +113,11 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
         self._kept.best = step
 
     def steps(self) -> list[int]:
-        """The steps that have a checkpoint, in order; none of them has been read."""
+        """Returns the steps with a checkpoint in ascending order, without verifying any."""
         return sorted(int(step) for step in self._manager.all_steps())
 
     def save(self, step: int, state: Any, record: Mapping[str, Any]) -> None:
-        """Writes a checkpoint; nothing is done if ``step`` is already there.
+        """Writes a checkpoint, unless there is one of ``step`` already.
 
         Raises:
           DivergedError: if a value of the state is not finite; nothing is written.
@@ -143,32 +145,33 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
                 record=ocp.args.JsonSave(dict(record)),
                 digest=ocp.args.JsonSave(digests),
             ),
+            # The loop decides when to save; Orbax's own intervals must not skip a step.
             force=True,
         )
 
     def restore(self, like: Tree, step: int | None = None) -> Restored[Tree]:
-        """The checkpoint of ``step``; or of None, the newest that is whole.
+        """Restores the checkpoint of ``step``, by default the newest intact one.
 
-        Those that are not are named to ``notify`` and, unless ``read_only``, moved to a folder
-        beside ``directory``: a run that comes to their steps again can save them.
+        Damaged checkpoints are reported to ``notify`` and, unless ``read_only``, moved to a folder
+        next to ``directory``, so that the run can save their steps again.
 
         Args:
           like: the state's tree of ``jax.ShapeDtypeStruct`` with shardings.
-          step: which checkpoint.
+          step: step of the checkpoint, or None.
 
         Raises:
-          CheckpointError: if there is none, none can be read, or a leaf's shape or dtype is
-            not that of ``like`` (Orbax by itself would cast silently).
+          CheckpointError: if there is none, none can be read, or a leaf's shape or dtype differs
+            from ``like`` (Orbax by itself would cast silently).
         """
         return self._restore(step, lambda candidate: self._verified(candidate, like))
 
     def restore_params(self, like: Tree, step: int | None = None) -> Restored[Tree]:
-        """Restores the parameters alone, without an optimizer or a discriminator to restore into.
+        """Restores the parameters alone, without optimizer or discriminator.
 
         Args:
-          like: ``{"params": tree}`` of ``jax.ShapeDtypeStruct`` with shardings; of a GAN also
-            ``"average"``, the mean of the generator's parameters over steps.
-          step: which checkpoint; None: the newest that is whole.
+          like: ``{"params": tree}`` of ``jax.ShapeDtypeStruct`` with shardings; for GANs also
+            ``"average"``, the moving average of the generator's parameters.
+          step: step of the checkpoint; None for the newest intact one.
 
         Raises:
           CheckpointError: as ``restore`` does.
@@ -182,7 +185,7 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
         if step is not None:
             if step not in steps:
                 raise CheckpointError(
-                    f"no checkpoint of step {step} in {self._directory}; there is "
+                    f"no checkpoint of step {step} in {self._directory}; available: "
                     f"{', '.join(map(str, steps))}"
                 )
             steps = [step]
@@ -196,14 +199,14 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
         if len(steps) == 1:
             raise problems[steps[0]]
         raise CheckpointError(
-            f"none of the {len(steps)} checkpoints can be used; the newest: {problems[steps[-1]]}"
+            f"none of the {len(steps)} checkpoints is usable; the newest: {problems[steps[-1]]}"
         )
 
     def choose(self, which: str) -> int | None:
-        """The step that ``which`` names: ``newest`` (None, see ``restore``), ``best``, or a number.
+        """Returns the step of ``newest`` (None, see ``restore``), of ``best``, or a given number.
 
         Raises:
-          CheckpointError: if no best is known.
+          CheckpointError: if no checkpoint has been evaluated.
         """
         if which == "newest":
             return None
@@ -218,7 +221,7 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
         return int(best["step"])
 
     def newest_record(self) -> dict[str, Any] | None:
-        """The record of the newest checkpoint in which it is whole, or None."""
+        """Returns the newest intact record of a checkpoint, or None."""
         for step in reversed(self.steps()):
             try:
                 items = self._restore_items(step, record=ocp.args.JsonRestore())
@@ -232,7 +235,7 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
     def _read(
         self, step: int, read: Callable[[int], Restored[Tree]]
     ) -> Restored[Tree] | CheckpointError:
-        """The checkpoint of ``step`` if every process finds it whole, or what is wrong."""
+        """Returns the checkpoint of ``step`` if it is intact on every process, else the error."""
         found: Restored[Tree] | CheckpointError
         try:
             found = read(step)
@@ -245,6 +248,8 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
                 f"checkpoint {step} in {self._directory} cannot be read ({type(error).__name__})"
             )
             found.__cause__ = error
+        # Every process votes, those that failed too: otherwise the others would wait for ever, or
+        # resume from different steps.
         if all_agree(isinstance(found, Restored)) or isinstance(found, CheckpointError):
             return found
         return CheckpointError(f"checkpoint {step} in {self._directory} fails on another process")
@@ -260,7 +265,7 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
     def _verified_params(self, step: int, like: Any) -> Restored[Any]:
         if self._has_params(step):
             return self._checked(step, {"params": like}, lambda items: items["params"])
-        # The rest of the state of version 0.1 is read as it was written, and dropped.
+        # Version 0.1 has a single item, which Orbax restores as a whole; the rest is dropped.
         sharding = jax.tree.leaves(like)[0].sharding
         stored = jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
@@ -274,9 +279,10 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
     def _checked(
         self, step: int, like: Mapping[str, Any], build: Callable[[dict[str, Any]], Tree]
     ) -> Restored[Tree]:
-        """Restores the items ``like`` and compares their digests; ``build`` gives the result."""
+        """Restores the items ``like``, verifies their digests, and passes them to ``build``."""
         where = f"checkpoint {step} in {self._directory}"
         stored = {name: self._stored(step, name) for name in like}
+        # Checked before restoring: Orbax would cast to the requested dtype.
         self._check_matches(stored, like, where)
         items = self._restore_items(
             step,
@@ -295,8 +301,8 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
             changed.append("its record")
         if changed:
             raise CheckpointError(
-                f"{where} is damaged: {changed[0]} is not what was saved"
-                + (f", nor {len(changed) - 1} more" if len(changed) > 1 else "")
+                f"{where} is damaged: {changed[0]} does not match its digest"
+                + (f" (and {len(changed) - 1} more)" if len(changed) > 1 else "")
             )
         return Restored(step, build({name: items[name] for name in like}), record)
 
@@ -304,7 +310,7 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
         return bool((self._directory / str(step) / "params").exists())
 
     def _stored(self, step: int, item: str) -> Any:
-        """Shapes and dtypes of a stored item, as nested mappings."""
+        """Returns shapes and dtypes of a stored item as nested mappings."""
         found = self._manager.item_metadata(step)[item]
         return getattr(found, "tree", found)
 
@@ -330,7 +336,8 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
     def _pass_over(self, problems: Mapping[int, CheckpointError], used: int) -> None:
         for step, problem in problems.items():
             kept = "" if self._read_only else f"; moved to {self._damaged / str(step)}"
-            self._notify(f"{problem}: using that of step {used}{kept}")
+            self._notify(f"{problem}; using the checkpoint of step {used}{kept}")
+            # Folders are shared by all processes; one moves them, and all wait before reloading.
             if not self._read_only and is_first_process():
                 self._damaged.mkdir(parents=True, exist_ok=True)
                 target = self._damaged / str(step)
@@ -343,15 +350,16 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
 
 
 class _Manager(ocp.CheckpointManager):  # type: ignore[misc]
-    """Orbax asks JAX for preemption with the step of each save. JAX answers yes at one number only,
-    and counts ours: the loop would never hear of it."""
+    """Orbax manager that leaves preemption to the training loop."""
 
     def reached_preemption(self, step: int) -> bool:
+        # JAX reports a preemption at one sync point only and counts every query. If Orbax asked
+        # too, the loop would miss it.
         return False
 
 
 class _NewestAndBest(ocp.checkpoint_managers.PreservationPolicy):  # type: ignore[misc]
-    """Keeps the newest checkpoints, and that of the step ``best``."""
+    """Policy that keeps the newest checkpoints and that of the step ``best``."""
 
     def __init__(self) -> None:
         self.best: int | None = None
@@ -379,7 +387,7 @@ def _named(items: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _merged(items: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Joins the leaves of all items: their names begin with the field, so none meets another."""
+    """Joins the leaves of all items; names are unique, since each begins with its field."""
     return {name: leaf for leaves in items.values() for name, leaf in leaves.items()}
 
 

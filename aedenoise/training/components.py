@@ -144,6 +144,7 @@ class Components:
 
 
 NO_COMPONENTS = Components()
+# Metrics are left out: they can change between sessions without changing the parameters.
 _RECORDED = ("model", "decoder", "loss", "corruption")
 
 

@@ -67,6 +67,7 @@ class Discriminator:
           The next state, and means over the global batch: ``discriminator_loss``, and the logits
           ``score_real`` and ``score_made``.
         """
+        # The generator has its own update; this one must not reach its parameters.
         made = jax.lax.stop_gradient(made)
 
         def sums(params: Any) -> tuple[Array, Any]:
@@ -91,6 +92,8 @@ class Discriminator:
         # The power iteration advances in ``update`` alone, once per step.
         smooth, _ = normalized(jax.lax.stop_gradient(state.params), state.vectors)
         scores = self._scores(smooth, made)
+        # softplus(-s) = -log sigmoid(s), the non-saturating form: its gradient does not vanish
+        # while the discriminator rejects every image.
         return -scores if self.config.loss == "hinge" else jax.nn.softplus(-scores)
 
     def _scores(self, params: Any, image: Array) -> Array:

@@ -29,7 +29,7 @@ from aedenoise.training.update import apply_gradients, step_metrics, sum_over_de
 # Ramp of the parameters' moving average: its decay after n steps is at most (1 + n) / (10 + n),
 # so that the random initial parameters are soon forgotten.
 _FIRST = 10.0
-# Weight of the squared logits; too small to be visible in images.
+# Weight of the squared logits; faint against the adversarial term.
 _PULL = 1e-4
 
 

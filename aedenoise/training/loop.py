@@ -1,4 +1,4 @@
-"""The training loop: which steps run in which call, and what happens between calls."""
+"""The training loop, its plan of steps, and its hooks."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ from aedenoise.training.task import TrainState
 
 @dataclass(frozen=True)
 class Plan:
-    """Where a run's steps fall. Every property is a function of the step alone, so a resumed
-    run makes the same calls as an unbroken one.
+    """Schedule of calls, logs, evaluations and checkpoints of a run.
+
+    All are functions of the step alone: a resumed run makes the same calls as an unbroken one.
 
     Attributes:
       steps_per_epoch: steps in an epoch, a last partial batch included.
       epochs: epochs in the run.
-      steps_per_call: steps carried out in one call of the device, where the epoch has room.
+      steps_per_call: steps in one device call, except at the end of an epoch.
       log_every, save_every: steps between two logs and two checkpoints.
       eval_every: epochs between two evaluations.
-      starts: steps before which another loss begins.
-      spikes: whether a loss far above those before it is news.
+      starts: steps at which training changes to another loss.
+      spikes: True if loss spikes are reported.
     """
 
     steps_per_epoch: int
@@ -47,8 +48,8 @@ class Plan:
         return self.steps_per_epoch * self.epochs
 
     def call_size(self, step: int) -> int:
-        """Steps in the call that starts at ``step``: a full call, or one step at a time in
-        what an epoch leaves over, so that only two programs are ever compiled."""
+        """Returns the number of steps in the call that starts at ``step``."""
+        # The remainder of an epoch runs in single steps, so that only two programs are compiled.
         position = step % self.steps_per_epoch
         aligned = position % self.steps_per_call == 0
         fits = position + self.steps_per_call <= self.steps_per_epoch
@@ -69,35 +70,35 @@ class Plan:
 
 
 class Observer(Protocol):
-    """What the loop tells the outside; the loop itself writes nothing."""
+    """Hooks of the loop, which writes nothing itself."""
 
     def stepped(self, step: int) -> None:
-        """``step`` updates have been handed to the devices."""
+        """Runs after ``step`` updates have been dispatched to the devices."""
         ...
 
     def logged(self, step: int, values: dict[str, float]) -> None:
-        """Means since the last call, fetched from the devices."""
+        """Receives the metrics since the last log, fetched from the devices."""
         ...
 
     def spiked(self, spike: Spike) -> None:
-        """A loss since the last call stands far above those before it."""
+        """Receives the highest loss spike since the last log."""
         ...
 
     def evaluate(self, step: int, state: TrainState) -> None:
-        """An evaluation is due; it may be left undone where a stop is requested."""
+        """Runs a due evaluation; may return early if a stop is requested."""
         ...
 
     def save(self, step: int, state: TrainState) -> None:
-        """A checkpoint is due; every value logged so far was finite."""
+        """Saves a checkpoint; every value logged so far was finite."""
         ...
 
     def stop_requested(self) -> bool:
-        """Whether to save and stop now; asked after each call and each evaluation."""
+        """Returns True to save and stop; polled after each call and each evaluation."""
         ...
 
 
 class SilentObserver:
-    """An observer that writes nothing and never stops; for trainings of seconds."""
+    """Hooks without effect, for training of a few seconds."""
 
     def stepped(self, step: int) -> None:
         return
@@ -120,11 +121,11 @@ class SilentObserver:
 
 @dataclass
 class Clock:
-    """Time spent in a run, over all its sessions.
+    """Durations of a run, over all its sessions.
 
     Attributes:
-      seconds: all of it, compilation, evaluation and saving included.
-      steady_seconds, steady_images: training alone, from the first call that compiled nothing.
+      seconds: total time, with compilation, evaluation and saving.
+      steady_seconds, steady_images: training alone, in intervals without compilation.
     """
 
     seconds: float = 0.0
@@ -133,18 +134,18 @@ class Clock:
 
     @property
     def images_per_second(self) -> float | None:
-        """Training images per second, or None before anything steady was timed."""
+        """Returns training images per second, or None before any steady interval."""
         return self.steady_images / self.steady_seconds if self.steady_seconds > 0 else None
 
 
 @dataclass
 class _Interval:
-    """Calls between two logs.
+    """Device calls between two logs.
 
     Attributes:
-      metrics: what each call returned, still on the devices.
-      compiled: whether a program was compiled for one of them.
-      last: the step they end with.
+      metrics: results of each call, still on the devices.
+      compiled: True if one of the calls compiled a program.
+      last: last step of the interval.
     """
 
     metrics: list[dict[str, Any]] = field(default_factory=list)
@@ -153,7 +154,7 @@ class _Interval:
 
 
 class _Settling:
-    """Waits for intervals, tells the observer, and keeps the clock."""
+    """Bookkeeping of finished intervals: logs, loss spikes and the clock."""
 
     def __init__(self, observer: Observer, clock: Clock, plan: Plan) -> None:
         self._observer, self._clock = observer, clock
@@ -164,6 +165,7 @@ class _Settling:
     def settle(self, interval: _Interval) -> None:
         columns = _fetch(interval.metrics, last=interval.last)
         images = float(columns["count"].sum())
+        # Read after the fetch, which waits for the devices: dispatch alone returns at once.
         now = time.perf_counter()
         if not interval.compiled:
             self._clock.steady_seconds += now - self._settled
@@ -179,7 +181,7 @@ class _Settling:
             self._observer.spiked(spike)
 
     def skip(self) -> None:
-        """Leaves the time since the last interval out of the steady time."""
+        """Excludes the time since the last interval from the steady time."""
         self._settled = time.perf_counter()
         self._clock.seconds = self._settled - self._session_start
 
@@ -198,21 +200,21 @@ def train(
 ) -> tuple[TrainState, bool]:
     """Trains from ``state.step`` to the end of ``plan``, or until a stop is requested.
 
-    The devices never wait for a log: an interval is fetched once the next call is handed over.
+    Devices never wait for a log: an interval is fetched after the next call is dispatched.
 
     Args:
-      state: a replicated state; it is used up.
+      state: replicated state; its buffers are donated.
       step_fn: the pure step ``(state, key, batch, axis_name=)``.
-      executor: how devices carry it out.
+      executor: executor of the step on the devices.
       key: the run's noise key.
-      split: the training images as ``executor.place`` put them, or None.
-      batch_at: the host's batch of a step, of one fixed size; with images where ``split`` is None.
-      plan: where the steps fall.
-      observer: is told of everything.
-      clock: is advanced.
+      split: result of ``executor.place`` for the training images, or None.
+      batch_at: host batch of a step, of fixed size; includes images if ``split`` is None.
+      plan: schedule of calls, logs, evaluations and checkpoints.
+      observer: hooks.
+      clock: updated in place.
 
     Returns:
-      The last state, and whether the run is complete.
+      The last state, and True if the run is complete.
 
     Raises:
       DivergedError: if a fetched value is not finite; nothing is saved from then on.
@@ -242,6 +244,7 @@ def train(
 
         stop = observer.stop_requested()
         if plan.should_save(before, step) or stop:
+            # Settled before saving: a non-finite loss raises here, and the state is not kept.
             settling.settle(interval)
             if plan.should_evaluate(step):
                 observer.evaluate(step, state)
@@ -263,10 +266,10 @@ def _stack(batches: list[Batch]) -> Batch:
 
 
 def _fetch(pending: list[dict[str, Any]], *, last: int) -> dict[str, np.ndarray]:
-    """Waits for the devices once; each metric of each step, float64 ``[steps]``.
+    """Waits for the devices once; returns each metric of each step, float64 ``[steps]``.
 
     Raises:
-      DivergedError: naming the first step and value that is not finite.
+      DivergedError: names the first step with a non-finite value.
     """
     fetched = jax.device_get(pending)
     columns = {
@@ -286,7 +289,7 @@ def _fetch(pending: list[dict[str, Any]], *, last: int) -> dict[str, np.ndarray]
 
 
 def _means(columns: dict[str, np.ndarray]) -> dict[str, float]:
-    """The mean loss, and the last of everything else."""
+    """Returns the mean loss, and the last value of all other metrics."""
     values = {"loss": float(np.divide(columns["loss_sum"].sum(), columns["count"].sum()))}
     return values | {
         name: float(column[-1])

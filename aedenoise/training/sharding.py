@@ -1,8 +1,8 @@
-"""How devices carry out pure functions: the only home of jit, pmap, shardings and donation.
+"""Execution of pure functions on devices: the only home of jit, pmap, shardings and donation.
 
-Both executors run the same functions over all devices of all processes, split the batch evenly,
-donate the state and leave it replicated, so that one checkpoint serves either. Each process is
-handed the whole batch and puts its own rows on its own devices.
+Both executors run the same functions over all devices of all processes, shard the batch evenly,
+donate the state and keep it replicated, so that one checkpoint serves either. Each process
+receives the whole batch and puts its own rows on its own devices.
 """
 
 from __future__ import annotations
@@ -32,36 +32,38 @@ EvalFn = Callable[..., Any]
 
 
 class Executor(Protocol):
-    """Runs pure step functions over all devices."""
+    """Executor of pure step functions on all devices."""
 
     def replicate(self, tree: Tree) -> Tree:
-        """A copy of ``tree`` on every device."""
+        """Copies ``tree`` to every device."""
         ...
 
     def abstract(self, tree: Tree) -> Tree:
-        """Shapes, dtypes and shardings of a replicated ``tree``, to restore it into."""
+        """Returns shapes, dtypes and shardings of a replicated ``tree``, as restore targets."""
         ...
 
     def local_rows(self, batch_size: int) -> np.ndarray:
-        """Which rows of a batch this process's devices take, bool ``[batch_size]``."""
+        """Returns the mask of batch rows on this process's devices, bool ``[batch_size]``."""
         ...
 
     def place(self, images: np.ndarray) -> Any:
-        """A whole split, uint8 ``[N, H, W, C]``, on every device, as ``train`` takes it; None if
-        it is too large for one."""
+        """Copies a split, uint8 ``[N, H, W, C]``, to every device for ``train``.
+
+        Returns None if it is too large for a device.
+        """
         ...
 
     def train(self, step: TrainFn, *, several: bool) -> TrainCall:
-        """``(state, key, split, batch) -> (state, metrics)``; the state passed in is used up.
+        """Compiles ``(state, key, split, batch) -> (state, metrics)``; the state is donated.
 
-        ``split`` is what ``place`` gave; the images of a batch without any are taken from it.
+        ``split`` is the result of ``place``; batches without images index into it.
         With ``several``, every leaf of the batch has a leading axis of steps, all run in one
         call, and every metric gains that axis.
         """
         ...
 
     def evaluate(self, step: EvalFn) -> Callable[[Any, Any, Any], Any]:
-        """``(params, key, batch) -> metrics``."""
+        """Compiles ``(params, key, batch) -> metrics``."""
         ...
 
 
@@ -71,11 +73,11 @@ def make_executor(
     *,
     devices: Sequence[jax.Device] | None = None,
 ) -> Executor:
-    """The executor called ``jit`` or ``pmap`` over ``devices`` (None: all there are).
+    """Builds the executor ``jit`` or ``pmap`` over ``devices``; None means all.
 
     Raises:
-      UsageError: if ``batch_size`` is not divisible by the number of devices, or the platform
-        that was asked for is not there.
+      UsageError: if ``batch_size`` is not divisible by the number of devices, or there is no
+        device of the requested platform.
     """
     devices = list(devices_here() if devices is None else devices)
     if batch_size is not None and batch_size % len(devices):
@@ -87,14 +89,14 @@ def make_executor(
 
 
 def devices_here() -> list[jax.Device]:
-    """The devices that JAX finds.
+    """Returns the devices of all processes.
 
     Raises:
-      UsageError: if there is none of the platform that was asked for.
+      UsageError: if there is no device of the requested platform.
     """
     try:
         return list(jax.devices())
-    except (RuntimeError, AssertionError) as error:  # the latter where a plugin is not installed
+    except (RuntimeError, AssertionError) as error:  # the latter for a missing plugin
         platforms = getattr(jax.config, "jax_platforms", None) or "any platform"
         raise UsageError(
             f"JAX finds no device of {platforms}; install its extra (cuda, tpu) or set "
@@ -103,8 +105,8 @@ def devices_here() -> list[jax.Device]:
 
 
 def automatic_steps_per_call() -> int:
-    """1 on CPU, where convolutions inside a loop lose their fast path; 16 elsewhere, where
-    dispatch would dominate."""
+    """Returns the default number of training steps in one device call."""
+    # On CPU, convolutions inside a loop lose their fast path; elsewhere dispatch would dominate.
     return 1 if jax.default_backend() == "cpu" else 16
 
 
@@ -130,13 +132,14 @@ class _MeshExecutor:
         return shapes
 
     def _replicate_leaf(self, leaf: Any) -> Any:
+        # Typed PRNG keys have no NumPy form; their key data has.
         if jnp.issubdtype(jnp.asarray(leaf).dtype, jax.dtypes.prng_key):
             return jax.random.wrap_key_data(self._replicate_leaf(jax.random.key_data(leaf)))
         return _spread(np.asarray(leaf), self._replicated)
 
 
 class JitExecutor(_MeshExecutor):
-    """One program over the whole batch; the compiler splits it by ``NamedSharding``."""
+    """Executor with one program over the whole batch, partitioned by the compiler."""
 
     def local_rows(self, batch_size: int) -> np.ndarray:
         rows = np.zeros(batch_size, bool)
@@ -175,7 +178,7 @@ class JitExecutor(_MeshExecutor):
 
 
 class PmapExecutor(_MeshExecutor):
-    """One program per device on its share of the batch, joined by explicit sums."""
+    """Executor with one program per device and shard, joined by explicit sums."""
 
     def local_rows(self, batch_size: int) -> np.ndarray:
         rows = np.zeros(batch_size, bool)
@@ -185,6 +188,7 @@ class PmapExecutor(_MeshExecutor):
     def place(self, images: np.ndarray) -> Any:
         if not _fits(images, self._local[0]):
             return None
+        # pmap maps the split over its first axis. Broadcasting copies nothing on the host.
         copies = np.broadcast_to(images, (len(self._local), *images.shape))
         mesh = Mesh(np.array(self._local), (AXIS,), axis_types=(AxisType.Auto,))
         return jax.device_put(copies, NamedSharding(mesh, P(AXIS)))
@@ -196,6 +200,7 @@ class PmapExecutor(_MeshExecutor):
             axis_name=AXIS,
             in_axes=(None, None, 0, 0),
             out_axes=(None, None),
+            # The default is the devices of all processes; an explicit list serves fewer of one.
             devices=None if self._several_processes else self._devices,
             donate_argnums=0,
         )
@@ -217,8 +222,7 @@ class PmapExecutor(_MeshExecutor):
         return lambda params, key, batch: mapped(params, key, self._split(batch, 0))
 
     def _split(self, batch: Tree, axis: int) -> Tree:
-        """Cuts the batch axis in one piece per device, makes the pieces the first axis, and
-        keeps those of this process."""
+        """Splits the batch axis into shards, stacked first; returns those of this process."""
         pieces = len(self._devices)
         local = self._local_pieces()
 
@@ -230,12 +234,13 @@ class PmapExecutor(_MeshExecutor):
         return cut_batch
 
     def _local_pieces(self) -> slice:
-        """The pieces of the batch that are this process's: as many as it has devices."""
+        """Returns the slice of shards of this process, one per local device."""
         first = jax.process_index() * len(self._local) if self._several_processes else 0
         return slice(first, first + len(self._local))
 
     def _over_all_processes(self, state: Tree) -> Tree:
-        """pmap returns arrays over this process's devices; a checkpoint wants them over all."""
+        """Extends replicated arrays from this process's devices, as pmap returns, to all."""
+        # Orbax saves only arrays that span all processes. No data moves.
         if not self._several_processes:
             return state
 
@@ -248,7 +253,7 @@ class PmapExecutor(_MeshExecutor):
 
 
 def _spread(tree: Tree, sharding: NamedSharding) -> Tree:
-    """Host arrays, the same in every process, as arrays over the devices of all."""
+    """Distributes host arrays, equal in every process, over the devices of all processes."""
     spread: Tree = jax.tree.map(
         lambda x: jax.make_array_from_callback(x.shape, sharding, lambda index: x[index]), tree
     )
@@ -273,7 +278,8 @@ def _several(step: TrainFn) -> TrainCall:
 
 
 def _fits(images: np.ndarray, device: jax.Device) -> bool:
-    """Whether a device can hold ``images`` and still has three quarters of its memory."""
+    """Returns True if ``images`` take at most a quarter of the device's memory."""
+    # The rest is for parameters, activations and the compiler's workspace. CPU reports no limit.
     memory = device.memory_stats() or {}
     return bool(images.nbytes <= memory.get("bytes_limit", math.inf) / 4)
 

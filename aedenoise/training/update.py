@@ -42,8 +42,7 @@ def make_update(
       loss_sum: parameters to the summed loss of this device's examples; with ``has_aux``, to a
         pair of that sum and any tree.
       optimizer: applied to the mean gradient over ``count`` examples of all devices.
-      has_aux: whether ``loss_sum`` returns a pair; the tree is returned unchanged, not
-        summed over devices.
+      has_aux: whether ``loss_sum`` returns a pair; the tree is not summed over devices.
     """
 
     def update(

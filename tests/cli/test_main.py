@@ -421,7 +421,7 @@ def test_a_damaged_checkpoint_costs_one_line(
     assert done.stderr == ""
     said = [line for line in done.stdout.splitlines() if "damaged" in line]
     assert len(said) == 1
-    assert "using that of step 48" in said[0]
+    assert "using the checkpoint of step 48" in said[0]
     assert "checkpoint of step 48 of 64" in done.stdout
 
 
@@ -437,7 +437,7 @@ def test_any_checkpoint_can_be_evaluated(command: Command, finished: tuple[Path,
         (workdir / "eval.json").unlink()
     done = command("--mode=eval", f"--workdir={workdir}", "--checkpoint=7")
     assert done.returncode == 3
-    assert "there is 48, 64" in done.stderr
+    assert "available: 48, 64" in done.stderr
     assert load_denoiser(workdir, "48").step == 48
 
 

@@ -164,7 +164,7 @@ def test_other_parts_are_refused(run: aedenoise.TrainedRun, parts: dict[str, Any
         aedenoise.load(run.workdir)
     with pytest.raises(CheckpointError, match="pass decoder=PatchDecoder"):
         aedenoise.evaluate(run.workdir, data=data())
-    with pytest.raises(CheckpointError, match=r"own parts .*loss=ink_loss"):
+    with pytest.raises(CheckpointError, match=r"custom parts .*loss=ink_loss"):
         aedenoise.train(SMALL, workdir=run.workdir, **{**parts, "loss": None})
     other = (data()[1], data()[0])
     with pytest.raises(DataError, match="not the data this run began with"):

@@ -26,7 +26,7 @@ def test_round_trip_keeps_every_bit_and_the_newest_two(tmp_path: Path) -> None:
         assert digest(restored.state) == digest(state)
         assert restored.record == {"seconds": 1.5}
         assert checkpoints.restore(like, step=2).record == {"seconds": 1.0}
-        with pytest.raises(CheckpointError, match=r"no checkpoint of step 7 .* there is 2, 3"):
+        with pytest.raises(CheckpointError, match=r"no checkpoint of step 7 .* available: 2, 3"):
             checkpoints.restore(like, step=7)
     assert sorted(p.name for p in (tmp_path / "c").iterdir()) == ["2", "3"]
 

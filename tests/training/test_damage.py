@@ -91,7 +91,7 @@ def test_a_damaged_checkpoint_is_moved_aside_and_its_step_saved_again(tmp_path: 
     assert (tmp_path / "checkpoints-damaged" / "3").is_dir()
     (line,) = lines
     assert "checkpoint 3 in" in line
-    assert "using that of step 2" in line
+    assert "using the checkpoint of step 2" in line
 
 
 def test_where_all_are_damaged_nothing_is_moved(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_where_all_are_damaged_nothing_is_moved(tmp_path: Path) -> None:
         for step in (1, 2):
             checkpoints.save(step, state, {})
             (tmp_path / "c" / str(step) / "digest" / "metadata").write_text("{}")
-        with pytest.raises(CheckpointError, match="none of the 2 checkpoints can be used"):
+        with pytest.raises(CheckpointError, match="none of the 2 checkpoints is usable"):
             checkpoints.restore(like)
         assert checkpoints.steps() == [1, 2]
 
@@ -249,7 +249,7 @@ def changed(tree, how: str):
         ("missing", r"of another model: .*another/kernel is missing there"),
         ("extra", r"of another model: .* and missing here"),
         ("format", r"has format 99, this version reads 1"),
-        ("no step", r"no checkpoint of step 9 in .*; there is 1"),
+        ("no step", r"no checkpoint of step 9 in .*; available: 1"),
         ("empty", r"no checkpoint in"),
         ("unfinished", r"no checkpoint in"),
     ],
