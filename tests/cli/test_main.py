@@ -450,7 +450,7 @@ def test_checkpoints_elsewhere_carry_their_configuration(
     shutil.copytree(finished[0] / "checkpoints", tmp_path / "elsewhere")
     done = command("--mode=eval", f"--workdir={tmp_path / 'new'}", elsewhere)
     assert done.returncode == 0, done.stderr
-    assert "config.json is restored from a checkpoint in" in done.stdout
+    assert "config.json restored from a checkpoint in" in done.stdout
     new, old = (folder / "config.json" for folder in (tmp_path / "new", finished[0]))
     assert new.read_text() == old.read_text()
     done = command(DEBUG, f"--workdir={tmp_path / 'another'}", elsewhere, "--seed=3")
