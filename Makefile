@@ -1,5 +1,5 @@
 # make run: set up once, then train the default denoiser.
-# make test: format, lint, types and the fast tests (5 minutes on two cores); make test-all: the
+# make test: format, lint, types and the fast tests; make test-all: the
 # slow tests too.  make coverage: the lines that the fast tests run, by room.
 # make soak: the long figures of the scorecard, and what its tests fail by (an hour on two cores).
 PYTHON ?= python3
