@@ -88,7 +88,7 @@ def _rescaled(denoise: Denoise, noisy: np.ndarray, clean: np.ndarray) -> Denoise
     """
     results = denoise(noisy)
     if not np.isfinite(results).all() or np.ptp(results) == 0.0:
-        mean = np.float32(clean.mean())  # constant output: polyfit would be singular
+        mean = np.float32(clean.mean())  # no signal is left to fit
         return lambda images: np.full_like(images, mean)
     slope, offset = np.polyfit(results.ravel(), clean.ravel(), 1)
     return lambda images: (slope * denoise(images) + offset).astype(np.float32)

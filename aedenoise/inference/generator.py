@@ -1,4 +1,4 @@
-"""The generator of a finished run as a function."""
+"""Generator of a finished GAN run, as a function of count and seed."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from aedenoise.training.task import Params
 
 
 class ImageMaker:
-    """A generator with its parameters: ``make(count, seed) -> images``.
+    """Generator with its parameters, callable as ``make(count, seed) -> images``.
 
     Attributes:
-      experiment: what it was trained on.
-      params: the mean over steps of its parameters.
-      step: how many updates they have had.
-      latent_size: how many normal numbers an image is made of.
-      image_shape: ``[H, W, C]``.
+      experiment: configuration of its training.
+      params: parameters averaged over steps.
+      step: number of updates of the parameters.
+      latent_size: dimension of the normally distributed latents.
+      image_shape: shape ``[H, W, C]`` of the images.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class ImageMaker:
         self._batch = fit_batch_size(image_shape)
 
     def __call__(self, count: int, seed: int = 0) -> np.ndarray:
-        """``count`` images, float32 ``[count, H, W, C]`` in [0, 1]; the same for the same seed.
+        """Generates images, float32 ``[count, H, W, C]`` in [0, 1], reproducibly from the seed.
 
         Raises:
           ValueError: if ``count`` is not at least 1.
@@ -54,7 +54,11 @@ class ImageMaker:
         return self.of(np.asarray(numbers))
 
     def of(self, latents: np.ndarray) -> np.ndarray:
-        """The images of ``latents[N, latent_size]``."""
+        """Generates the images of ``latents[N, latent_size]``, float32 ``[N, H, W, C]`` in [0, 1].
+
+        Raises:
+          ValueError: if ``latents`` has another shape.
+        """
         if latents.ndim != 2 or latents.shape[1] != self.latent_size:
             raise ValueError(
                 f"latents must have shape [N, {self.latent_size}], not {latents.shape}"
@@ -63,19 +67,20 @@ class ImageMaker:
 
 
 def load_generator(workdir: str | PathLike[str], checkpoint: str = "newest") -> ImageMaker:
-    """The generator in the workdir of a GAN; nothing is written.
+    """Restores the generator in the workdir of a GAN; writes nothing.
 
     Args:
-      workdir: the folder of a run.
+      workdir: folder of the run.
       checkpoint: ``newest``, ``best`` (by Frechet distance) or a step.
 
     Raises:
       CheckpointError: if there is no run or no readable checkpoint.
-      UsageError: if the run is no GAN's.
+      UsageError: if the run is a denoiser.
     """
     run = read_run(workdir, gan=True)
     model = build_generator(run.experiment.model, run.image_shape)
     params = abstract_params(model, jnp.zeros((1, run.experiment.model.latent_size)))
     restored = run.restore_params({"params": params, "average": params}, checkpoint)
+    # The averaged parameters give better images than the last ones, which oscillate.
     average = restored.state["average"]
     return ImageMaker(run.experiment, model, average, restored.step, run.image_shape)

@@ -1,4 +1,4 @@
-"""How strong the Gaussian noise of an image is, told by what a network made of it."""
+"""Estimation of an image's Gaussian noise level from its denoised version."""
 
 from __future__ import annotations
 
@@ -6,28 +6,31 @@ import functools
 
 import numpy as np
 
+# Candidates of the standard deviation; the result is interpolated between them.
 _LEVELS = np.geomspace(1e-3, 2.0, 200)
+# Bins of the brightness histogram.
 _BINS = 64
-# From this share of values at exactly 0 or 1 on, an image counts as clipped.
+# Share of values at exactly 0 or 1 above which an image counts as clipped.
 _CLIPPED_SHARE = 0.005
 
 
 def estimate_level(noisy: np.ndarray, denoised: np.ndarray) -> float:
-    """The standard deviation that explains ``noisy``, if ``denoised`` were the clean image.
+    """Estimates the noise standard deviation of ``noisy``, taking ``denoised`` as the clean image.
 
-    Clipped noise moves a black pixel in one direction only. For each brightness of ``denoised``
-    the expected squared change by clipped noise is integrated (Gauss-Hermite), and the level is
-    sought at which its mean is that of the image.
+    Clipped noise moves a black pixel in one direction only, so the root mean square would be too
+    low. For each brightness of ``denoised`` the expected squared change by clipped noise is
+    integrated (Gauss-Hermite); the result is the level whose mean equals that of the image.
 
     Args:
-      noisy: any shape, in units of the [0, 1] range.
-      denoised: of the same shape.
+      noisy: image of any shape, in units of the [0, 1] range.
+      denoised: the same image denoised, of the same shape.
 
     Returns:
-      Between 0.001 and 2.
+      Standard deviation between 0.001 and 2, in units of the [0, 1] range.
     """
     change = float(np.mean(np.square(noisy - denoised, dtype=np.float64)))
     ends = np.mean((noisy == 0.0) | (noisy == 1.0))
+    # Not clipped: the root mean square is the estimate.
     if noisy.min() < 0.0 or noisy.max() > 1.0 or ends < _CLIPPED_SHARE:
         return float(np.clip(np.sqrt(change), _LEVELS[0], _LEVELS[-1]))
     shares, _ = np.histogram(denoised, _BINS, (0.0, 1.0))
@@ -37,10 +40,10 @@ def estimate_level(noisy: np.ndarray, denoised: np.ndarray) -> float:
 
 @functools.cache
 def _clipped_change() -> np.ndarray:
-    """``E[(clip(b + s n) - b)**2]`` of each level s and the brightness b of each bin."""
+    """Computes ``E[(clip(b + s n) - b)**2]`` for each level s and bin of brightness b."""
     edges = np.linspace(0.0, 1.0, _BINS + 1)
     brightness = 0.5 * (edges[1:] + edges[:-1])
-    # Glyphs are black and white: the outermost bins stand for their ends.
+    # Glyphs are mostly pure black and white: the outer bins stand for their ends, not centres.
     brightness[0], brightness[-1] = 0.0, 1.0
     nodes, weights = np.polynomial.hermite_e.hermegauss(64)
     clean = brightness[None, :, None]

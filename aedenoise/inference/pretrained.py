@@ -1,4 +1,4 @@
-"""The network that comes with the package, and how one is packed."""
+"""Pretrained network of the package: loading and packing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NAME = "pretrained"
 
 
 def load_pretrained() -> Denoiser:
-    """The network in the package; ``experiments/pretrained.py`` says how it was trained.
+    """Loads the packaged network; ``experiments/pretrained.py`` trained it.
 
     Raises:
       CheckpointError: if its files are missing or damaged.
@@ -32,7 +32,7 @@ def load_pretrained() -> Denoiser:
         content = (_FILES / f"{_NAME}.npz").read_bytes()
     except (OSError, ValueError) as error:
         raise CheckpointError(
-            f"this installation lacks its network ({error}); reinstall"
+            f"this installation lacks its network ({error}); reinstall the package"
         ) from error
     if record["format"] != FORMAT or hashlib.sha256(content).hexdigest() != record["sha256"]:
         raise CheckpointError("the network in this installation is damaged; reinstall the package")
@@ -47,14 +47,20 @@ def load_pretrained() -> Denoiser:
 
 
 def pretrained_record() -> dict[str, Any]:
-    """What is known of the network in the package: its experiment, digest, data and scores."""
+    """Returns the packaged network's record: experiment, digest, data and scores."""
     text = (_FILES / f"{_NAME}.json").read_text(encoding="utf-8")
     record: dict[str, Any] = json.loads(text)
     return record
 
 
 def pack(denoiser: Denoiser, folder: Path, facts: Mapping[str, Any]) -> None:
-    """Writes ``pretrained.npz`` and ``pretrained.json``; ``facts`` are data and scores."""
+    """Writes ``pretrained.npz`` and ``pretrained.json``.
+
+    Args:
+      denoiser: network to pack.
+      folder: target folder.
+      facts: further entries of the record: data and scores.
+    """
     content = packed(denoiser.params)
     record = {
         "format": FORMAT,

@@ -1,4 +1,4 @@
-"""A run that has checkpoints, without the data that it was trained on; nothing is written."""
+"""Read-only access to a run's configuration and checkpoints, without its data."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from aedenoise.training.workdir import Workdir
 
 @dataclass(frozen=True)
 class SavedRun:
-    """What a workdir says of its run.
+    """Run with checkpoints, as recorded in its workdir.
 
     Attributes:
       folder: the workdir.
-      experiment: what it was trained on.
-      image_shape: ``[H, W, C]`` of its images.
+      experiment: configuration of its training.
+      image_shape: shape ``[H, W, C]`` of its training images.
     """
 
     folder: Workdir
@@ -29,22 +29,27 @@ class SavedRun:
     image_shape: tuple[int, int, int]
 
     def restore_params(self, like: dict[str, Any], checkpoint: str) -> Restored[dict[str, Any]]:
-        """Restores the parameters of a checkpoint; see ``Checkpoints.restore_params``.
+        """Restores the parameters of a checkpoint, see ``Checkpoints.restore_params``.
 
         Args:
-          like: ``{"params": tree}`` of ``jax.ShapeDtypeStruct``; of a GAN also ``"average"``.
+          like: ``{"params": tree}`` of ``jax.ShapeDtypeStruct``; for a GAN also ``"average"``.
           checkpoint: ``newest``, ``best`` or a step.
 
         Raises:
           CheckpointError: if there is no readable checkpoint.
         """
         with Checkpoints(self.folder.checkpoints, read_only=True) as checkpoints:
+            # Placed on the devices of this machine, not on those that wrote the checkpoint.
             placed = make_executor("jit").abstract(like)
             return checkpoints.restore_params(placed, checkpoints.choose(checkpoint))
 
 
 def read_run(workdir: str | PathLike[str], *, gan: bool = False) -> SavedRun:
-    """The run in a workdir: a denoiser's, or with ``gan`` a GAN's.
+    """Reads the run in a workdir.
+
+    Args:
+      workdir: folder of the run.
+      gan: expects a GAN instead of a denoiser.
 
     Raises:
       CheckpointError: if there is no run.
@@ -53,8 +58,8 @@ def read_run(workdir: str | PathLike[str], *, gan: bool = False) -> SavedRun:
     folder = Workdir(Path(workdir))
     config, experiment = folder.read_config(), folder.read_experiment()
     if gan != (experiment.model.network == "gan"):
-        other = "a denoiser, which makes no images by itself"
-        own = "a GAN, which denoises nothing (--mode=sample, aedenoise.load_generator())"
+        other = "a denoiser, which cannot generate images; this needs a GAN"
+        own = "a GAN, which cannot denoise; use --mode=sample or aedenoise.load_generator()"
         raise UsageError(f"{folder.path} holds {other if gan else own}")
     height, width, channels = config["dataset"]["image_shape"]
     return SavedRun(folder, experiment, (height, width, channels))

@@ -1,4 +1,4 @@
-"""Images of any size through a network for sizes that its strides divide."""
+"""Padding and tiling: images of any size for networks whose strides must divide the size."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from aedenoise.config import ModelConfig
 from aedenoise.errors import UsageError
 from aedenoise.models.receptive_field import reach
 
-# Larger images are denoised in tiles with this many pixels a side.
+# Side in pixels above which images are tiled, and of the tiles.
 TILE = 512
-# Sides above this are padded to multiples of it, so that a folder of photographs does not need a
-# program for each of its sizes.
+# Sides above this are padded to multiples of it, so that a folder of photographs does not compile
+# a program for every size.
 _COARSE = 64
 
 Denoise = Callable[[np.ndarray], np.ndarray]
@@ -27,23 +27,31 @@ def denoise_any_size(
     *,
     tiled: bool = True,
 ) -> np.ndarray:
-    """Applies ``denoise`` to float32 images ``[N, H, W, C]`` of any H and W.
+    """Applies ``denoise`` to images of any height and width.
 
-    Small images are padded by their mirror image below and to the right. Images beyond ``TILE``
-    are cut into tiles, each with a halo as wide as the network reaches, so that no seam is left;
-    near the border the mirror image replaces the network's own padding. A network for ``only`` one
-    height and width gets smaller images padded, and no larger ones. Unless ``tiled``, large images
-    go through the network whole.
+    Small images are padded by reflection at the bottom and right. Images above ``TILE`` are cut
+    into tiles whose halo covers the network's receptive field, so that no seams appear; near the
+    border, reflection replaces the network's own padding.
+
+    Args:
+      images: float32 ``[N, H, W, C]``.
+      model: configuration of the network.
+      denoise: the network, for sizes that its strides divide.
+      only: height and width of a network with a fixed size; smaller images are padded to it.
+      tiled: if False, large images pass through the network whole.
+
+    Returns:
+      Denoised images float32 ``[N, H, W, C]``.
 
     Raises:
-      UsageError: if the network takes images of one size alone, and these are larger.
+      UsageError: if the images are larger than ``only``, or no size near theirs fits the network.
     """
     height, width = images.shape[1:3]
     if only is not None:
         if height > only[0] or width > only[1]:
             raise UsageError(
-                f"this network does not take {height} x {width} pixels: only {only[0]} x {only[1]} "
-                "pixels can be returned to"
+                f"{height} x {width} pixels are too many for this network: at most {only[0]} x "
+                f"{only[1]}"
             )
         filled = _mirrored(images, (0, only[0] - height), (0, only[1] - width))
         return denoise(filled)[:, :height, :width]
@@ -51,12 +59,15 @@ def denoise_any_size(
         shape = [_padded(side, model) for side in (height, width)]
         whole = _mirrored(images, (0, shape[0] - height), (0, shape[1] - width))
         return denoise(whole)[:, :height, :width]
+    # Only for its error: a network without a fitting size is refused before tiles are made.
     _fitting(max(height, width), model)
     unit = model.downsampling
+    # A multiple of the stride keeps the strided grid of each tile aligned with the whole image's.
     halo = _up(reach(model), unit)
     rest = _fitting(unit, model) - unit
     core = [min(_up(TILE, unit), _up(side, unit)) for side in (height, width)]
     rows, columns = (range(0, side, step) for side, step in zip((height, width), core, strict=True))
+    # All tiles have one shape, hence one compiled program; the last ones reach past the image.
     below, right = (len(starts) * step for starts, step in zip((rows, columns), core, strict=True))
     after = halo + rest
     padded = _mirrored(images, (halo, below - height + after), (halo, right - width + after))
@@ -77,7 +88,7 @@ def _padded(side: int, model: ModelConfig) -> int:
 def _fitting(side: int, model: ModelConfig) -> int:
     found = model.fitting(side)
     if found is None:
-        raise UsageError(f"a side of {side} pixels does not fit this network: {model.sides}")
+        raise UsageError(f"a side of {side} pixels does not suit this network: {model.sides}")
     return found
 
 

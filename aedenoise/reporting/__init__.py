@@ -1,1 +1,1 @@
-"""Reporting: console, metrics files, TensorBoard, figures. Shows results; computes none."""
+"""Console, metrics files, TensorBoard, figures and report pages. Computes no results."""

@@ -1,4 +1,4 @@
-"""What the user sees: plain lines on stdout, a progress bar on stderr where it is a terminal."""
+"""Console output: plain lines on stdout, a progress bar on stderr if that is a terminal."""
 
 from __future__ import annotations
 
@@ -17,32 +17,33 @@ _ROWS = (
     ("mean_image", "mean training image"),
     ("black", "black image"),
 )
-# A network that is not better than a trivial image by this, in dB, has learnt nothing.
+# Minimum gain in dB over a constant image; a network below it has learnt nothing.
 _BARELY = 0.3
 
 
 def say(line: str) -> None:
-    """Prints one line at once, also where stdout is a pipe.
+    """Prints one line immediately, also into a pipe.
 
-    Where the reader of the pipe has gone (``| head``) the run goes on without it: everything
-    said is also in the workdir.
+    If the reader of the pipe has exited (``| head``), the run continues silently: every result is
+    also in the workdir.
     """
     try:
         with tqdm.external_write_mode(file=sys.stdout):
             print(line, flush=True)
     except BrokenPipeError:
+        # Replaces the descriptor itself, so that the flush at exit does not fail either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def warn(line: str) -> None:
-    """Prints one line on stderr, beside a bar."""
+    """Prints one line on stderr without breaking a progress bar."""
     with tqdm.external_write_mode(file=sys.stderr):
         print(f"aedenoise: {line}", file=sys.stderr, flush=True)
 
 
 def results_table(results: Mapping[str, Mapping[str, float]]) -> str:
-    """Formats an evaluation as a small table, the network above its baselines."""
-    # Imported here: it imports JAX, and printing a line needs none.
+    """Formats an evaluation as a table with the network above its baselines."""
+    # Imported late: the module imports JAX, and commands that only print lines must start fast.
     from aedenoise.metrics.image_quality import METRICS
 
     lines = [f"{'':<20}" + "".join(f"{m.column or m.title:>13}" for m in METRICS)]
@@ -60,8 +61,12 @@ def results_table(results: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def nothing_learnt(results: Mapping[str, Mapping[str, float]], loss: str) -> str:
-    """In words that the network, trained with ``loss``, is no better than an image that knows
-    nothing; or nothing."""
+    """Returns a warning if the network is no better than a constant image, else an empty string.
+
+    Args:
+      results: evaluation of the network and of the baselines.
+      loss: name of the training loss, for the remedy in the warning.
+    """
     found = results["denoised"]["psnr"]
     for name, title in (("black", "a black image"), ("mean_image", "the mean training image")):
         if found < results[name]["psnr"] + _BARELY:
@@ -74,7 +79,7 @@ def nothing_learnt(results: Mapping[str, Mapping[str, float]], loss: str) -> str
 
 
 def baselines_table(baselines: Mapping[str, Any]) -> str:
-    """The network beside the classical denoisers, on the same images."""
+    """Formats the scores of the network and the classical denoisers on the same images."""
     lines = [f"{'on ' + str(baselines['images']) + ' of them':<20}{'PSNR dB':>13}{'SSIM':>13}"]
     for name, score in {"denoised": baselines["denoised"], **baselines["classical"]}.items():
         setting = f"   {score['setting']}" if "setting" in score else ""
@@ -83,7 +88,7 @@ def baselines_table(baselines: Mapping[str, Any]) -> str:
 
 
 def artifacts_line(measures: Mapping[str, Mapping[str, float]]) -> str:
-    """The grid that the decoder leaves, in one line."""
+    """Formats the checkerboard metrics of a decoder in one line."""
     residual, constant = measures["residual"], measures["constant"]
     return (
         f"grid of 2 and 4 pixels: {residual['excess_2']:+.1%}, {residual['excess_4']:+.1%} power "
@@ -100,7 +105,7 @@ PROBED = (
 
 
 def probe_table(found: Mapping[str, Any]) -> str:
-    """The content of ``probe.json`` as a small table."""
+    """Formats the content of ``probe.json`` as a table."""
     lines = [f"{'':<20}{'accuracy %':>13}{'95 % interval':>19}{'errors':>9}"]
     for name, label in PROBED:
         if name in found:
@@ -118,9 +123,9 @@ def probe_table(found: Mapping[str, Any]) -> str:
 
 
 class Progress(AbstractContextManager["Progress"]):
-    """A bar over training steps with loss, images per second and time left.
+    """Progress bar over training steps with loss, images per second and time left.
 
-    It is off when stderr is not a terminal; then one line per evaluation remains.
+    Disabled if stderr is not a terminal; one line per evaluation then remains.
     """
 
     def __init__(self, total_steps: int, step: int, *, quiet: bool = False) -> None:
@@ -142,11 +147,12 @@ class Progress(AbstractContextManager["Progress"]):
         self._bar.update(step - self._bar.n)
 
     def logged(self, loss: float, images_per_second: float | None) -> None:
-        """Shows the newest loss and speed beside the bar."""
+        """Shows the latest loss and speed next to the bar."""
         speed = f"{images_per_second:,.0f} images/s" if images_per_second else "compiling"
+        # Not refreshed here: tqdm redraws at its own rate, so logging often costs nothing.
         self._bar.set_postfix_str(f"loss {loss:.4f}, {speed}", refresh=False)
 
 
 def bar(items: Sequence[Item], unit: str, *, quiet: bool) -> Iterator[Item]:
-    """The items, with a bar on stderr where that is a terminal."""
+    """Yields the items and shows a progress bar if stderr is a terminal."""
     yield from tqdm(items, unit=unit, dynamic_ncols=True, disable=quiet or not sys.stderr.isatty())

@@ -1,4 +1,4 @@
-"""Figures: images side by side, and the curve of a run."""
+"""Figures of one run as PNG files: images side by side, learning curves, heat maps."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from matplotlib.figure import Figure
 
 from aedenoise.files import write_atomically
 
+# Renders without a display, as on a cluster node.
 matplotlib.use("Agg")
 Series = tuple[Sequence[int], Sequence[float]]
+# More decoders than this are laid out as columns instead of rows.
 _MANY = 4
 
 
@@ -27,12 +29,12 @@ def denoised_figure(
 ) -> None:
     """Writes a PNG with one column per image.
 
-    Args:
-      path: the file; its folder is made.
-      original, noisy, denoised: float ``[N, H, W, C]``; shown over the range [0, 1].
-      title: a line above.
-
     The residual, denoised minus original, is shown from -0.5 (blue) to 0.5 (red).
+
+    Args:
+      path: output file; its folder is created.
+      original, noisy, denoised: float ``[N, H, W, C]``; shown over the range [0, 1].
+      title: figure title.
     """
     residual = np.mean(denoised - original, axis=-1)
     rows = [("original", original), ("noisy", noisy), ("denoised", denoised)]
@@ -67,8 +69,8 @@ def curve_figure(
 ) -> None:
     """Writes a PNG of training loss, test loss and test PSNR (dB) over epochs.
 
-    A series is its steps and its values. The axis of losses shows what comes after the first
-    tenth of the run, when the fall from the start no longer hides everything else.
+    A series is a pair of steps and values. The loss axis is scaled to the values after the first
+    tenth of the run; the initial drop would hide all later changes.
     """
     figure = Figure(figsize=(6.4, 3.4), dpi=120)
     losses = figure.subplots()
@@ -79,6 +81,8 @@ def curve_figure(
         (ratios, psnr, "test PSNR", {"marker": "o", "ms": 3, "color": "C2", "ls": ":"}),
     ):
         axis.plot(np.asarray(steps) / steps_per_epoch, values, label=label, **style)
+    # The initial fall would flatten the rest of the curve: the axis fits what follows the first
+    # tenth of the run.
     last = max(loss[0], default=0)
     shown = [value for step, value in zip(*loss, strict=True) if step > last / 10]
     low, high = min([*shown, *test_loss[1]], default=0.0), max(shown, default=0.0)
@@ -94,15 +98,15 @@ def curve_figure(
 def artifacts_figure(
     path: Path, *, rows: Mapping[str, Mapping[str, np.ndarray]], titles: Mapping[str, str]
 ) -> None:
-    """Writes a PNG with a row for each decoder and a column for each kind of picture; the other
-    way round where there are many decoders.
+    """Writes a PNG with a row per decoder and a column per kind of picture.
+
+    Rows and columns are swapped for many decoders. Residuals are shown symmetrically around zero,
+    other pictures from their minimum to their maximum.
 
     Args:
-      path: the file; its folder is made.
-      rows: for each name its pictures ``[H, W]``, by the keys of ``titles``.
-      titles: what each kind of picture is called.
-
-    Residuals are shown around zero, all else from its least to its greatest value.
+      path: output file; its folder is created.
+      rows: pictures ``[H, W]`` of each decoder, with the keys of ``titles``.
+      titles: title of each kind of picture.
     """
     across = len(rows) > _MANY
     shape = (len(titles), len(rows)) if across else (len(rows), len(titles))
@@ -119,13 +123,13 @@ def artifacts_figure(
                 picture,
                 cmap="RdBu_r" if signed else "viridis",
                 vmin=-most if signed else float(picture.min()),
-                # A constant has no least and greatest value.
+                # A constant picture has no range; imshow needs vmax above vmin.
                 vmax=most if signed else max(float(picture.max()), float(picture.min()) + 1e-4),
             )
-    above, beside = (list(rows), list(titles.values()))[:: 1 if across else -1]
+    above, left = (list(rows), list(titles.values()))[:: 1 if across else -1]
     for text, axis in zip(above, grid[0], strict=True):
         axis.set_title(text.replace(" ", "\n") if across else text, fontsize=8)
-    for text, axis in zip(beside, grid[:, 0], strict=True):
+    for text, axis in zip(left, grid[:, 0], strict=True):
         axis.set_ylabel(text.replace(", ", ",\n"), fontsize=8)
     write_figure(path, figure, "")
 
@@ -133,7 +137,7 @@ def artifacts_figure(
 def heat_map(
     path: Path, values: np.ndarray, *, rows: Sequence[str], columns: Sequence[str], title: str
 ) -> None:
-    """Writes a PNG of a table ``[R, C]``: each cell with its number and a colour."""
+    """Writes a PNG of a table ``[R, C]``, each cell with its value and a colour."""
     figure = Figure(figsize=(1.1 * len(columns) + 2.4, 0.55 * len(rows) + 1.6), dpi=120)
     axis = figure.subplots()
     axis.imshow(values, cmap="viridis", aspect="auto")
@@ -141,6 +145,7 @@ def heat_map(
     axis.set_yticks(range(len(rows)), rows, fontsize=7)
     middle = (float(values.min()) + float(values.max())) / 2
     for (row, column), value in np.ndenumerate(values):
+        # Viridis is dark for low values.
         color = "black" if value > middle else "white"
         axis.text(column, row, f"{value:.1f}", ha="center", va="center", fontsize=8, color=color)
     write_figure(path, figure, title)
@@ -149,7 +154,7 @@ def heat_map(
 def contact_sheet(
     path: Path, *, rows: Sequence[np.ndarray], names: Sequence[str], title: str
 ) -> None:
-    """Writes a PNG of many images: uint8 ``[N, H, W, C]`` a row, with a name before each row."""
+    """Writes a PNG of many images: uint8 ``[N, H, W, C]`` and a label per row."""
     height, width, channels = rows[0].shape[1:]
     columns = max(map(len, rows))
     gap = max(1, height // 14)
@@ -171,17 +176,18 @@ def contact_sheet(
 
 
 def write_figure(path: Path, figure: Figure, title: str) -> None:
-    """Writes a PNG, the same bytes for the same figure; its folder is made."""
+    """Writes a figure as PNG, byte for byte reproducible; its folder is created."""
     if title:
         figure.suptitle(title, fontsize=9)
     buffer = io.BytesIO()
+    # Without the software entry, which contains matplotlib's version.
     figure.savefig(buffer, format="png", bbox_inches="tight", metadata={"Software": None})
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, buffer.getvalue())
 
 
 def strip(*rows: np.ndarray) -> np.ndarray:
-    """Images ``[N, H, W, C]`` in [0, 1], a row for each argument, as one uint8 picture."""
+    """Joins images ``[N, H, W, C]`` in [0, 1], one row per argument, into one uint8 picture."""
     stacked = np.concatenate([np.concatenate(list(np.clip(row, 0, 1)), axis=1) for row in rows])
     picture = np.round(stacked * 255).astype(np.uint8)
     return picture[..., 0] if picture.shape[-1] == 1 else picture

@@ -1,4 +1,4 @@
-"""Nested records as one level of names."""
+"""Flattening of nested records."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """``{"model": {"stride": 2}}`` as ``{"model.stride": 2}``; lists as ``32, 32``."""
+    """Flattens ``{"model": {"stride": 2}}`` to ``{"model.stride": 2}``, lists to ``32, 32``."""
     found: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, Mapping):

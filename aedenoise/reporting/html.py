@@ -1,6 +1,6 @@
-"""The parts that a page of runs is built of. Pure functions to strings.
+"""HTML building blocks of a report page, as pure functions that return strings.
 
-Nothing is fetched and nothing is executed: the page forbids both by its own policy.
+The page fetches and executes nothing; its content security policy forbids both.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ Cells = Sequence[Any]
 
 
 def document(title: str, parts: Sequence[str]) -> str:
-    """The whole page of its parts."""
+    """Returns the complete page with the given parts as its body."""
     return _PAGE.format(title=escape(title), style=_STYLE, body="\n".join(parts))
 
 
 def is_page(content: bytes) -> bool:
-    """Whether this is a page that was written here."""
+    """Returns True if ``content`` is a page written by this package."""
     return any(mark in content[:1000] for mark in _MARKS)
 
 
 def section(title: str, content: str, *, opened: bool = False) -> str:
-    """What a reader opens and closes."""
+    """Returns a collapsible section."""
     return f"<details{' open' * opened}><summary>{escape(title)}</summary>{content}</details>"
 
 
 def table(columns: Sequence[str], rows: Sequence[Cells]) -> str:
-    """A table; the first cell of a row is its name."""
+    """Returns a table; the first cell of each row is its heading."""
     head = "".join(f"<th>{escape(column)}</th>" for column in ("", *columns))
     body = "".join(
         f"<tr><th>{escape(str(row[0]))}</th>"
@@ -41,7 +41,7 @@ def table(columns: Sequence[str], rows: Sequence[Cells]) -> str:
 
 
 def picture(png: bytes, caption: str) -> str:
-    """A picture that is part of the page."""
+    """Returns a figure with the PNG embedded as a data URI."""
     data = base64.b64encode(png).decode()
     text = escape(caption)
     return (
@@ -66,7 +66,7 @@ img { max-width: 100%; height: auto; background: #fff; }
 figcaption { font-size: .85rem; opacity: .8; overflow-wrap: anywhere; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 """
-# By these a page is known as one that may be replaced; earlier ones have the second alone.
+# Marks of pages that may be overwritten; pages of early versions have only the second.
 _MARKS = (b'<meta name="generator" content="aedenoise">', b"default-src 'none'; img-src data:")
 _PAGE = """<!doctype html>
 <html lang="en">

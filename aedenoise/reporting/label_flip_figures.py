@@ -1,4 +1,4 @@
-"""Figures of changes of class: a gallery of them, and how frequent they are."""
+"""Figures of label flips: a gallery, and their share at each noise level."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ from matplotlib.figure import Figure
 
 from aedenoise.reporting.figures import strip, write_figure
 
+# Grey levels per step of the quantised gallery.
 _STEP = 16
+# Percentages labelled on the logarithmic axis.
 _TICKS = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 
 
 @dataclass(frozen=True)
 class Example:
-    """A row of the gallery.
+    """Row of the gallery.
 
     Attributes:
-      name: what stands before it.
-      images: float ``[N, 3, H, W, C]`` in [0, 1]: each image original, noisy and denoised.
-      titles: of each image.
+      name: row label.
+      images: float ``[N, 3, H, W, C]`` in [0, 1]: original, noisy and denoised versions.
+      titles: title of each image.
     """
 
     name: str
@@ -32,8 +34,11 @@ class Example:
 
 
 def gallery_figure(path: Path, examples: Sequence[Example]) -> None:
-    """Writes a PNG with a row for each of ``examples``; each image is shown three times, original,
-    noisy and denoised, below its title. Without examples it says that there are none."""
+    """Writes a PNG with a row for each of ``examples``.
+
+    Each image appears three times below its title: original, noisy and denoised. Without examples
+    the figure states that there are none.
+    """
     columns = max((len(example.images) for example in examples), default=1)
     rows = max(1, len(examples))
     figure = Figure(figsize=(1.75 * columns + 1.2, 0.86 * rows + 0.5), dpi=90)
@@ -54,22 +59,25 @@ def gallery_figure(path: Path, examples: Sequence[Example]) -> None:
         for axis, images, title in zip(axes, example.images, example.titles, strict=False):
             axis.set_title(title, fontsize=8, pad=2)
             axis.imshow(
-                # Noise does not compress: of fewer greys, unblurred, the file is half as large.
+                # Noise compresses badly: fewer grey levels and no smoothing halve the file.
                 strip(images) // _STEP * _STEP,
                 cmap="gray" if shape[-1] == 1 else None,
                 vmin=0,
                 vmax=255 // _STEP * _STEP,
                 interpolation="nearest",
             )
-    title = "original, noisy, denoised: changes of class, the most confident first"
-    write_figure(path, figure, title if examples else "no image changed its class")
+    title = "original, noisy, denoised: label flips, the most confident first"
+    write_figure(path, figure, title if examples else "no label flips")
 
 
 def shares_figure(path: Path, found: Mapping[str, Any]) -> None:
-    """Writes a PNG with a panel for each dataset: the share of images that change their class, in
-    per cent with its 95 % interval, at each noise, a line for each network.
+    """Writes a PNG of the share of label flips over noise levels, one panel per dataset.
 
-    ``found`` is the content of ``invented.json``.
+    Each network has a line, in per cent with 95 % intervals.
+
+    Args:
+      path: output file; its folder is created.
+      found: content of ``invented.json``.
     """
     datasets = list(dict.fromkeys(result["dataset"] for result in found["results"]))
     figure = Figure(figsize=(4.2 * len(datasets) + 0.6, 3.4), dpi=110)
@@ -87,22 +95,24 @@ def shares_figure(path: Path, found: Mapping[str, Any]) -> None:
             axis.errorbar(
                 [noises.index(point["noise"]) for point in points],
                 100 * share,
+                # Rounding can put a limit on the wrong side of the share; lengths must not be < 0.
                 100 * np.stack([np.maximum(share - low, 0.0), np.maximum(high - share, 0.0)]),
                 marker="o",
                 ms=3,
                 capsize=2,
                 label=name,
-                # The input is changed by the noise alone.
+                # Without training steps: the noisy input, drawn as a baseline.
                 **({"color": "0.6", "ls": "--"} if points[0]["steps"] is None else {}),
             )
         axis.set_xticks(range(len(noises)), noises, fontsize=7)
+        # Linear near zero, because a share of exactly 0 is common and has no logarithm.
         axis.set_yscale("symlog", linthresh=1.0)
         axis.set_ylim(bottom=0.0)
         most = 100 * max(result["interval"][1] for result in own)
         ticks = [tick for tick in _TICKS if tick <= most]
         axis.set_yticks(ticks, [f"{tick:g}" for tick in ticks], fontsize=7)
         axis.grid(axis="y", lw=0.3)
-        axis.set_ylabel("changed class, %", fontsize=8)
+        axis.set_ylabel("label flips, %", fontsize=8)
         axis.set_title(dataset, fontsize=8)
         axis.legend(fontsize=7)
     write_figure(path, figure, "")

@@ -1,4 +1,4 @@
-"""Metrics on disk: ``metrics.jsonl`` and TensorBoard events, from one place."""
+"""Metrics on disk: ``metrics.jsonl`` and TensorBoard event files."""
 
 from __future__ import annotations
 
@@ -20,11 +20,16 @@ from aedenoise.reporting.wandb_log import WandbLog
 
 
 class MetricsLog(AbstractContextManager["MetricsLog"]):
-    """Appends one JSON object per call to ``metrics.jsonl`` and the same to TensorBoard, and to
-    ``wandb`` if there is one.
+    """Log of metrics to ``metrics.jsonl``, TensorBoard and, optionally, Weights & Biases.
 
-    On opening, lines after ``step`` are cut off (a run that was killed has written past its
-    last checkpoint and will write them again), and so is a line half written.
+    Opening removes lines after ``step`` and incomplete lines: a killed run has logged past its last
+    checkpoint, and the resumed run logs these steps again.
+
+    Args:
+      path: the JSON Lines file.
+      tensorboard: folder of event files.
+      step: step at which training starts or resumes.
+      wandb: further log, or None.
     """
 
     def __init__(
@@ -44,8 +49,9 @@ class MetricsLog(AbstractContextManager["MetricsLog"]):
             self._wandb.close(0 if kind is None else 1)
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
-        """Writes ``values``, named like ``train/loss``, for ``step``."""
+        """Writes ``values``, with names such as ``train/loss``, for ``step``."""
         self._file.write(json.dumps({"step": step, **values}) + "\n")
+        # Flushed per line, so that a killed run loses no more than its last line.
         self._file.flush()
         for name, value in values.items():
             self._events.add(step, summary.scalar(name, value))
@@ -54,7 +60,7 @@ class MetricsLog(AbstractContextManager["MetricsLog"]):
             self._wandb.write(step, values)
 
     def write_image(self, step: int, name: str, image: np.ndarray) -> None:
-        """Shows ``image`` uint8 ``[H, W]`` or ``[H, W, 3]`` in TensorBoard."""
+        """Writes ``image``, uint8 ``[H, W]`` or ``[H, W, 3]``, to TensorBoard."""
         form = "HWC" if image.ndim == 3 else "HW"
         self._events.add(step, summary.image(name, image, dataformats=form))
         if self._wandb is not None:
@@ -63,8 +69,11 @@ class MetricsLog(AbstractContextManager["MetricsLog"]):
     def write_settings(
         self, step: int, settings: Mapping[str, Any], metrics: Mapping[str, float]
     ) -> None:
-        """Fills TensorBoard's page of hyperparameters; ``metrics`` are already written for
-        ``step``, under the same names."""
+        """Fills TensorBoard's hyperparameters page.
+
+        ``metrics`` are already logged for ``step`` under the same names.
+        """
+        # TensorBoard has no type for None.
         known = {name: value for name, value in settings.items() if value is not None}
         for part in summary.hparams(known, dict(metrics)):
             self._events.add(step, part)
@@ -72,17 +81,17 @@ class MetricsLog(AbstractContextManager["MetricsLog"]):
 
 
 class _Events:
-    """One event file of TensorBoard, written as it is told to.
+    """TensorBoard event file, written synchronously.
 
-    ``SummaryWriter`` writes in a thread behind a queue of ten: on a full disk its thread dies, and
-    the run waits for the queue for ever.
+    ``SummaryWriter`` writes in a thread behind a queue of ten. On a full disk that thread dies, and
+    the run blocks on the full queue forever.
     """
 
     def __init__(self, folder: Path, step: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        # The suffix keeps two sessions that start in one second apart.
+        # File names have a resolution of one second; the suffix keeps two sessions apart.
         self._writer = EventsWriter(str(folder / "events"), f".from-{step}")
-        # TensorBoard drops what earlier event files say of the steps from here on.
+        # On START, TensorBoard discards later steps of earlier event files.
         self._write(Event(step=step + 1, session_log=SessionLog(status=SessionLog.START)))
 
     def add(self, step: int, value: Any) -> None:
@@ -100,16 +109,18 @@ class _Events:
 
 
 def read_series(path: Path, name: str) -> tuple[list[int], list[float]]:
-    """Steps and values of one name in a ``metrics.jsonl``."""
+    """Returns the steps and values of one metric in a ``metrics.jsonl``."""
     lines = map(json.loads, path.read_text(encoding="utf-8").splitlines())
     found = [(line["step"], line[name]) for line in lines if name in line]
     return [step for step, _ in found], [value for _, value in found]
 
 
 def epoch_means(path: Path, name: str, steps_per_epoch: int) -> dict[int, float]:
-    """The mean of one name in a ``metrics.jsonl`` over each epoch, which count from 1. A value is
-    that of the steps since the one before in its epoch; of lines that are missing, on a machine
-    that took a run over, nothing is known."""
+    """Computes the mean of one metric in a ``metrics.jsonl`` over each epoch, counted from 1.
+
+    A value covers the steps since the previous line of its epoch. Missing lines, as on a machine
+    that took over a run, do not contribute.
+    """
     sums: dict[int, float] = {}
     counts: dict[int, int] = {}
     before = 0
@@ -123,6 +134,7 @@ def epoch_means(path: Path, name: str, steps_per_epoch: int) -> dict[int, float]
 
 
 def _parse_step(line: bytes) -> float:
+    # Infinity for damaged lines, so that they count as later than any step and are removed.
     try:
         return float(json.loads(line)["step"])
     except (ValueError, KeyError, TypeError):

@@ -1,4 +1,4 @@
-"""One self-contained HTML page for a run, or for several side by side; of records alone."""
+"""Self-contained HTML report of one run or of several side by side, built from run records."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from aedenoise.reporting.html import Cells, document, picture, section, table
 from aedenoise.reporting.run_record import RunRecord
 
 _FIGURES = {
-    "made": "Images made of random numbers",
-    "between": "From one image to another",
-    "nearest": "Made images, and the nearest that it was shown",
-    "denoised": "Original, noisy, denoised, and the residual",
-    "baselines": "Beside classical denoisers",
-    "worst": "The test images that were denoised worst",
-    "curve": "Loss and PSNR while training",
-    "artifacts": "The grid that the decoder leaves",
-    "code": "The code of test images, in two dimensions",
-    "confusion": "What is taken for what, by classifiers on the code",
+    "made": "Generated images",
+    "between": "Interpolation between latents",
+    "nearest": "Generated images and their nearest training images",
+    "denoised": "Original, noisy, denoised, residual",
+    "baselines": "Comparison with classical denoisers",
+    "worst": "Test images with the lowest PSNR",
+    "curve": "Loss and PSNR during training",
+    "artifacts": "Checkerboard artifacts of the decoder",
+    "code": "Code of test images in two dimensions",
+    "confusion": "Confusion tables of classifiers on the code",
 }
 _QUALITY = (
     ("eval", "denoised"),
@@ -39,7 +39,7 @@ _GRID = (
 
 
 def page(runs: Sequence[RunRecord]) -> str:
-    """Builds the page: runs are side by side in every table, one below another in figures."""
+    """Builds the page, with runs side by side in tables and one below another in figures."""
     title = runs[0].results["experiment"] if len(runs) == 1 else f"{len(runs)} runs"
     parts = [f"<h1>{escape(title)}</h1>", f"<p class=lead>{_lead(runs)}</p>", *_sections(runs)]
     return document(title, parts)
@@ -58,16 +58,17 @@ def _sections(runs: Sequence[RunRecord]) -> Iterator[str]:
         if pictures:
             yield section(caption, pictures, opened=True)
     places = page_gan.GRID if all(gans) else _GRID
+    # Denoisers and GANs have no common measures.
     if all(gans) or not any(gans):
         grid = [
             (label, *(f"{run.results['artifacts'][place][name]:.4f}" for run in runs))
             for place, name, label in places
         ]
-        yield section("The grid, measured", table(names, grid))
+        yield section("Checkerboard metrics", table(names, grid))
     settings = (
         _differing(runs) if len(runs) > 1 else list(flat(runs[0].config["experiment"]).items())
     )
-    yield section("What differs" if len(runs) > 1 else "Configuration", table(names, settings))
+    yield section("Differences" if len(runs) > 1 else "Configuration", table(names, settings))
     facts = {
         run.name: flat({**run.config["dataset"], **run.results["environment"]}) for run in runs
     }
@@ -78,12 +79,13 @@ def _sections(runs: Sequence[RunRecord]) -> Iterator[str]:
         f"<pre>{escape(run.config['command'])}</pre>" for run in runs if run.config.get("command")
     )
     if commands:
-        yield section("The command", commands, opened=True)
+        yield section("Command", commands, opened=True)
 
 
 def _denoised(runs: Sequence[RunRecord]) -> Iterator[str]:
-    """Yields the sections that only denoisers have."""
+    """Yields the sections that are specific to denoisers."""
     names = [run.name for run in runs]
+    # Baselines depend on the data alone; for several runs they would only repeat.
     for key, title in _QUALITY if len(runs) == 1 else _QUALITY[:2]:
         rows = [(m.title, *(m.show(run.results[key]) for run in runs)) for m in METRICS]
         yield section(f"Quality: {title}", table(names, rows), opened=key == "eval")
@@ -124,7 +126,7 @@ def _baselines(runs: Sequence[RunRecord]) -> Iterator[str]:
             (name, f"{score['psnr']:.2f}", f"{score['ssim']:.4f}", score.get("setting", ""))
             for name, score in scores.items()
         ]
-        title = f"Beside classical denoisers, on {found['images']} test images"
+        title = f"Comparison with classical denoisers on {found['images']} test images"
         title += f": {run.name}" if len(runs) > 1 else ""
         yield section(title, table(["PSNR, dB", "SSIM", "setting"], rows), opened=True)
 
@@ -144,7 +146,7 @@ def _probes(runs: Sequence[RunRecord]) -> Iterator[str]:
             if (score := run.probe.get(name))
         ]
         wrong = run.probe["label_errors"]
-        title = f"What its code of {run.probe['code_size']} numbers is good for"
+        title = f"Classification from a code of {run.probe['code_size']} values"
         title += f"; about {100 * wrong:g} % of the labels are wrong" if wrong else ""
         title += f": {run.name}" if len(runs) > 1 else ""
         yield section(title, table(["accuracy, %", "95 % interval", "errors"], rows), opened=True)

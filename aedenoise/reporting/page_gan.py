@@ -1,4 +1,4 @@
-"""What the page of a run shows of a GAN. Pure functions of records."""
+"""Sections of the report page that are specific to GANs, as pure functions of run records."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from aedenoise.reporting.html import section, table
 from aedenoise.reporting.run_record import RunRecord
 
 GRID = (
-    ("made", "excess_2", "excess at Nyquist, made images"),
+    ("made", "excess_2", "excess at Nyquist, generated images"),
     ("test", "excess_2", "excess at Nyquist, test images"),
-    ("made", "excess_4", "excess at half of it, made images"),
+    ("made", "excess_4", "excess at half of it, generated images"),
     ("test", "excess_4", "excess at half of it, test images"),
     ("constant", "spread_2", "spread 2, constant code"),
     ("constant", "spread_4", "spread 4, constant code"),
@@ -21,24 +21,24 @@ _GENERATIVE = (
     ("frechet", "Frechet distance"),
     ("precision", "precision"),
     ("recall", "recall"),
-    ("sure", "classified for sure"),
+    ("sure", "classified with confidence"),
     ("least_class", "share of the rarest class"),
 )
 
 
 def made_images(runs: Sequence[RunRecord]) -> Iterator[str]:
-    """Yields the sections that only GANs have."""
+    """Yields the sections that are specific to GANs."""
     for run in runs:
         made = run.results["made"]
-        beside = run.results["yardsticks"]
+        baselines = run.results["yardsticks"]
         rows = [
             (name.replace("_", " "), *(_score(scores, key) for key, _ in _GENERATIVE))
-            for name, scores in {"made images": made, **beside}.items()
+            for name, scores in {"generated images": made, **baselines}.items()
             if scores
         ]
-        if not rows:  # without labels they are not scored
+        if not rows:  # data without labels has no classifier to score with
             continue
-        title = "Made images, in the features of a classifier"
+        title = "Generated images in the feature space of a classifier"
         title += f": {run.name}" if len(runs) > 1 else ""
         content = table([label for _, label in _GENERATIVE], rows)
         if run.results["collapse"]:
@@ -52,7 +52,7 @@ def made_images(runs: Sequence[RunRecord]) -> Iterator[str]:
             for name in classes
         ]
         columns = [run.name for run in runs]
-        yield section("Share of each class in them, %", table(columns, rows))
+        yield section("Share of each class among generated images, %", table(columns, rows))
 
 
 def _score(scores: Mapping[str, Any], key: str) -> str:

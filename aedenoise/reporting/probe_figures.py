@@ -1,4 +1,4 @@
-"""Figures of a code: its points in two dimensions, and what is taken for what."""
+"""Figures of a code: its projections to two dimensions, and confusion tables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from aedenoise.reporting.figures import write_figure
 
-# A legend of more classes, or numbers in their cells, could not be read.
+# More classes than this make a legend or axis labels illegible.
 _NAMED = 30
 
 
@@ -23,7 +23,7 @@ def code_figure(
     *,
     title: str,
 ) -> None:
-    """Writes a PNG of points in several planes, each ``[N, 2]``, coloured by ``labels[N]``."""
+    """Writes a PNG of several projections, each ``[N, 2]``, coloured by ``labels[N]``."""
     figure = Figure(figsize=(4.4 * len(planes) + 0.9, 4.4), dpi=120)
     axes = figure.subplots(1, len(planes), squeeze=False)[0]
     colours = matplotlib.colormaps["tab10" if len(names) <= 10 else "turbo"]
@@ -45,8 +45,10 @@ def code_figure(
 def confusion_figure(
     path: Path, tables: Mapping[str, np.ndarray], names: Sequence[str], *, title: str
 ) -> None:
-    """Writes a PNG of confusion tables ``[K, K]``: own class (row), taken for (column). Colours
-    show errors alone: what is right would outshine them."""
+    """Writes a PNG of confusion tables ``[K, K]``: true class (row), predicted class (column).
+
+    Colours show errors only; the diagonal would dominate the scale.
+    """
     figure = Figure(figsize=(3.4 * len(tables), 3.6), dpi=120)
     axes = figure.subplots(1, len(tables), squeeze=False)[0]
     errors = {name: table - np.diag(np.diag(table)) for name, table in tables.items()}
@@ -69,6 +71,6 @@ def confusion_figure(
                 fontsize=5,
                 color="white" if dark else "black",
             )
-    axes[0].set_ylabel("own class", fontsize=8)
-    axes[0].set_xlabel("taken for", fontsize=8)
+    axes[0].set_ylabel("true class", fontsize=8)
+    axes[0].set_xlabel("predicted class", fontsize=8)
     write_figure(path, figure, title)

@@ -1,4 +1,4 @@
-"""What a page knows of a run."""
+"""Record of a run, the input of a report page."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What a finished run has written.
+    """Files written by a finished run.
 
     Attributes:
-      name: of its folder.
-      config, results: the content of ``config.json`` and ``results.json``.
-      figures: its PNG files, by name without ending.
-      probe: the content of ``probe.json``, if there is one.
+      name: name of its folder.
+      config, results: contents of ``config.json`` and ``results.json``.
+      figures: PNG files by name without extension.
+      probe: content of ``probe.json``, or None.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Figures of a comparison: intervals, clouds of cells, curves, images side by side."""
+"""Figures of a comparison: intervals, scatter plots, curves, images side by side."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from matplotlib.figure import Figure
 
 from aedenoise.reporting.figures import write_figure
 
+# Panels per row, and images per decoder.
 _COLUMNS = 4
 _IMAGES = 6
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean with its interval, and with a wider one around that."""
+    """Mean with a confidence interval and a wider, corrected interval."""
 
     mean: float
     low: float | None = None
@@ -29,7 +30,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Line:
-    """Points of one decoder: ``y`` over ``x``, perhaps with intervals; joined if ``joined``."""
+    """Points of one decoder, ``y`` over ``x``, optionally with intervals or joined by a line."""
 
     x: Sequence[float]
     y: Sequence[float | Interval]
@@ -37,7 +38,7 @@ class Line:
 
 
 Panel = Mapping[str, Line]
-"""Lines by decoder."""
+"""Lines of one panel by decoder."""
 
 
 def intervals_figure(
@@ -48,7 +49,7 @@ def intervals_figure(
     unit: str,
     title: str,
 ) -> None:
-    """Writes a PNG with a panel for each condition: a mean and its intervals for each decoder."""
+    """Writes a PNG with a panel per condition: mean and intervals of each decoder."""
     figure, axes = _panels(len(panels), height=0.28 * max(map(len, panels.values())) + 0.9)
     for (name, found), axis in zip(panels.items(), axes, strict=False):
         axis.axvline(0.0, color="0.6", lw=0.8)
@@ -60,6 +61,7 @@ def intervals_figure(
                 axis.plot([interval.low, interval.high], [place, place], color, lw=3.5)
             axis.plot([interval.mean], [place], "o", color="k", ms=3, zorder=3)
         axis.set_yticks(range(len(found)), list(found), fontsize=7)
+        # Inverted, so that decoders read from top to bottom.
         axis.set_ylim(len(found) - 0.5, -0.5)
         axis.set_title(name, fontsize=7)
         axis.set_xlabel(unit, fontsize=7)
@@ -77,7 +79,7 @@ def lines_figure(
     title: str,
     log_x: bool = False,
 ) -> None:
-    """Writes a PNG with a panel for each condition, and a colour for each decoder."""
+    """Writes a PNG with a panel per condition and a colour per decoder."""
     figure, axes = _panels(len(panels), height=2.2)
     names = list(dict.fromkeys(name for panel in panels.values() for name in panel))
     for (panel_name, panel), axis in zip(panels.items(), axes, strict=False):
@@ -89,6 +91,7 @@ def lines_figure(
         axis.set_xlabel(x_label, fontsize=7)
         axis.set_ylabel(y_label, fontsize=7)
         axis.tick_params(labelsize=7, which="both")
+    # Empty lines for a common legend: no single panel need contain every decoder.
     handles = [
         axes[0].plot([], [], "o-", color=colors[name], ms=3, label=name)[0] for name in names
     ]
@@ -105,13 +108,15 @@ def _draw(axis: Any, line: Line, color: str) -> None:
 
 
 def side_by_side_figure(path: Path, pictures: Mapping[str, Mapping[str, Any]], title: str) -> None:
-    """Writes a PNG with a row for each decoder: the same images denoised, the spectrum of its
-    residual, and its response to a constant code; above them originals and noisy images.
+    """Writes a PNG that compares the decoders on the same images.
+
+    Below the original and noisy images, each decoder has a row with the denoised images, the
+    spectrum of its residual and its response to a constant code.
 
     Args:
-      path: the file; its folder is made.
-      pictures: by decoder, as ``study.cells.Finished`` has them.
-      title: a line above.
+      path: output file; its folder is created.
+      pictures: pictures of each decoder, see ``studies.comparison.cells.Finished``.
+      title: figure title.
     """
     first = next(iter(pictures.values()))
     shown = min(_IMAGES, len(first["original"]))
@@ -130,6 +135,7 @@ def side_by_side_figure(path: Path, pictures: Mapping[str, Mapping[str, Any]], t
             axis.imshow(
                 image[..., 0] if image.shape[-1] == 1 else image, cmap="gray", vmin=0, vmax=1
             )
+    # One scale for all decoders, so that their spectra can be compared.
     spectra = np.stack([found["spectrum"] for found in pictures.values()])
     for axes, found in zip(grid[len(above) :], pictures.values(), strict=True):
         axes[shown].imshow(found["spectrum"], vmin=float(spectra.min()), vmax=float(spectra.max()))

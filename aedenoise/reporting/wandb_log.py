@@ -1,4 +1,4 @@
-"""Weights & Biases, for those who use it: whatever fails there, the run goes on without it."""
+"""Optional logging to Weights & Biases. Failures there never stop a run."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy as np
 
 
 class WandbLog:
-    """One run in a project of Weights & Biases; a run that goes on is the same there.
+    """Run in a Weights & Biases project; a resumed run continues there, too.
 
     Args:
-      project: its name there.
-      name: of the run.
-      config: its settings.
-      identity: the file with the run's name there, so that a run that goes on is the same.
-      notify: gets one line where it cannot be used, or fails later.
+      project: project name.
+      name: run name.
+      config: settings of the run.
+      identity: file that keeps the run's id, so that it can be resumed.
+      notify: receives one line if the service is unavailable or fails later.
     """
 
     def __init__(
@@ -33,6 +33,7 @@ class WandbLog:
         self._run: Any = None
         self._step = 0
         try:
+            # Imported late: an optional dependency that takes seconds to load.
             self._wandb = importlib.import_module("wandb")
             known = identity.read_text("utf-8") if identity.exists() else ""
             own = known or self._wandb.util.generate_id()
@@ -47,12 +48,13 @@ class WandbLog:
             )
             identity.write_text(own, "utf-8")
         except ImportError:
-            notify("--wandb is left out: Weights & Biases is not installed (pip install wandb)")
+            notify("--wandb is ignored: Weights & Biases is not installed (pip install wandb)")
+        # Any exception: the library raises its own types, and logging must not stop training.
         except Exception as error:
             self._give_up(error)
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
-        """Sends ``values``, named like ``train/loss``, for ``step``."""
+        """Sends ``values``, with names such as ``train/loss``, for ``step``."""
         self._send(step, dict(values))
 
     def write_image(self, step: int, name: str, image: np.ndarray) -> None:
@@ -61,7 +63,7 @@ class WandbLog:
             self._send(step, {name: self._wandb.Image(image)})
 
     def close(self, exit_code: int) -> None:
-        """Ends the run there; ``exit_code`` is 0 where it is finished."""
+        """Closes the run there; ``exit_code`` is 0 if training finished."""
         if self._run is not None:
             try:
                 self._run.finish(exit_code=exit_code)
@@ -70,7 +72,7 @@ class WandbLog:
 
     def _send(self, step: int, values: dict[str, Any]) -> None:
         if self._run is not None:
-            # It drops what comes for an earlier step, as the news of a spike does.
+            # The service drops values of an earlier step, such as a loss spike reported late.
             self._step = max(step, self._step)
             if step < self._step:
                 values |= {"of_step": step}
@@ -82,4 +84,4 @@ class WandbLog:
     def _give_up(self, error: Exception) -> None:
         self._run = None
         reason = " ".join(str(error).split())[:200]
-        self._notify(f"--wandb is left out from here on: {type(error).__name__}: {reason}")
+        self._notify(f"--wandb is ignored from here on: {type(error).__name__}: {reason}")

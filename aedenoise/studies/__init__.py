@@ -1,1 +1,1 @@
-"""Many runs: comparisons of decoders, probes, label flips, robustness, galleries."""
+"""Studies of many runs: decoder comparison, probing, label flips, robustness, galleries."""

@@ -1,4 +1,4 @@
-"""``--mode=data``: what a dataset is, in lines and in a picture. Needs no JAX."""
+"""``--mode=data``: facts about a dataset as text and a contact sheet. Needs no JAX."""
 
 from __future__ import annotations
 
@@ -22,7 +22,11 @@ _SHOWN_NAMES = 5
 
 
 def data_sheet(config: DataConfig, options: RunOptions, path: Path) -> Dataset:
-    """Prepares a dataset, says what it is, and writes its contact sheet to ``path`` (PNG)."""
+    """Prepares a dataset, prints its facts and writes its contact sheet to ``path`` (PNG).
+
+    Raises:
+      StorageError: if the contact sheet cannot be written.
+    """
     dataset = load(
         config,
         options.data_dir,
@@ -88,13 +92,13 @@ def _fact_lines(dataset: Dataset) -> list[str]:
         lines.append(f"{len(names):,} unreadable: {', '.join(names[:_SHOWN_NAMES])}{more}")
     if facts.get("left_out_of_test"):
         lines.append(
-            f"{facts['left_out_of_test']:,} test images left out: a training image has the "
-            "same pixels"
+            f"{facts['left_out_of_test']:,} test images removed: a training image has the same "
+            "pixels"
         )
     lines.append(
-        f"same pixels again: {facts['repeated_in_train']:,} in training, "
-        f"{facts['repeated_in_test']:,} in testing, "
-        f"{facts['test_also_in_train']:,} of testing also in training"
+        f"duplicate images: {facts['repeated_in_train']:,} in the training split, "
+        f"{facts['repeated_in_test']:,} in the test split, "
+        f"{facts['test_also_in_train']:,} test images also in the training split"
     )
     if facts.get("label_errors"):
         lines.append(f"about {facts['label_errors']:.1%} of the labels are wrong (Bulatov 2011)")
@@ -102,13 +106,14 @@ def _fact_lines(dataset: Dataset) -> list[str]:
 
 
 def _examples(dataset: Dataset) -> tuple[list[np.ndarray], list[str]]:
-    """Training images for the sheet, one row a class, or rows of all where there are none."""
+    """Returns training images in rows with their labels: a row per class if there are classes."""
     images, labels = dataset.train.images, dataset.train.labels
     if len(dataset.label_names) < 2:
         chosen = evenly_spaced(len(images), _COLUMNS * _ROWS)
         rows = [images[chosen[i : i + _COLUMNS]] for i in range(0, len(chosen), _COLUMNS)]
         return rows, [""] * len(rows)
     present = np.unique(labels)
+    # At most 26 rows, so that the images stay legible.
     shown = present[evenly_spaced(len(present), 26)]
     own = [np.flatnonzero(labels == label) for label in shown]
     rows = [images[each[evenly_spaced(len(each), _COLUMNS)]] for each in own]

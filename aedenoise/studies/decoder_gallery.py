@@ -1,4 +1,4 @@
-"""``--mode=artifacts``: the grids of all decoders in one figure, before any training."""
+"""``--mode=artifacts``: checkerboard artifacts of all untrained decoders in one figure."""
 
 from __future__ import annotations
 
@@ -26,10 +26,18 @@ _TITLES = {"overlap": "overlap of kernels", "constant": "untrained, constant cod
 
 
 def decoder_gallery(config: ModelConfig, seed: int, path: Path) -> None:
-    """Prints how uneven each decoder's overlap and untrained response are, and draws both.
+    """Prints and draws the unevenness of each decoder's kernel overlap and untrained response.
 
-    Widths, kernel, stride and stages are those of ``config``. The response is that of a code which
-    is the same everywhere, to white noise in seven places of each side; ``seed`` draws both.
+    Widths, kernel, stride and number of stages are those of ``config``. The response is to a
+    spatially constant code, the mean code of white noise, over 7 x 7 code positions.
+
+    Args:
+      config: model that all decoders share, except for the decoder itself.
+      seed: seed of parameters and noise.
+      path: output figure (PNG).
+
+    Raises:
+      StorageError: if the figure cannot be written.
     """
     size = 7 * config.downsampling
     image = jax.random.uniform(jax.random.key(seed), (_IMAGES, size, size, 1))
@@ -41,6 +49,7 @@ def decoder_gallery(config: ModelConfig, seed: int, path: Path) -> None:
         params: Any = model.init(jax.random.key(seed), *noisy)["params"]
         response = np.asarray(constant_response(model, params, noisy, variant.stride))[0, :, :, 0]
         overlap = overlap_map(variant.decoder_layers, 7)
+        # Excludes two code positions per side, where padding shows.
         border = 2 * config.downsampling
         measured = [checkerboard.unevenness(picture, border) for picture in (overlap, response)]
         say(f"{name:<28}{measured[0]:>10.3f}{measured[1]:>10.3f}")
@@ -53,12 +62,12 @@ def decoder_gallery(config: ModelConfig, seed: int, path: Path) -> None:
 
 
 def _variants(config: ModelConfig) -> Iterator[tuple[str, ModelConfig]]:
-    """Yields every decoder that ``config``'s widths allow, with its variants."""
+    """Yields every decoder that is possible with the widths of ``config``, with its variants."""
     base = replace(config, decoder="upsample", order="conv_resize", tail=True, icnr=True)
     for decoder in DECODERS:
         try:
             variant = replace(base, decoder=decoder)
-        except UsageError:  # its widths are not these
+        except UsageError:  # this decoder cannot have these widths
             continue
         yield decoder, variant
         if decoder == "upsample":

@@ -1,4 +1,4 @@
-"""``--mode=robustness``: networks trained on one noise each, tested on others; a heat map in dB."""
+"""``--mode=robustness``: PSNR of networks trained on one noise each and tested on others."""
 
 from __future__ import annotations
 
@@ -23,11 +23,14 @@ from aedenoise.runtime.preemption import StopSignals
 
 @dataclass(frozen=True)
 class RobustnessPlan:
-    """What is trained on, and what is tested on.
+    """Experiment with its training and test noises.
 
     Attributes:
-      base: the experiment, but for its noise.
-      train, test: noises; none of them twice.
+      base: experiment whose noise is replaced.
+      train, test: noises, each of them once.
+
+    Raises:
+      UsageError: if a noise is repeated or does not suit the experiment.
     """
 
     base: Experiment
@@ -39,6 +42,7 @@ class RobustnessPlan:
             if not noises or len({noise.label for noise in noises}) < len(noises):
                 raise UsageError(f"--{name} must name each noise once")
         self.base.check_denoises()
+        # Invalid combinations must be reported before hours of training.
         for noise in self.train:
             self.base.trained_on(noise)
 
@@ -46,12 +50,13 @@ class RobustnessPlan:
 def robustness(
     plan: RobustnessPlan, options: RunOptions, signals: StopSignals
 ) -> dict[str, Any] | None:
-    """Trains a run for each noise, in a folder of its own in ``options.workdir``, and tests all.
+    """Trains a network per training noise and tests each on all test noises.
 
-    The same call again goes on where it was stopped; finished runs are not trained again.
+    Each run has its own folder in ``options.workdir``. Repeating the call resumes it; finished
+    runs are not trained again.
 
     Returns:
-      What is also written to ``robustness.json``; None if a signal stopped it.
+      The content of ``robustness.json``; None if a signal stopped it.
     """
     for number, noise in enumerate(plan.train, start=1):
         say(f"network {number} of {len(plan.train)}: {noise}")
@@ -75,7 +80,7 @@ def robustness(
 
 
 def folder_name(noise: NoiseConfig) -> str:
-    """A name for the folder of a run on ``noise``."""
+    """Returns the folder name of the run trained on ``noise``."""
     return noise.label.replace(" ", "-").replace(":", "-")
 
 
@@ -86,6 +91,7 @@ def _tested(plan: RobustnessPlan, options: RunOptions) -> dict[str, Any]:
     workload: DenoisingWorkload | None = None
     for noise in plan.test:
         experiment = plan.base.tested_on(noise)
+        # Loads the dataset once; only the noise differs between workloads.
         dataset = None if workload is None else workload.dataset
         workload = make_denoising_workload(
             experiment, options, notify=say, training=False, dataset=dataset

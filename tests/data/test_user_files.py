@@ -212,7 +212,11 @@ def test_the_mode_that_says_what_a_dataset_is(command: Command, tmp_path: Path) 
     done = command("--mode=data", "--dataset=notmnist", f"--workdir={tmp_path}")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("1,547") >= 10  # as many of every class
-    for words in ("digest ", "pixel mean 0.41", "same pixels again: 0 in training, 0 in testing"):
+    for words in (
+        "digest ",
+        "pixel mean 0.41",
+        "duplicate images: 0 in the training split, 0 in the test split",
+    ):
         assert words in done.stdout
     with Image.open(tmp_path / "notmnist-open.png") as sheet:
         assert sheet.width > 800

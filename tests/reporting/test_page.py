@@ -58,7 +58,7 @@ def test_runs_stand_side_by_side(runs: list[Path], command: Command, tmp_path: P
     done = command("--mode=report", f"--runs={runs[0]},{runs[1]}", f"--output={target}")
     assert (done.returncode, done.stderr) == (0, "")
     text = target.read_text()
-    differing = text[text.index("What differs") :]
+    differing = text[text.index("Differences") :]
     differing = differing[: differing.index("</table>")]
     assert re.findall(r"<tr><th>([\w.]+)</th>", differing) == ["model.decoder"]
     assert text.count("<img ") == 10

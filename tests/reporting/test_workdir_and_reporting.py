@@ -146,7 +146,7 @@ def test_weights_and_biases_may_fail(
         log.write_image(1, "denoised", np.zeros((4, 4), np.uint8))
     monkeypatch.delitem(sys.modules, "wandb", raising=False)
     (line,) = said
-    assert line.startswith("--wandb is left out")
+    assert line.startswith("--wandb is ignored")
     assert json.loads((tmp_path / "m.jsonl").read_text())["train/loss"] == 1.0
 
 

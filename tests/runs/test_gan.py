@@ -332,7 +332,7 @@ def test_a_gan_from_the_command_line(command: Command, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert "mode collapse: " in done.stdout  # after ten steps there is nothing yet
     text = (folder / "report.html").read_text()
-    assert "Made images, in the features of a classifier" in text
+    assert "Generated images in the feature space of a classifier" in text
     drawn = {file.stem for file in (folder / "figures").glob("*.png")}
     assert drawn == {"made", "between", "nearest"}
     assert "nothing to do" in command("--model=gan", *flags, f"--workdir={folder}").stdout
@@ -350,7 +350,7 @@ def test_a_gan_from_the_command_line(command: Command, tmp_path: Path) -> None:
     found = np.load(folder / "made.npz")["images"].astype(int)
     assert np.abs(found - np.round(images * 255)).max() <= 1
     for mode, code, words in (
-        (("--mode=sample",), 5, "is there already"),
+        (("--mode=sample",), 5, "already exists"),
         (("--mode=denoise", f"--input={folder}/samples.png"), 2, "holds a GAN"),
         (("--mode=probe",), 2, "holds a GAN"),
     ):
@@ -372,7 +372,7 @@ def test_a_gan_of_images_without_labels(command: Command, tmp_path: Path) -> Non
     assert "not compared by a classifier" in done.stdout
     results = json.loads((folder / "results.json").read_text())
     assert (results["made"], results["best"]) == ({}, {"step": results["train"]["steps"]})
-    assert "in the features of a classifier" not in (folder / "report.html").read_text()
+    assert "in the feature space of a classifier" not in (folder / "report.html").read_text()
     target = tmp_path / "many.webp"
     done = command("--mode=sample", f"--workdir={folder}", "--count=850000", f"--output={target}")
     assert done.returncode == 2

@@ -66,7 +66,7 @@ def test_a_grid_is_shared_stopped_and_continued_and_no_cell_is_trained_twice(
     outputs = [process.communicate(timeout=180) for process in (stopped, other)]
     assert [stopped.returncode, other.returncode] == [0, 0], outputs
     assert re.search(
-        r"SIGTERM: \d+ of 8 cells are left, or with other processes; the same command continues",
+        r"SIGTERM: \d+ of 8 cells are unfinished or in other processes; the same command continues",
         outputs[0][0],
     )
     last = start(folder, data_dir)  # has what the first gave up when it was stopped
@@ -94,7 +94,7 @@ def test_parts_and_diverged_cells(command: Command, tmp_path: Path) -> None:
     flags = [*TINY, *wide, "--seeds=2", "--learning_rate=1e12", f"--workdir={folder}"]
     half = command(*flags, "--part=1/2", "--seeds_at_once=2")
     assert half.returncode == 0, half.stderr
-    assert "2 of 4 cells are left" in half.stdout
+    assert "2 of 4 cells are unfinished" in half.stdout
     rest = command(*flags)
     assert rest.returncode == 0, rest.stderr
     assert rest.stdout.count("training diverged by step") == 4

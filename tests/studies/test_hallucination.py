@@ -165,7 +165,7 @@ def test_a_classifier_is_trained_once(tmp_path: Path, monkeypatch: pytest.Monkey
     said: list[str] = []
     dataset = labelled(90)
     first = load_classifier(dataset, lowering="plain", notify=said.append)
-    assert said == ["training a classifier of squares, once for these data"]
+    assert said == ["training a classifier of squares, once per dataset"]
     assert (first.trained.correct, first.trained.tested, first.trained.steps) == (30, 30, 20)
     assert first.names == ("0", "1", "2")
     clean = dataset.test.images.astype(np.float32) / 255.0

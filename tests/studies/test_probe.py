@@ -181,7 +181,7 @@ def test_probe_end_to_end(data_dir: str, tmp_path: Path) -> None:
     for figure in ("code.png", "confusion.png"):
         assert (options.workdir / "figures" / figure).stat().st_size > 5000
     page = (options.workdir / "report.html").read_text()
-    assert "What its code of 12 numbers is good for" in page
+    assert "Classification from a code of 12 values" in page
     stamp = (options.workdir / "probe.json").stat().st_mtime_ns
     assert probe(experiment, options, choice, signals) == found
     assert (options.workdir / "probe.json").stat().st_mtime_ns == stamp

@@ -231,7 +231,7 @@ class TestFolder:
         folder.claim(TINY, overwrite=False)
         path = tmp_path / "cells" / f"{next(TINY.cells()).name}.json"
         path.write_text("{")
-        with pytest.raises(CheckpointError, match="remove it, and its cell is trained again"):
+        with pytest.raises(CheckpointError, match="remove it to train its cell again"):
             folder.results(TINY)
 
 

@@ -1,1 +1,1 @@
-"""A grid of decoders, datasets, noise levels and seeds, trained and compared in pairs."""
+"""Comparison over a grid of decoders, datasets, noise levels and seeds, paired by seed."""

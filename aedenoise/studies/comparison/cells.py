@@ -1,4 +1,4 @@
-"""What is measured of a cell: a row of numbers, a learning curve, pictures."""
+"""Training and measurement of cells: a row of numbers, a learning curve and pictures each."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ from aedenoise.studies.comparison.training import SeedTrainer
 from aedenoise.training.task import Params
 
 _CURVE_IMAGES = 512
-# Points of a learning curve: after the whole training, a half of it, a quarter, …
+# A learning curve has points at the end of training, at 1/2, 1/4, … of it.
 _CURVE_HALVINGS = 5
 _RESPONSE_IMAGES = 64
 
 
 @dataclass(frozen=True)
 class Finished:
-    """A cell that was trained.
+    """Trained cell with its results.
 
     Attributes:
-      cell: which.
-      row: its columns beside those that name it.
-      curve: ``at_step``, ``psnr`` and ``excess_2`` of 512 test images.
-      pictures: float arrays: originals, noisy and denoised images, and those of
-        ``evaluation.grid``.
+      cell: the cell.
+      row: columns of results, without those that identify the cell.
+      curve: ``at_step``, ``psnr`` and ``excess_2`` on 512 test images.
+      pictures: float arrays: original, noisy and denoised images, and those of
+        ``DenoisingWorkload.grid``; empty if training diverged.
     """
 
     cell: Cell
@@ -55,7 +55,7 @@ class Finished:
 
 
 class _Setup(NamedTuple):
-    """What the cells of one decoder and condition share: compiled functions and data."""
+    """Compiled functions and data shared by all seeds of one decoder and condition."""
 
     workload: DenoisingWorkload
     trainer: SeedTrainer
@@ -64,7 +64,7 @@ class _Setup(NamedTuple):
 
 
 class Runner:
-    """Trains cells, setting up each decoder and condition once."""
+    """Trainer of cells that sets up each decoder and condition once."""
 
     def __init__(self, study: Study, options: RunOptions, notify: Callable[[str], None]) -> None:
         self._study = study
@@ -81,7 +81,17 @@ class Runner:
         steps_per_call: int,
         stop_requested: Callable[[], bool],
     ) -> list[Finished] | None:
-        """Trains ``cells``, which differ in their seeds alone; None if it was asked to stop."""
+        """Trains ``cells`` that differ only in their seeds.
+
+        Args:
+          cells: cells of one decoder and condition.
+          network: network with the matched widths.
+          steps_per_call: updates per device call.
+          stop_requested: polled during training.
+
+        Returns:
+          The finished cells; None if stopped.
+        """
         setup = self._set_up(cells[0], network)
         workload = setup.workload
         curves: list[list[Row]] = [[] for _ in cells]
@@ -101,6 +111,7 @@ class Runner:
         )
         if trained is None:
             return None
+        # Speed counts all seeds, which train together.
         images = workload.experiment.batch_size * trained.counted_steps * len(cells)
         speed = round(images / trained.seconds, 1) if trained.seconds and images else None
         return [
@@ -111,6 +122,7 @@ class Runner:
         ]
 
     def _set_up(self, cell: Cell, network: Network) -> _Setup:
+        # A common seed makes the cells equal as keys, so that compilation happens once.
         alike = dataclasses.replace(cell, seed=self._study.base.seed)
         if alike not in self._setups:
             name = cell.condition.dataset
@@ -132,12 +144,16 @@ class Runner:
 
 
 def _on_device(dataset: Dataset) -> Array:
-    """The training images, on the device that trains."""
+    """Copies the training images to the training device.
+
+    Raises:
+      UsageError: if the dataset exceeds the memory budget.
+    """
     images = dataset.train.images
     if not isinstance(images, np.ndarray):
         raise UsageError(
-            f"{dataset.name} is read from disk, and a comparison keeps its images on the device: "
-            "raise --memory_budget, or use fewer with --train_examples"
+            f"{dataset.name} exceeds --memory_budget, and a comparison needs it in memory: raise "
+            "the budget or lower --train_examples"
         )
     return jnp.asarray(images)
 
@@ -161,11 +177,11 @@ def _finished(
         "device": jax.devices()[0].device_kind,
         "dataset_digest": workload.dataset.digest[:12],
     }
-    # As NumPy arrays, for evaluation uses all devices.
+    # As NumPy arrays: evaluation shards over all devices, training used one.
     quality, pictures = _measures(setup, cell, jax.device_get(params))
     if diverged is None and all(map(math.isfinite, quality.values())):
         return Finished(cell, row | {"diverged_at": None} | quality, curve, pictures)
-    # Its numbers would be of nothing; the row stays, and says why it has none.
+    # Metrics of a diverged network are meaningless; the row stays and records the divergence.
     step = workload.total_steps if diverged is None else diverged
     return Finished(cell, row | {"diverged_at": step} | dict.fromkeys(quality), curve, {})
 
@@ -192,7 +208,7 @@ def _marks(steps: int) -> list[int]:
 
 
 def _curve_point(workload: DenoisingWorkload) -> Callable[[Params], dict[str, Any]]:
-    """PSNR and grid on fixed test images, as a compiled function of parameters."""
+    """Makes the compiled function from parameters to PSNR and excess power on fixed images."""
     images = workload.dataset.test.images
     batch = batch_of_rows(images, evenly_spaced(len(images), _CURVE_IMAGES))
     clean = scale(jnp.asarray(batch.image))
@@ -209,7 +225,7 @@ def _curve_point(workload: DenoisingWorkload) -> Callable[[Params], dict[str, An
 
 
 def _constant_stds(workload: DenoisingWorkload) -> Callable[[Params], dict[str, Any]]:
-    """The grid in the response to a constant code, as a compiled function of parameters."""
+    """Makes the compiled function from parameters to phase deviations for a constant code."""
     clean = scale(jnp.asarray(np.asarray(workload.dataset.test.images[:_RESPONSE_IMAGES])))
     images = Noisy(clean, jnp.zeros(len(clean)))
     stride = workload.experiment.model.stride

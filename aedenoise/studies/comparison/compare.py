@@ -1,4 +1,4 @@
-"""``--mode=compare`` and ``--mode=report``: a grid of training runs, and its reports."""
+"""``--mode=compare`` and ``--mode=report``: a grid of training runs and its reports."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from aedenoise.studies.comparison.pairing import differences_table
 from aedenoise.studies.comparison.rows import Row, from_csv, to_csv
 from aedenoise.training.sharding import automatic_steps_per_call
 
-# Seeds of one call on an accelerator; a CPU is busy with one.
+# Seeds trained together on an accelerator; one seed already saturates a CPU.
 _SEEDS_AT_ONCE = 8
 
 
@@ -37,18 +37,19 @@ def compare(
     seeds_at_once: int = 0,
     shard: tuple[int, int] = (1, 1),
 ) -> bool:
-    """Trains the cells of ``study`` that nobody has trained yet, and writes the reports.
+    """Trains the untrained cells of ``study`` and writes the reports.
 
     Args:
       study: the comparison.
-      options: as of a run; ``workdir`` is the folder of the study, which any number of processes
-        may share.
-      signals: as the command line took them; None: SIGTERM and SIGINT are taken here.
+      options: run options; ``workdir`` is the folder of the study, which several processes may
+        share.
+      signals: installed signal handlers; None installs them for SIGTERM and SIGINT.
       seeds_at_once: seeds trained together by ``vmap``; 0: one on CPU, 8 elsewhere.
-      shard: (i, n): only the i-th of n shards of the cells, for machines that share no folder.
+      shard: (i, n) restricts training to shard i of n, counted from 1, for machines without a
+        shared folder.
 
     Returns:
-      Whether all cells of the study are done.
+      True if all cells of the study are done.
     """
     if signals is None:
         with StopSignals() as own:
@@ -65,6 +66,7 @@ def compare(
     on_cpu = jax.default_backend() == "cpu"
     together = seeds_at_once or (1 if on_cpu else _SEEDS_AT_ONCE)
     runner = Runner(study, options, say)
+    # From here on a signal lets the current step finish instead of raising.
     signals.remember()
     for group in _groups(todo, together):
         with folder.taking(group) as mine:
@@ -79,6 +81,7 @@ def compare(
                 stop_requested=lambda: signals.received is not None,
             )
             for each in finished or []:
+                # Pictures of one seed suffice for the figures.
                 drawn = each.pictures if each.cell.seed == study.base.seed else {}
                 folder.record(each.cell, each.row, each.curve, drawn)
         for each in finished or []:
@@ -91,18 +94,19 @@ def compare(
     if left:
         name = f"{signals.received.name}: " if signals.received else ""
         say(
-            f"{name}{left} of {len(cells)} cells are left, or with other processes; "
+            f"{name}{left} of {len(cells)} cells are unfinished or in other processes; "
             "the same command continues"
         )
     return left == 0
 
 
 def write_report(folder: StudyFolder, *, quiet: bool = False) -> None:
-    """Writes tables and figures of the cells that are done; or, in a folder that has only
-    ``cells.csv``, of those in it.
+    """Writes tables and figures of all finished cells.
+
+    A folder without cells, such as a published result, is reported from its ``cells.csv``.
 
     Raises:
-      CheckpointError: if there is no study, nothing in it, or cells of different data.
+      CheckpointError: if there is no study, no finished cell, or cells of different data.
     """
     study, _ = folder.read()
     rows, curves = folder.results(study)
@@ -111,7 +115,7 @@ def write_report(folder: StudyFolder, *, quiet: bool = False) -> None:
         write_atomically(folder.curves, to_csv(curves).encode())
     elif not folder.table.is_file():
         raise CheckpointError(f"{folder.path} has no finished cell yet; --mode=compare trains them")
-    # From the files, so that tables do not depend on digits that the files do not have.
+    # Read back from the files, so that reports from cells and from CSV agree in every digit.
     rows = from_csv(folder.table.read_text(encoding="utf-8"))
     curves = from_csv(folder.curves.read_text(encoding="utf-8"))
     _check_same_data(rows)
@@ -127,19 +131,19 @@ def write_report(folder: StudyFolder, *, quiet: bool = False) -> None:
 
 
 def _check_same_data(rows: list[Row]) -> None:
-    """Refuses cells of one dataset's name that were trained on different images."""
+    """Raises CheckpointError if cells of one dataset were trained on different images."""
     digests: dict[str, str] = {}
     for row in rows:
         known = digests.setdefault(row["dataset"], row["dataset_digest"])
         if known != row["dataset_digest"]:
             raise CheckpointError(
                 f"cells of {row['dataset']} come from different data: digests {known} and "
-                f"{row['dataset_digest']}; remove those of one machine and train them again"
+                f"{row['dataset_digest']}; remove those of one machine and repeat them"
             )
 
 
 def _match(study: Study, options: RunOptions) -> Networks:
-    """Networks of equal cost for each match and dataset."""
+    """Finds networks of equal cost for each match and dataset."""
     shapes = {}
     for dataset in study.datasets:
         cell = next(cell for cell in study.cells() if cell.condition.dataset == dataset)
@@ -150,7 +154,8 @@ def _match(study: Study, options: RunOptions) -> Networks:
         shapes[dataset] = workload.image_shape
     networks: Networks = {}
     for match in study.matches:
-        say(f"seeking networks of equal {match.replace('_', '-')}")
+        say(f"searching for networks of equal {match.replace('_', '-')}")
+        # Costs depend on the image shape alone, so datasets of one shape share a search.
         found = {
             shape: match_networks(study.decoders, study.base.model, shape, match)
             for shape in dict.fromkeys(shapes.values())
@@ -172,7 +177,8 @@ def _network_lines(networks: Networks) -> Iterator[str]:
 
 
 def _groups(cells: list[Cell], together: int) -> Iterator[list[Cell]]:
-    """Cells that differ in their seeds alone, ``together`` at a time; first seeds first."""
+    """Yields groups of up to ``together`` cells that differ only in their seeds."""
+    # First seeds first: an interrupted study then covers every decoder.
     seeds = list(dict.fromkeys(cell.seed for cell in cells))
     for start in range(0, len(seeds), together):
         chunk = set(seeds[start : start + together])
@@ -198,5 +204,5 @@ def _cell_line(folder: StudyFolder, cells: list[Cell], finished: Finished) -> st
 
 
 def report_study(path: Path) -> None:
-    """Writes the tables and figures of a study anew from its results."""
+    """Rewrites the tables and figures of the study in folder ``path`` from its results."""
     write_report(StudyFolder(path))

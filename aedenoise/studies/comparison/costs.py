@@ -1,4 +1,4 @@
-"""What a network costs: parameters, multiply-adds, measured latency."""
+"""Costs of a network: parameters, multiply-adds and measured latency."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ _LATENCY_BATCH = 64
 
 
 def parameters(config: ModelConfig, shape: ImageShape) -> dict[str, int]:
-    """How many parameters the ``encoder`` and the ``decoder`` have."""
+    """Counts the parameters of ``encoder`` and ``decoder`` for images ``[H, W, C]``."""
     model = build_autoencoder(config, shape[-1], lowering="plain")
+    # Shapes suffice: nothing is computed or allocated.
     image = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
     variables: Any = jax.eval_shape(model.init, jax.random.key(0), image)
     return {
@@ -29,11 +30,11 @@ def parameters(config: ModelConfig, shape: ImageShape) -> dict[str, int]:
 
 
 def multiply_adds(config: ModelConfig, shape: ImageShape) -> int:
-    """Multiply-adds of the convolutions for one image of ``shape`` [H, W, C].
+    """Counts the multiply-adds of all convolutions for one image of ``shape`` [H, W, C].
 
-    Counted in the traced network as it is written (an enlargement by a rule, then a convolution
-    of all its pixels), without those on padding: half of what XLA's cost analysis calls the
-    operations of these convolutions. What enlarges by a rule is not counted.
+    The plain lowering is traced (resizing, then a convolution over all pixels), and taps on padding
+    are excluded: half the operations that XLA's cost analysis reports for these convolutions.
+    Resizing itself is not counted.
     """
     model = build_autoencoder(config, shape[-1], lowering="plain")
     image = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
@@ -43,7 +44,7 @@ def multiply_adds(config: ModelConfig, shape: ImageShape) -> int:
 
 
 def count_multiply_adds(function: Callable[..., Any], *arguments: Any) -> int:
-    """Multiply-adds of the convolutions of ``function(*arguments)``, which is only traced."""
+    """Counts the multiply-adds of the convolutions in ``function(*arguments)`` by tracing it."""
     traced = jax.make_jaxpr(function)(*arguments)
     return sum(_of_convolution(equation) for equation in _convolutions(traced.jaxpr))
 
@@ -51,12 +52,17 @@ def count_multiply_adds(function: Callable[..., Any], *arguments: Any) -> int:
 def latency_ratio(
     config: ModelConfig, reference: ModelConfig, shape: ImageShape, *, rounds: int = 15
 ) -> float:
-    """Time of one network over that of another to denoise a batch of 64: the median of ratios
-    measured in turn, since a machine's speed drifts."""
+    """Measures the latency of a network relative to ``reference`` for a batch of 64 images.
+
+    Returns the median of ``rounds`` ratios. The networks alternate because the speed of a machine
+    drifts.
+    """
     calls = [_denoising(each, shape) for each in (config, reference)]
+    # At least 20 ms per measurement, far above the resolution of the clock and of dispatch.
     repeats = max(1, round(0.02 / _seconds(calls[1], 1)))
     ratios = []
     for turn in range(rounds):
+        # The order alternates, too: the first call of a round may find colder caches.
         order = (0, 1) if turn % 2 else (1, 0)
         seconds = {which: _seconds(calls[which], repeats) for which in order}
         ratios.append(seconds[0] / seconds[1])
@@ -64,7 +70,7 @@ def latency_ratio(
 
 
 def _denoising(config: ModelConfig, shape: ImageShape) -> Callable[[], Any]:
-    """A compiled call that has run once."""
+    """Returns a compiled call that has run once, so that timing excludes compilation."""
     model = build_autoencoder(config, shape[-1])
     images = jnp.zeros((_LATENCY_BATCH, *shape))
     levels = jnp.zeros(len(images))
@@ -82,7 +88,7 @@ def _seconds(call: Callable[[], Any], repeats: int) -> float:
 
 
 def _convolutions(jaxpr: Any) -> Iterator[Any]:
-    """Every convolution in a traced program, those in its calls too."""
+    """Yields every convolution of a traced program, including nested calls."""
     for equation in jaxpr.eqns:
         if equation.primitive.name == "conv_general_dilated":
             yield equation
@@ -93,7 +99,7 @@ def _convolutions(jaxpr: Any) -> Iterator[Any]:
 
 
 def _of_convolution(equation: Any) -> int:
-    """Multiply-adds of one convolution equation: taps that meet a value, along each axis."""
+    """Counts the multiply-adds of one convolution equation: taps that meet a value, per axis."""
     (x, kernel), (y,) = equation.invars, equation.outvars
     p = equation.params
     numbers = p["dimension_numbers"]
@@ -115,6 +121,6 @@ def _of_convolution(equation: Any) -> int:
 def _taps(
     *, size: int, kernel: int, outputs: int, stride: int, low: int, spread: int, dilation: int
 ) -> int:
-    """Pairs of output and tap that meet a value, not padding or a hole of a spread input."""
+    """Counts pairs of output and tap that meet a value, not padding or a dilation hole."""
     places = np.arange(outputs)[:, None] * stride + np.arange(kernel)[None, :] * dilation - low
     return int(np.sum((places >= 0) & (places % spread == 0) & (places // spread < size)))

@@ -1,4 +1,4 @@
-"""The figures of a study, from its rows."""
+"""Figures of a study, drawn from its rows."""
 
 from __future__ import annotations
 
@@ -36,9 +36,16 @@ def draw(
     """Writes the figures of a study into ``folder``.
 
     ``differences_psnr.png`` and ``differences_excess.png`` (to the reference, with intervals),
-    ``quality_artifacts.png`` (a point for each cell), ``cost.png`` (PSNR over multiply-adds),
-    ``learning.png`` and ``learning_differences.png`` (over steps), and for each condition
-    ``images_….png``. Each of ``decoders``, of which the first is the reference, has its colour.
+    ``quality_artifacts.png`` (a point per cell), ``cost.png`` (PSNR over multiply-adds),
+    ``learning.png`` and ``learning_differences.png`` (over steps), and ``images_….png`` per
+    condition.
+
+    Args:
+      folder: output folder.
+      rows: rows of all cells, including diverged ones.
+      curves: points of the learning curves.
+      decoders: all decoders in the order of their colours; the first is the reference.
+      pictures: function ``(decoder, condition, seed)`` that returns pictures of a cell or None.
     """
     reference = decoders[0]
     colors = {display_name(decoder): f"C{place % 10}" for place, decoder in enumerate(decoders)}
@@ -48,6 +55,7 @@ def draw(
     _costs(folder, good, colors)
     _learning(folder, curves, reference, colors)
     for condition, group in by_condition(good).items():
+        # Only the base seed has pictures, and it is the first.
         seed = min(row["seed"] for row in group)
         found = {
             display_name(decoder): drawn
@@ -175,6 +183,6 @@ def _interval(d: Difference) -> Interval:
 
 
 def _short(condition: Condition) -> str:
-    """A condition in two lines."""
+    """Returns a condition as two lines, short enough for a panel title."""
     where, *rest = str(condition).rsplit(", ", 2)
     return f"{where},\n{', '.join(rest)}"

@@ -1,7 +1,7 @@
-"""The folder of a comparison: which cells are done, and what came of them.
+"""Folder of a comparison: finished cells and their results.
 
-Several processes, on one machine or on several that share the folder, can work in it at once: a
-cell belongs to who holds its lock, and a cell that is done is a file that was renamed into place.
+Several processes, on one machine or on machines that share the folder, can work in it at once. The
+holder of a cell's lock trains the cell; a finished cell is a file that was renamed into place.
 """
 
 from __future__ import annotations
@@ -31,11 +31,15 @@ from aedenoise.studies.comparison.rows import Row
 
 FORMAT = 1
 Networks = dict[str, dict[str, dict[str, Network]]]
-"""By match, by dataset, by decoder."""
+"""Networks by match, dataset and decoder."""
 
 
 class StudyFolder:
-    """Paths and records of one study."""
+    """Paths and records of one study.
+
+    Args:
+      path: the folder, which ``claim`` creates.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -47,11 +51,11 @@ class StudyFolder:
         self.curves = path / "curves.csv"
 
     def claim(self, study: Study, *, overwrite: bool) -> None:
-        """Makes the folder ready for ``study``; more seeds of the study that it holds are welcome.
+        """Prepares the folder for ``study``; the same study may be extended by more seeds.
 
         Raises:
-          CheckpointError: if it holds something else, and ``overwrite`` is not set.
-          StorageError: if it cannot be made or written.
+          CheckpointError: if the folder holds something else and ``overwrite`` is False.
+          StorageError: if the folder cannot be created or written.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -64,6 +68,7 @@ class StudyFolder:
 
     def _claim(self, study: Study, overwrite: bool) -> None:
         if overwrite:
+            # study.json first: if this is interrupted, cells never belong to the wrong study.
             for path in (self.study, self.cells, self.pictures, self.table, self.curves):
                 remove(path)
         if (self.path / "config.json").exists():
@@ -71,29 +76,30 @@ class StudyFolder:
         if not self.study.is_file():
             if self.cells.exists() or self.table.exists():
                 raise CheckpointError(
-                    f"{self.path} has cells but no study.json; choose another --workdir, or start "
-                    "anew with --overwrite"
+                    f"{self.path} has cells but no study.json; choose another --workdir or add "
+                    "--overwrite"
                 )
             self._write(study, None)
             return
         known, networks = self.read()
-        if networks is None:  # nothing has been trained yet
+        if networks is None:  # nothing is trained yet, so any study may replace it
             self._write(study, None)
             return
+        # Seeds are ignored: cells of different seeds do not depend on each other.
         difference = study_difference(dataclasses.replace(known, seeds=study.seeds), study)
         if difference:
             raise CheckpointError(
-                f"{self.path} holds another study: {difference}; choose another --workdir, or "
-                "start anew with --overwrite"
+                f"{self.path} holds another study: {difference}; choose another --workdir or add "
+                "--overwrite"
             )
         if study.seeds > known.seeds:
             self._write(study, networks)
 
     def read(self) -> tuple[Study, Networks | None]:
-        """The study, and the networks that it compares, once they are known.
+        """Reads the study and its networks, which are None before they are matched.
 
         Raises:
-          CheckpointError: if there is none, or it cannot be read.
+          CheckpointError: if there is no study or it cannot be read.
         """
         if not self.study.is_file():
             raise CheckpointError(f"{self.path} holds no study (no study.json)")
@@ -107,8 +113,8 @@ class StudyFolder:
         return study_from_dict(study), None if networks is None else _networks(networks)
 
     def networks(self, solve: Any) -> Networks:
-        """The networks of the study: those in the folder, or those ``solve()`` finds, which all
-        later processes then use."""
+        """Returns the networks in the folder, or stores and returns those of ``solve()``."""
+        # Under the lock: measured latencies vary, and all processes must use the same widths.
         with exclusive_lock(self.path / ".lock"):
             study, networks = self.read()
             if networks is None:
@@ -125,23 +131,24 @@ class StudyFolder:
         write_json(self.study, content, indent=1, allow_nan=False)
 
     def is_done(self, cell: Cell) -> bool:
-        """Whether the cell has been trained, or diverged."""
+        """Returns True if the cell is trained or has diverged."""
         return (self.cells / f"{cell.name}.json").is_file()
 
     @contextmanager
     def taking(self, cells: Sequence[Cell]) -> Iterator[list[Cell]]:
-        """Those of ``cells`` that nobody has done and nobody else is doing, while entered."""
+        """Yields those of ``cells`` that are neither finished nor locked, and locks them."""
         with ExitStack() as stack:
             taken, locks = [], []
             for cell in cells:
                 lock = self.cells / f".{cell.name}.lock"
                 if self.is_done(cell):
                     continue
-                # Who had the lock before may have finished the cell.
+                # Checked again: the previous holder of the lock may have finished the cell.
                 if stack.enter_context(lock_if_free(lock)) and not self.is_done(cell):
                     taken.append(cell)
                     locks.append(lock)
             yield taken
+            # Unlinked while still held, and only once no other process needs the lock any more.
             for cell, lock in zip(taken, locks, strict=True):
                 if self.is_done(cell):
                     lock.unlink(missing_ok=True)
@@ -149,7 +156,8 @@ class StudyFolder:
     def record(
         self, cell: Cell, row: Row, curve: list[Row], pictures: Mapping[str, np.ndarray]
     ) -> None:
-        """Writes what came of ``cell``; only then is it done."""
+        """Writes the results of ``cell`` and thereby marks it as finished."""
+        # Pictures first: the JSON file is the mark.
         if pictures:
             buffer = io.BytesIO()
             arrays: dict[str, Any] = dict(pictures)
@@ -159,10 +167,10 @@ class StudyFolder:
         write_json(self.cells / f"{cell.name}.json", content, indent=1, allow_nan=False)
 
     def results(self, study: Study) -> tuple[list[Row], list[Row]]:
-        """Rows and curves of the cells that are done, by condition, decoder and seed.
+        """Returns rows and curves of the finished cells, by condition, decoder and seed.
 
         Raises:
-          CheckpointError: naming a file that cannot be read.
+          CheckpointError: if a file cannot be read.
         """
         rows, curves = [], []
         conditions, decoders = list(study.conditions()), study.decoders
@@ -178,14 +186,14 @@ class StudyFolder:
                 row, curve = content["row"], content["curve"]
             except (ValueError, KeyError, TypeError) as error:
                 raise CheckpointError(
-                    f"{path} is damaged; remove it, and its cell is trained again"
+                    f"{path} is damaged; remove it to train its cell again"
                 ) from error
             rows.append(cell_key(cell) | row)
             curves += [cell_key(cell) | point for point in curve]
         return rows, curves
 
     def load_pictures(self, decoder: str, condition: Condition, seed: int) -> dict[str, Any] | None:
-        """What was drawn of a cell, if it was."""
+        """Returns the stored pictures of a cell, or None."""
         path = self.pictures / f"{Cell(decoder, condition, seed).name}.npz"
         if not path.is_file():
             return None
@@ -194,7 +202,7 @@ class StudyFolder:
 
 
 def cell_key(cell: Cell) -> Row:
-    """The columns that say which cell a row is of."""
+    """Returns the columns that identify the cell of a row."""
     return {
         "decoder": cell.decoder,
         "dataset": cell.condition.dataset,

@@ -1,4 +1,4 @@
-"""Networks that are fair to compare: widths at which decoders cost the same."""
+"""Matching of networks for a fair comparison: decoder widths of equal cost."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ from aedenoise.errors import UsageError
 from aedenoise.studies.comparison import costs
 from aedenoise.studies.comparison.costs import ImageShape
 
+# Largest relative difference of matched costs.
 TOLERANCE = 0.01
-# Widths are sought from 1/16 to 16 times those of the reference, then around proportion.
+# The search spans 1/16 to 16 times the reference widths, then widths near proportional ones.
 _SCALE = 16.0
 _REACH = 3
 _HALVINGS = 12
-# A latency costs two compilations; these halvings end within a percent of a width.
+# Fewer, because each latency takes two compilations; they narrow the scale to 4 %.
 _LATENCY_HALVINGS = 7
 Widths = tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Network:
-    """A decoder's network in a comparison.
+    """Network of one decoder in a comparison.
 
     Attributes:
       features: widths of the decoder's stages.
-      parameters, decoder_parameters: of the whole network, and of its decoder.
-      multiply_adds: of the whole network for one image, see ``costs.multiply_adds``.
-      ratio: the matched cost over that of the reference.
+      parameters, decoder_parameters: parameters of the whole network and of its decoder.
+      multiply_adds: multiply-adds of the whole network per image, see ``costs.multiply_adds``.
+      ratio: matched cost relative to that of the reference.
     """
 
     features: Widths
@@ -45,17 +46,20 @@ class Network:
 def match_networks(
     decoders: tuple[str, ...], base: ModelConfig, shape: ImageShape, match: str
 ) -> dict[str, Network]:
-    """Every decoder with the widths at which it costs what the first one costs with ``base``'s.
+    """Finds widths for every decoder so that its network costs as much as that of the first one.
 
     Args:
-      decoders: as in ``Study``.
-      base: the encoder, which all share, and the widths of the first decoder.
-      shape: of the images, [H, W, C].
-      match: ``parameters`` or ``multiply_adds`` of the network within 1 %, its ``latency`` as near
-        as widths allow, or ``widths``, which stay as they are.
+      decoders: decoders as in ``Study``; the first is the reference.
+      base: model with the common encoder and the widths of the first decoder.
+      shape: image shape [H, W, C].
+      match: cost to match: ``parameters`` or ``multiply_adds`` within 1 %, ``latency`` as closely
+        as widths allow, or ``widths``, which keeps those of ``base``.
+
+    Returns:
+      A network for each decoder.
 
     Raises:
-      UsageError: if a decoder has no widths within 1 %.
+      UsageError: if no widths of a decoder match within 1 %.
     """
     reference = parse_decoder(decoders[0], base)
     return {
@@ -76,9 +80,9 @@ def _network(
         if abs(ratio - 1.0) > TOLERANCE:
             raise UsageError(
                 f"{display_name(decoder)} has no widths with the {match.replace('_', '-')} of "
-                f"{display_name(reference.decoder)} within 1 %: nearest are "
-                f"{','.join(map(str, config.decoder_features))} with {ratio:.3f} times as many; "
-                "leave it out, or compare with --match=widths"
+                f"{display_name(reference.decoder)} within 1 %: the nearest, "
+                f"{','.join(map(str, config.decoder_features))}, have {ratio:.3f} times as many; "
+                "remove it from --decoders or use --match=widths"
             )
     counted = costs.parameters(config, shape)
     return Network(
@@ -99,16 +103,17 @@ _COSTS: dict[str, Callable[[ModelConfig, ImageShape], int]] = {
 def _match_count(
     config: ModelConfig, cost: Callable[[ModelConfig], int], target: int
 ) -> tuple[ModelConfig, float]:
-    """Among widths within the tolerance those nearest to proportion; else those nearest in cost."""
+    """Finds the most proportional widths within the tolerance, else those of the nearest cost."""
     base = config.decoder_features
     count = cost(config)
-    if count == target or config.decoder_spec.needs_argmax:  # which has the encoder's widths
+    if count == target or config.decoder_spec.needs_argmax:  # argmax indices fix the widths
         return config, count / target
     scale = _bisect(
         lambda s: cost(_with_widths(config, _scaled(config, base, s))) / target, _HALVINGS
     )
     ratios = {
         widths: count / target
+        # Only leading widths are searched; the last one follows in closed form.
         for leading in _near(config, _scaled(config, base, scale)[:-1])
         for widths, count in _ending(config, leading, cost, target)
     }
@@ -119,12 +124,13 @@ def _match_count(
         outside = error > TOLERANCE
         return outside, error if outside else max(shares) - min(shares) + error
 
+    # Sorted first, so that ties do not depend on the order of the search.
     best = min(sorted(ratios), key=preference)
     return _with_widths(config, best), ratios[best]
 
 
 def _near(config: ModelConfig, centre: Widths) -> Iterator[Widths]:
-    """``centre`` and the widths around it."""
+    """Yields ``centre`` and all valid widths around it."""
     around = [
         [c + offset * _step(config, stage) for offset in range(-_REACH, _REACH + 1)]
         for stage, c in enumerate(centre)
@@ -137,11 +143,13 @@ def _near(config: ModelConfig, centre: Widths) -> Iterator[Widths]:
 def _ending(
     config: ModelConfig, leading: Widths, cost: Callable[[ModelConfig], int], target: int
 ) -> Iterator[tuple[Widths, int]]:
-    """The last widths that bring ``leading`` to either side of the target, with their costs. Both
-    costs grow in proportion to the last width, on top of what does not depend on it."""
+    """Yields ``leading`` with the two last widths just below and above the target, and their costs.
+
+    Every cost is an affine function of the last width, so two evaluations determine it.
+    """
     one, two = (cost(_with_widths(config, (*leading, width))) for width in (1, 2))
     slope = two - one
-    if slope == 0:  # without a tail the last width is that of the image
+    if slope == 0:  # without a tail the last width is the number of image channels
         yield (*leading, config.decoder_features[-1]), one
         return
     below = (target - one) // slope + 1
@@ -153,7 +161,7 @@ def _ending(
 def _match_latency(
     config: ModelConfig, reference: ModelConfig, shape: ImageShape
 ) -> tuple[ModelConfig, float]:
-    """The proportional widths whose measured latency is nearest."""
+    """Finds the proportional widths with the closest measured latency."""
     base = config.decoder_features
     measured: dict[Widths, float] = {}
 
@@ -165,13 +173,15 @@ def _match_latency(
 
     if config.decoder_spec.needs_argmax:
         return config, ratio(1.0)
+    # Latency is noisy and not monotonic in the widths: the best measurement counts, not the end
+    # of the bisection.
     _bisect(ratio, _LATENCY_HALVINGS)
     best = min(measured, key=lambda widths: abs(measured[widths] - 1.0))
     return _with_widths(config, best), measured[best]
 
 
 def _bisect(ratio: Callable[[float], float], halvings: int) -> float:
-    """The scale at which an increasing ratio is one."""
+    """Finds the scale at which the increasing function ``ratio`` is 1, by bisection of its log."""
     low, high = math.log(1.0 / _SCALE), math.log(_SCALE)
     for _ in range(halvings):
         middle = (low + high) / 2
@@ -187,7 +197,7 @@ def _scaled(config: ModelConfig, base: Widths, scale: float) -> Widths:
 
 
 def _step(config: ModelConfig, stage: int) -> int:
-    """Returns the number that the width of a stage must be a multiple of."""
+    """Returns the divisor that the width of a stage must have."""
     inner = stage < len(config.decoder_features) - 1
     return config.stride**2 if config.decoder_spec.sums_channels and inner else 1
 

@@ -1,4 +1,4 @@
-"""Decoders against each other, seed by seed: pure functions of a study's rows."""
+"""Comparison of decoders paired by seed, as pure functions of a study's rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aedenoise.metrics.image_quality import METRICS
 from aedenoise.metrics.statistics import Difference, difference
 from aedenoise.studies.comparison.rows import Row
 
-# The columns of cells that are compared, with their titles.
+# Compared columns of cells with their titles.
 COMPARED = {
     **{metric.name: metric.title for metric in METRICS if metric.compared},
     "residual_excess_2": "excess at Nyquist, residual",
@@ -30,7 +30,7 @@ COMPARED = {
 
 @dataclass(frozen=True)
 class Comparison:
-    """One decoder against the reference, in one condition, by one metric: decoder - reference."""
+    """Difference of a decoder to the reference in one condition and metric."""
 
     condition: Condition
     decoder: str
@@ -42,12 +42,15 @@ class Comparison:
 def compare(
     rows: Sequence[Row], reference: str, metrics: Iterable[str] = COMPARED
 ) -> list[Comparison]:
-    """Compares every decoder with the reference, seed by seed, where both have the seed and neither
-    diverged; at the end the mean over all conditions of equal match and steps, of the seeds that
-    all of them have. The correction counts the comparisons of one metric."""
+    """Compares every decoder with the reference, paired by seed.
+
+    Only seeds with both decoders converged count. The last comparisons of each metric are means
+    over all conditions of equal match and steps, for the seeds that all of them have. Intervals
+    are corrected for the number of comparisons of one metric.
+    """
     groups = by_condition(rows)
     found = []
-    # Rows of an earlier version lack the metrics that were added since.
+    # Rows of earlier versions lack newer metrics.
     for metric in (name for name in metrics if rows and name in rows[0]):
         samples: dict[tuple[Condition, str], dict[int, float]] = {
             (condition, decoder): paired(group, decoder, reference, metric)
@@ -67,7 +70,7 @@ def compare(
 
 
 def paired(rows: Sequence[Row], decoder: str, reference: str, metric: str) -> dict[int, float]:
-    """``decoder - reference`` of each seed that both have."""
+    """Returns ``decoder - reference`` for each seed that both have."""
     values = {(row["decoder"], row["seed"]): row[metric] for row in rows}
     seeds = sorted(seed for name, seed in values if name == reference)
     return {
@@ -80,7 +83,7 @@ def paired(rows: Sequence[Row], decoder: str, reference: str, metric: str) -> di
 def _over_conditions(
     samples: Mapping[tuple[Condition, str], dict[int, float]],
 ) -> dict[tuple[Condition, str], dict[int, float]]:
-    """The mean difference of each seed, where there is more than one condition to average."""
+    """Computes the mean difference of each seed over two or more conditions."""
     members: dict[tuple[Condition, str], list[dict[int, float]]] = {}
     for (condition, decoder), values in samples.items():
         pool = Condition(ALL, None, condition.match, condition.steps)
@@ -97,7 +100,7 @@ def _over_conditions(
 
 
 def by_condition(rows: Sequence[Row]) -> dict[Condition, list[Row]]:
-    """The rows of each condition, in the order of their first."""
+    """Groups rows by condition, in order of first appearance."""
     groups: dict[Condition, list[Row]] = {}
     for row in rows:
         condition = Condition(row["dataset"], row["noise_level"], row["match"], row["steps"])
@@ -106,12 +109,12 @@ def by_condition(rows: Sequence[Row]) -> dict[Condition, list[Row]]:
 
 
 def list_decoders(rows: Sequence[Row]) -> list[str]:
-    """The decoders in ``rows``, in the order of their first."""
+    """Lists the decoders in ``rows``, in order of first appearance."""
     return list(dict.fromkeys(row["decoder"] for row in rows))
 
 
 def differences_table(rows: Sequence[Row], reference: str) -> list[Row]:
-    """Every comparison by every metric, as rows for a CSV."""
+    """Returns every comparison in every metric as rows for CSV."""
     return [
         {
             "decoder": c.decoder,

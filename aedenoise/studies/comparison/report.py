@@ -1,4 +1,4 @@
-"""What a study says: tables and sentences, pure functions of its rows."""
+"""Report of a study: tables and sentences, as pure functions of its rows."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ _GRIDS = {
     "constant_spread_2": "trained",
     "residual_excess_2": "excess of the residual at Nyquist",
 }
-# Those of the tables, with their decimals.
+# Metrics of the tables with their decimal places.
 _DIGITS = {"psnr": 2, "residual_excess_2": 3, "constant_spread_2": 4}
 
 
 def sentence(comparison: Comparison) -> str:
-    """What a comparison of PSNR says in words."""
+    """Returns a comparison of PSNR as a sentence."""
     c, d = comparison.condition, comparison.difference
     better, worse = comparison.decoder, comparison.reference
+    # The corrected interval: sentences are read together, so one level holds for all of them.
     mean, low, high = d.mean, d.corrected_low, d.corrected_high
     if mean < 0.0:
         better, worse, mean = worse, better, -mean
@@ -45,7 +46,7 @@ def sentence(comparison: Comparison) -> str:
 
 
 def tables(rows: Sequence[Row], reference: str) -> str:
-    """The study in Markdown: a table for each condition, the sentences, what was left out."""
+    """Formats the study in Markdown: a table per condition, sentences and diverged cells."""
     found = compare(rows, reference, _DIGITS)
     comparisons = {(c.condition, c.decoder, c.metric): c for c in found}
     parts = [_HEAD]
@@ -70,14 +71,21 @@ def tables(rows: Sequence[Row], reference: str) -> str:
 
 
 def budgets(rows: Sequence[Row]) -> list[tuple[str, int]]:
-    """The matches and lengths of training in ``rows``."""
+    """Lists the pairs of match and training steps in ``rows``."""
     return list(dict.fromkeys((row["match"], row["steps"]) for row in rows))
 
 
 def summary(rows: Sequence[Row], reference: str, budget: tuple[str, int]) -> str:
-    """One table in Markdown: each decoder's difference in PSNR to the reference in each condition
-    of one match and length of training, with its 95 % interval; bold where it is clear after
-    correction for all comparisons in ``rows``."""
+    """Formats the PSNR differences to the reference as one Markdown table.
+
+    One column per condition of ``budget``, with 95 % intervals; bold if clear after correction for
+    all comparisons in ``rows``.
+
+    Args:
+      rows: rows of all cells.
+      reference: decoder that the others are compared with.
+      budget: match and number of training steps.
+    """
     found = [
         c
         for c in compare(rows, reference, ["psnr"])
@@ -99,9 +107,16 @@ def summary(rows: Sequence[Row], reference: str, budget: tuple[str, int]) -> str
 
 
 def grids(rows: Sequence[Row], reference: str, budget: tuple[str, int]) -> str:
-    """One table in Markdown: the grid that each decoder leaves, mean over the conditions of one
-    match and length of training; bold where the difference to the reference is clear after
-    correction for all comparisons in ``rows``."""
+    """Formats the checkerboard metrics of each decoder as one Markdown table.
+
+    Means over the conditions of ``budget``; bold if the difference to the reference is clear after
+    correction for all comparisons in ``rows``.
+
+    Args:
+      rows: rows of all cells.
+      reference: decoder that the others are compared with.
+      budget: match and number of training steps.
+    """
     mine = [
         row for row in rows if (row["match"], row["steps"]) == budget and row["diverged_at"] is None
     ]

@@ -1,4 +1,4 @@
-"""Rows of a study, one for each cell or comparison, and their CSV."""
+"""Rows of a study, one per cell or comparison, and their CSV format."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from aedenoise.errors import CheckpointError
 
 Row = dict[str, Any]
-# The columns of words and of whole numbers; all others are of numbers.
+# Text and integer columns; all others are floats. CSV itself has no types.
 _TEXT = {
     "dataset",
     "dataset_digest",
@@ -25,7 +25,7 @@ _WHOLE = {"at_step", "diverged_at", "multiply_adds", "parameters", "seed", "seed
 
 
 def to_csv(rows: Sequence[Row]) -> str:
-    """Rows as CSV: six significant digits, nothing where there is nothing."""
+    """Formats rows as CSV with six significant digits; None is an empty field."""
     buffer = io.StringIO()
     if rows:
         writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
@@ -35,17 +35,18 @@ def to_csv(rows: Sequence[Row]) -> str:
 
 
 def from_csv(text: str) -> list[Row]:
-    """The inverse of ``to_csv``, but for the digits.
+    """Parses rows written by ``to_csv``, which rounds floats.
 
     Raises:
-      CheckpointError: naming a line that is not of a study.
+      CheckpointError: if a line is not from a study's table.
     """
     rows = []
+    # Line 1 is the header.
     for number, fields in enumerate(csv.DictReader(io.StringIO(text)), start=2):
         try:
             rows.append({name: _value(name, field) for name, field in fields.items()})
         except (TypeError, ValueError) as error:
-            raise CheckpointError(f"line {number} is not of a study's table: {error}") from error
+            raise CheckpointError(f"line {number} is not from a study's table: {error}") from error
     return rows
 
 

@@ -1,7 +1,7 @@
-"""Training of a network from several seeds, each as if it were alone.
+"""Training of a network from several seeds at once, each independent of the others.
 
-A seed decides the parameters, the order of the examples and the noise, as in a run of its own;
-decoders that start from one seed share all three, but for their own parameters.
+A seed determines the parameters, the order of examples and the noise, as in a separate run.
+Decoders with the same seed share all three, except for their own parameters.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from aedenoise.data.batches import TrainBatches
 from aedenoise.runs.denoising import DenoisingWorkload
 from aedenoise.training.task import Params, TrainState, create_state, run_keys
 
-# Divergence and stop signals are looked for after so many steps.
+# Calls between checks for divergence and stop signals; a check waits for the device.
 _LOOK_EVERY = 50
 
 
 @dataclass
 class Trained:
-    """What training gave, seed by seed.
+    """Results of training, per seed.
 
     Attributes:
-      params: the parameters of each seed.
-      diverged: the step at which a seed's loss was first seen not to be finite, or None.
-      seconds: of the training steps, without compilation.
-      counted_steps: the steps that took them.
+      params: trained parameters of each seed.
+      diverged: step at which a non-finite loss was first detected, or None.
+      seconds: duration of the training steps, without compilation.
+      counted_steps: number of steps within ``seconds``.
     """
 
     params: list[Params]
@@ -44,11 +44,11 @@ class Trained:
 
 
 class SeedTrainer:
-    """Trains one experiment from any seeds.
+    """Trainer of one experiment for any seeds.
 
     Args:
-      workload: the experiment; its own seed does not count.
-      split: its training images, uint8 ``[N, H, W, C]`` on one device, which computes.
+      workload: the experiment; its own seed is ignored.
+      split: training images, uint8 ``[N, H, W, C]``, on the device that trains.
     """
 
     def __init__(self, workload: DenoisingWorkload, split: Array) -> None:
@@ -61,7 +61,7 @@ class SeedTrainer:
         self._several = _compiled(workload, several=True)
 
     def begin(self, seed: int) -> TrainState:
-        """The state before the first step."""
+        """Creates the state before the first step."""
         state: TrainState = self._create(run_keys(seed)[0])
         return state
 
@@ -74,17 +74,17 @@ class SeedTrainer:
         at_mark: Callable[[int, list[Params]], None] = lambda step, params: None,
         stop_requested: Callable[[], bool] = lambda: False,
     ) -> Trained | None:
-        """Trains ``workload.total_steps`` updates from each seed, all seeds at once by ``vmap``.
+        """Trains for ``workload.total_steps`` updates, all seeds at once by ``vmap``.
 
         Args:
-          seeds: one or more.
-          steps_per_call: updates in one call of the device.
-          marks: steps after which ``at_mark(step, params of each seed)`` is called.
-          at_mark: see there.
-          stop_requested: asked now and then.
+          seeds: one or more seeds.
+          steps_per_call: updates per device call.
+          marks: steps after which ``at_mark`` is called.
+          at_mark: function of the step and the parameters of each seed.
+          stop_requested: polled every 50 calls and at marks.
 
         Returns:
-          None if it was asked to stop.
+          The result; None if stopped.
         """
         workload, several, total = self._workload, len(seeds) > 1, self._workload.total_steps
         noise_keys = [run_keys(seed)[1] for seed in seeds]
@@ -106,12 +106,13 @@ class SeedTrainer:
         step, begin = 0, time.perf_counter()
         while step < total:
             boundary = min([mark for mark in marks if mark > step], default=total)
+            # A call ends at each mark, so that its parameters can be read.
             count = min(steps_per_call, boundary - step)
             batch = _numpy_stack([_batch_at(batches, step + i, several) for i in range(count)])
             state, loss = call(state, key, self._split, batch)
             step += count
             losses.append((step, loss))
-            if step == count:  # the first call may compile
+            if step == count:  # the first call compiles and is not timed
                 jax.block_until_ready(state)
                 begin = time.perf_counter()
             if step in marks or step == total or len(losses) >= _LOOK_EVERY:
@@ -124,6 +125,7 @@ class SeedTrainer:
                 if step in marks:
                     at_mark(step, _unstack(state.params, len(seeds), several))
                 begin = time.perf_counter()
+            # Steps of divergence are positive, so they count as true.
             if all(trained.diverged):
                 break
         trained.counted_steps = step - min(steps_per_call, step)
@@ -140,7 +142,7 @@ def _compiled(workload: DenoisingWorkload, *, several: bool) -> Any:
     each = jax.vmap(update, in_axes=(0, 0, None, 0)) if several else update
 
     def run(state: Any, key: Array, split: Array, batches: Batch) -> tuple[Any, Array]:
-        if batches.index.shape[0] == 1:  # convolutions inside a loop lose their fast path on CPU
+        if batches.index.shape[0] == 1:  # convolutions in a loop lose their fast path on CPU
             state, loss = each(state, key, split, jax.tree.map(lambda leaf: leaf[0], batches))
             return state, loss[None]
         return jax.lax.scan(lambda carry, batch: each(carry, key, split, batch), state, batches)
@@ -154,7 +156,7 @@ def _batch_at(batches: list[TrainBatches], step: int, several: bool) -> Batch:
 
 
 def _note_divergence(losses: list[tuple[int, Array]], diverged: list[int | None]) -> None:
-    """Enters the last step of the first call in which a seed's loss is not finite."""
+    """Records the last step of the first call with a non-finite loss, per seed."""
     for step, loss in losses:
         # [steps of the call] or [steps of the call, seeds]
         values = np.asarray(loss).reshape(np.shape(loss)[0], -1)

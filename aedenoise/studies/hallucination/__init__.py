@@ -1,1 +1,1 @@
-"""How often a denoiser turns an image into one of another class."""
+"""Hallucination: denoised images that show another class than the original."""

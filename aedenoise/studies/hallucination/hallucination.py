@@ -1,4 +1,4 @@
-"""``--mode=invent``, alias hallucination: how often denoising flips the class of an image."""
+"""``--mode=invent``, alias hallucination: frequency of label flips caused by denoising."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ from aedenoise.studies.hallucination.report import (
 )
 from aedenoise.training.workdir import Workdir
 
-# The gallery has so many flipped images a row, and so many rows of a network and a noise.
+# Flipped images per row of the gallery, and its largest number of rows.
 _SHOWN, _ROWS = 5, 24
 
 
 @dataclass(frozen=True)
 class Network:
-    """A network of the test.
+    """Network to be tested.
 
     Attributes:
-      name: for tables.
-      folder: of its run.
-      experiment: what it is trained on.
-      noises: what it is tested on.
+      name: name in tables.
+      folder: folder of its run.
+      experiment: experiment that trains it.
+      noises: test noises.
     """
 
     name: str
@@ -59,11 +59,16 @@ class Network:
 def networks_of_decoders(
     base: Experiment, decoders: Sequence[str], levels: Sequence[float], workdir: Path
 ) -> list[Network]:
-    """Builds a network for each decoder, as ``config.study.parse_decoder`` reads it, and each noise
-    level (none: that of ``base``), each in a folder of its own in ``workdir``.
+    """Makes a network for each decoder and noise level, each with its own folder in ``workdir``.
+
+    Args:
+      base: experiment whose decoder and noise level are replaced.
+      decoders: decoders in the syntax of ``config.study.parse_decoder``.
+      levels: noise levels; empty: the level of ``base``.
+      workdir: parent of the run folders.
 
     Raises:
-      UsageError: if one of them is unknown or named twice.
+      UsageError: if a decoder is unknown, or a decoder or level is repeated.
     """
     if not decoders or len(set(decoders)) < len(decoders):
         raise UsageError(f"--decoders must name each decoder once: {','.join(decoders)}")
@@ -79,13 +84,19 @@ def networks_of_decoders(
 
 
 def networks_of_runs(runs: Sequence[Path], levels: Sequence[float]) -> list[Network]:
-    """Reads the networks of finished runs, to be tested at ``levels`` (none: the noise of the run).
+    """Reads the networks of finished runs.
+
+    Args:
+      runs: workdirs of the runs.
+      levels: test noise levels; empty: the training noise of each run.
 
     Raises:
-      CheckpointError: if one of them is no finished run.
+      CheckpointError: if a run is not finished.
+      UsageError: if a run or level is repeated.
     """
     names = [run.resolve().name for run in runs]
     if len(set(names)) < len(names):
+        # Folders of equal name in different places are told apart by their paths.
         names = [str(run) for run in runs]
     if len(set(names)) < len(names):
         raise UsageError(f"--runs must name each run once: {','.join(names)}")
@@ -93,7 +104,7 @@ def networks_of_runs(runs: Sequence[Path], levels: Sequence[float]) -> list[Netw
     for name, run in zip(names, runs, strict=True):
         experiment = Workdir(run).read_experiment()
         if not Workdir(run).results.is_file():
-            raise CheckpointError(f"{run} is not finished (no results.json); train it to the end")
+            raise CheckpointError(f"{run} is not finished (no results.json); finish training")
         found.append(Network(name, run, experiment, _noises(experiment.noise, levels)))
     return found
 
@@ -101,17 +112,20 @@ def networks_of_runs(runs: Sequence[Path], levels: Sequence[float]) -> list[Netw
 def measure_hallucination(
     networks: Sequence[Network], options: RunOptions, signals: StopSignals
 ) -> dict[str, Any] | None:
-    """Trains what is not trained yet, tests all networks, and writes ``invented.json``,
-    ``invented.md``, ``invented.png`` and ``shares.png`` into ``options.workdir``.
+    """Trains missing networks, measures label flips of all and writes the results.
+
+    Results are ``invented.json``, ``invented.md``, ``invented.png`` and ``shares.png`` in
+    ``options.workdir``.
 
     Returns:
-      The content of ``invented.json``; None if a signal stopped it: the same call continues.
+      The content of ``invented.json``; None if a signal stopped it, and the same call resumes.
 
     Raises:
-      DataError: if there are no labels, before anything is trained.
+      DataError: if the data have no labels; raised before training.
     """
     prepare_process(say)
     shared = _Shared(options)
+    # Data and classifiers first: missing labels must be reported before hours of training.
     for network in networks:
         shared.set_up(network, network.noises[0])
     options.workdir.mkdir(parents=True, exist_ok=True)
@@ -138,7 +152,7 @@ def measure_hallucination(
 
 
 class _Shared:
-    """Datasets and classifiers that the networks share, loaded once."""
+    """Datasets and classifiers shared by the networks, loaded once."""
 
     def __init__(self, options: RunOptions) -> None:
         self._options = options
@@ -146,10 +160,10 @@ class _Shared:
         self.classifiers: dict[str, TrainedClassifier] = {}
 
     def set_up(self, network: Network, noise: NoiseConfig) -> DenoisingWorkload:
-        """Makes a workload of ``network`` with ``noise``, and the classifier of its data."""
+        """Makes the workload of ``network`` with ``noise`` and loads the classifier of its data."""
         data = network.experiment.data
         workload = make_denoising_workload(
-            # The loss does not count here, and some go with their own noise only.
+            # Also replaces losses that demand a certain noise; no loss is used here.
             network.experiment.tested_on(noise),
             self._options,
             notify=say,
@@ -160,7 +174,7 @@ class _Shared:
             self._datasets[data] = workload.dataset
             if workload.dataset.name in self.classifiers:
                 raise UsageError(
-                    f"the runs use {workload.dataset.name} in different ways; test them one by one"
+                    f"runs use {workload.dataset.name} with different options; test them separately"
                 )
             self.classifiers[workload.dataset.name] = load_classifier(
                 workload.dataset, lowering=workload.lowering, notify=say
@@ -181,11 +195,12 @@ def _tested(networks: Sequence[Network], shared: _Shared) -> tuple[list[Outcome]
             predictions = predict_classes(workload, params, classifier)
             if not predictions.denoised.judged.any():
                 raise DataError(
-                    f"the classifier of {workload.dataset.name} gets no test image right; "
-                    "give it more to learn from"
+                    f"the classifier of {workload.dataset.name} is wrong on every test image; "
+                    "provide more training images"
                 )
             data = workload.dataset.name
             condition = {"dataset": data, "noise": noise.label, "level": noise.level}
+            # The same for every network with this data and noise.
             noisy.setdefault(
                 (data, noise.label),
                 Outcome(NOISY, None, predictions.noisy_psnr, predictions.noisy, condition),
@@ -207,11 +222,11 @@ def _tested(networks: Sequence[Network], shared: _Shared) -> tuple[list[Outcome]
 
 
 def _noises(noise: NoiseConfig, levels: Sequence[float]) -> tuple[NoiseConfig, ...]:
-    """Returns ``noise`` at each of ``levels``, or as it is."""
+    """Returns ``noise`` at each of ``levels``, or unchanged if there are none."""
     found = tuple(dataclasses.replace(noise, level=each, level_max=None) for each in levels)
     if len({each.label for each in found}) < len(found):
         raise UsageError(
-            f"--noise_levels must name each level once, of noise that has none of its own: "
+            f"--noise_levels must name each level once, and its noise must have a level: "
             f"{', '.join(each.label for each in found)}"
         )
     return found or (noise,)

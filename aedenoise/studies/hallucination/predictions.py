@@ -1,4 +1,4 @@
-"""Predictions of a classifier for test images: clean, noisy, and denoised by one network."""
+"""Class predictions for test images: clean, noisy, and denoised by one network."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from aedenoise.training.task import Params
 
 @dataclass(frozen=True)
 class Predictions:
-    """The label flips in a test split, and PSNR in dB (mean of per-image values).
+    """Label flips in a test split, with PSNR in dB (mean of per-image values).
 
     Attributes:
-      denoised, psnr: of the network's images.
-      noisy, noisy_psnr: of its input.
+      denoised, psnr: label flips and PSNR of the denoised images.
+      noisy, noisy_psnr: label flips and PSNR of the noisy images.
     """
 
     denoised: LabelFlips
@@ -36,8 +36,10 @@ class Predictions:
 def predict_classes(
     workload: DenoisingWorkload, params: Params, classifier: TrainedClassifier
 ) -> Predictions:
-    """Applies ``classifier`` to every test image, clean, noisy and denoised; the noise is the
-    evaluation's."""
+    """Classifies every test image: clean, noisy and denoised.
+
+    The noise is that of evaluation, so PSNR agrees with ``results.json``.
+    """
     corrupted = jax.jit(lambda batch: noisy_images(workload.task.corrupt, evaluation_key(), batch))
     probabilities: dict[str, list[np.ndarray]] = {"clean": [], "noisy": [], "denoised": []}
     psnr: dict[str, list[np.ndarray]] = {"noisy": [], "denoised": []}
@@ -50,6 +52,7 @@ def predict_classes(
             "denoised": jnp.asarray(workload.denoise(params, noisy)),
         }
         for name, images in states.items():
+            # The mask removes the padding of the last batch.
             probabilities[name].append(classifier.probabilities(images)[batch.mask])
             if name != "clean":
                 quality = image_quality.psnr(images, clean)

@@ -1,4 +1,4 @@
-"""Label flips as numbers: the content of ``invented.json``, and its tables."""
+"""Report of label flips: the content of ``invented.json`` and its tables."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ NOISY = "noisy input"
 
 @dataclass(frozen=True)
 class Outcome:
-    """One network, or the noisy input, on one noise.
+    """Result of one network, or of the noisy input, for one noise.
 
     Attributes:
-      name: of the network.
-      steps: that it was trained, None of the input.
-      psnr: in dB.
-      flips: of labels.
+      name: name of the network.
+      steps: training steps; None for the noisy input.
+      psnr: PSNR in dB.
+      flips: label flips.
       condition: ``dataset``, ``noise`` and ``level``.
     """
 
@@ -35,14 +35,18 @@ class Outcome:
 def found_record(
     tested: Sequence[Outcome], classifiers: Mapping[str, TrainedClassifier]
 ) -> dict[str, Any]:
-    """Returns the content of ``invented.json``: the classifiers, a result for each of ``tested``,
-    and how networks differ from the first of the same data and noise, image by image.
+    """Returns the content of ``invented.json``.
 
-    Each of ``tested`` must have images that are judged.
+    It holds the classifiers, a result for each of ``tested``, and the differences of networks to
+    the first one with the same data and noise, paired by image.
+
+    Args:
+      tested: results; each needs at least one judged image.
+      classifiers: classifiers by dataset.
     """
     groups: dict[tuple[str, str], list[Outcome]] = {}
     for each in tested:
-        if each.steps is not None:
+        if each.steps is not None:  # without the noisy input
             groups.setdefault((each.condition["dataset"], each.condition["noise"]), []).append(each)
     return {
         "confident_above": CONFIDENT,
@@ -90,6 +94,7 @@ def _result(tested: Outcome, names: Sequence[str]) -> dict[str, Any]:
 
 
 def _difference(first: Outcome, second: Outcome) -> dict[str, Any]:
+    # The same images for both: they depend on the classifier and the clean images alone.
     judged = first.flips.judged
     pairs = paired_shares(first.flips.flipped[judged], second.flips.flipped[judged])
     return {
@@ -105,7 +110,7 @@ def _difference(first: Outcome, second: Outcome) -> dict[str, Any]:
 
 
 def sentences(found: Mapping[str, Any]) -> list[str]:
-    """Says how good each classifier is, a line each."""
+    """Returns a line on the accuracy of each classifier."""
     return [
         f"classifier of {name}: {100 * each['accuracy']:.2f} % of {each['tested']:,} test images "
         f"right [{100 * each['interval'][0]:.2f}, {100 * each['interval'][1]:.2f}], "
@@ -118,7 +123,7 @@ _HEADER = ("", "dataset", "noise", "PSNR dB", "changed", "confident", "more than
 
 
 def table_rows(found: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """Returns the rows of the table: by dataset and noise, the noisy input first."""
+    """Returns the rows of the table by dataset and noise, the noisy input first."""
     apart = {(d["second"], d["dataset"], d["noise"]): d for d in found["differences"]}
     rows: list[tuple[str, ...]] = []
     results = found["results"]
@@ -154,14 +159,14 @@ def flips_table(found: Mapping[str, Any]) -> str:
         for row in rows
     ]
     lines.append(
-        f"changed: of the images that are right when clean; confident: to a class of more than "
+        f"changed: share of images classified correctly when clean; confident: probability above "
         f"{100 * found['confident_above']:.0f} %"
     )
     return "\n".join(lines)
 
 
 def markdown(found: Mapping[str, Any]) -> str:
-    """Formats the results as a table in Markdown."""
+    """Formats the results as a Markdown table."""
     rows = [_HEADER, ("---",) * len(_HEADER), *table_rows(found)]
     lines = [f"- {sentence}" for sentence in sentences(found)]
     lines += ["", *(f"| {' | '.join(row)} |" for row in rows)]

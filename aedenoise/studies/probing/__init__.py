@@ -1,1 +1,1 @@
-"""What the code of a trained encoder is good for."""
+"""Probing: classification from the code of a trained encoder."""

@@ -1,4 +1,4 @@
-"""The code of clean images, as rows."""
+"""Encoding of clean images to rows of features."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ from aedenoise.models import Autoencoder, PooledCode
 from aedenoise.ops.images import scale, scale_numpy
 
 _BATCH = 256
-# Parameters and images [B, H, W, C] in [0, 1] to rows [B, F].
+# (parameters, images [B, H, W, C] in [0, 1]) -> rows [B, F]
 Encode = Callable[[Any, Array], Array]
 
 
 def make_encode(model: Autoencoder) -> Encode:
-    """Makes the pure function from images to their code, flattened. A network that takes the level
-    of the noise receives level 0; argmax indices are dropped."""
+    """Makes the pure function from images to flattened codes.
+
+    Networks conditioned on the noise level receive level 0. Argmax indices of max-pooling are
+    dropped.
+    """
 
     def encode(params: Any, image: Array) -> Array:
         levels = jnp.zeros(len(image), jnp.float32)
@@ -33,18 +36,27 @@ def make_encode(model: Autoencoder) -> Encode:
 
 
 def encode_images(encode: Encode, params: Any, images: Any, rows: np.ndarray) -> np.ndarray:
-    """Encodes the images in ``rows`` of a split, uint8 ``[N, H, W, C]``, to float32
-    ``[len(rows), F]``."""
+    """Encodes the images of a split at the indices ``rows``.
+
+    Args:
+      encode: function made by ``make_encode``.
+      params: parameters of the network.
+      images: split, uint8 ``[N, H, W, C]``.
+      rows: indices into ``images``.
+
+    Returns:
+      Codes, float32 ``[len(rows), F]``.
+    """
     compiled = jax.jit(lambda params, image: encode(params, scale(image)))
     found = []
     for start in range(0, len(rows), _BATCH):
         chosen = np.asarray(images[rows[start : start + _BATCH]])
-        batch = next(eval_batches(chosen, _BATCH))  # padded: one program serves the last, too
+        batch = next(eval_batches(chosen, _BATCH))  # padded: one shape, one compilation
         found.append(np.asarray(compiled(params, batch.image))[batch.mask])
     return np.concatenate(found)
 
 
 def flatten_pixels(images: Any, rows: np.ndarray) -> np.ndarray:
-    """Returns the pixels of the same images in [0, 1], float32 ``[len(rows), H W C]``."""
+    """Returns the pixels of ``images[rows]`` in [0, 1], float32 ``[len(rows), H W C]``."""
     chosen = np.asarray(images[rows])
     return scale_numpy(chosen.reshape(len(chosen), -1))

@@ -1,4 +1,4 @@
-"""Fine-tuning through an encoder: devices, checkpoints, signals and the training loop."""
+"""Fine-tuning run: devices, checkpoints, signals and the training loop."""
 
 from __future__ import annotations
 
@@ -43,14 +43,20 @@ def fine_tune(
     folder: Path,
     record: Mapping[str, Any],
 ) -> np.ndarray | None:
-    """Trains the encoder of ``params`` and a softmax layer that begins as ``head``; the same call
-    goes on where it was stopped, bit for bit.
+    """Fine-tunes the encoder of ``params`` with a softmax layer initialised from ``head``.
+
+    Repeating the call resumes training, bit for bit.
 
     Args:
-      workload: of the data, and of as many epochs.
-      encode: see ``probing.codes``.
-      folder: of checkpoints.
-      record: what these belong to; others there are removed.
+      workload: workload with the data and the number of epochs of fine-tuning.
+      encode: function made by ``probing.codes.make_encode``.
+      params: parameters of the denoiser.
+      head: logistic regression on the code.
+      choice: options of fine-tuning.
+      options: run options.
+      signals: installed signal handlers.
+      folder: folder of checkpoints.
+      record: identity of this fine-tuning; checkpoints with another record are removed.
 
     Returns:
       The confusion table of the test split, int ``[K, K]``; None if a signal stopped it.
@@ -68,7 +74,7 @@ def fine_tune(
         log_every=options.log_every,
         save_every=workload.total_steps,
         eval_every=choice.epochs,
-        # Near zero the losses of batches differ by more than any spike.
+        # Batch losses near zero vary by more than any spike.
         spikes=False,
     )
     _remove_others(folder, record)
@@ -79,7 +85,7 @@ def fine_tune(
         if checkpoints.steps():
             restored = checkpoints.restore(workload.executor.abstract(state))
             state = restored.state
-            say(f"fine-tuning goes on from step {restored.step} of {plan.total_steps}")
+            say(f"fine-tuning resumes at step {restored.step} of {plan.total_steps}")
         else:
             state = workload.executor.replicate(state)
         with Progress(plan.total_steps, int(state.step)) as progress:
@@ -96,9 +102,11 @@ def fine_tune(
             )
     if not complete:
         return None
+    # Everything is saved: from here on a signal may interrupt at once.
     signals.interrupt()
     step = make_confusion_step(encode, test.labels, len(head.bias))
     compiled = workload.executor.evaluate(step)
+    # Rounded up to a multiple of the device count.
     size = -(-EVAL_BATCH // jax.device_count()) * jax.device_count()
     tables = [compiled(state.params, key, batch) for batch in eval_batches(test.images, size)]
     total: np.ndarray = np.sum([np.asarray(table, np.float64) for table in tables], axis=0)
@@ -115,8 +123,10 @@ def _remove_others(folder: Path, record: Mapping[str, Any]) -> None:
 
 
 class _Observer:
-    """Shows and saves what the loop says; nothing is evaluated before the end, for nothing may be
-    chosen by the test set."""
+    """Hooks of the training loop that show progress and save checkpoints.
+
+    Nothing is evaluated before the end, so that no choice depends on the test set.
+    """
 
     def __init__(
         self,

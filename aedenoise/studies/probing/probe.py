@@ -1,4 +1,4 @@
-"""``--mode=probe``: what the code of a finished run is good for, beside the pixels themselves."""
+"""``--mode=probe``: classification from the code of a finished run and, as baseline, pixels."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from aedenoise.studies.probing.projection import neighbours, principal
 from aedenoise.studies.probing.regression import Logistic, fit_chosen
 from aedenoise.training.workdir import Workdir, read_json
 
-# Regression holds all its rows at once: no more numbers than this, 1 GiB.
+# Largest number of float32 values in regression, which holds all rows in memory: 1 GiB.
 _MOST_VALUES = 2**28
-# Points of the pictures; t-SNE of more takes minutes.
+# Points in the figures; t-SNE of more takes minutes.
 _SHOWN = 2000
 
 
@@ -44,24 +44,25 @@ def probe(
     checkpoint: str = "newest",
     data: DataConfig | None = None,
 ) -> dict[str, Any] | None:
-    """Fits classifiers to the pixels, to the code, and through the encoder, and tests them.
+    """Trains and tests classifiers on pixels, on the code, and by fine-tuning the encoder.
 
-    The same call again goes on where it was stopped, and only reports what is finished.
+    Repeating the call resumes it, or only reports finished results.
 
     Args:
-      trained: the run's experiment.
-      options: its workdir, and how devices and data are used.
-      choice: of the fine-tuning.
-      signals: as the command line took them.
+      trained: experiment of the run.
+      options: run options with the run's workdir.
+      choice: options of fine-tuning.
+      signals: installed signal handlers.
       checkpoint: ``newest``, ``best`` or a step.
-      data: other data than the run's.
+      data: other data to probe with; None: those of the run.
 
     Returns:
-      What is also written to ``probe.json``; None if a signal stopped it.
+      The content of ``probe.json``; None if a signal stopped it.
 
     Raises:
-      CheckpointError: if there is no trained network in the workdir.
+      CheckpointError: if the workdir has no trained network.
       DataError: if the data have no labels.
+      UsageError: if the images do not suit the network.
     """
     workdir = Workdir(options.workdir)
     prepare_process(say)
@@ -78,7 +79,7 @@ def probe(
     if workdir.probe.exists():
         found = read_json(workdir.probe)
         if {name: found.get(name) for name in record} == record:
-            say(f"{workdir.probe} is there already; nothing to do")
+            say(f"{workdir.probe} already exists; nothing to do")
             say(probe_table(found))
             return found
     encode = make_encode(workload.task.model)
@@ -118,12 +119,12 @@ def probe(
 
 
 def _check(workload: DenoisingWorkload, params: Any) -> None:
-    """Refuses data without classes, and images that the network does not take."""
+    """Raises an error for data without classes or images that do not suit the network."""
     for name, split in (("training", workload.dataset.train), ("test", workload.dataset.test)):
         if len(np.unique(split.labels)) < 2:
             raise DataError(
-                f"{workload.dataset.name} has no labels to probe a code with: its {name} images "
-                "are all of one class"
+                f"{workload.dataset.name} cannot be probed: its {name} images have fewer than two "
+                "classes"
             )
     shapes = jax.tree.map(lambda leaf: leaf.shape, params)
     if shapes != jax.tree.map(lambda leaf: leaf.shape, workload.state_like().params):
@@ -137,17 +138,22 @@ def _check(workload: DenoisingWorkload, params: Any) -> None:
 def _regressions(
     workload: DenoisingWorkload, encode: Any, params: Any
 ) -> tuple[dict[str, Any], Logistic, np.ndarray]:
-    """Scores of logistic regression on pixels and on the code, the latter's weights, and the codes
-    of the test images that are shown."""
+    """Runs logistic regression on pixels and on the code.
+
+    Returns:
+      Scores by name, the regression on the code, and the codes of the test images in figures.
+    """
     train, test = workload.dataset.train, workload.dataset.test
     classes = max(len(workload.dataset.label_names), int(train.labels.max()) + 1)
+    # Labels may exceed the known names, and a class may be missing from one split.
     classes = max(classes, int(test.labels.max()) + 1)
     all_test = np.arange(len(test.images))
     test_codes = encode_images(encode, params, test.images, all_test)
+    # Both regressions use the same rows, so that their scores can be compared.
     widest = max(test_codes.shape[1], int(np.prod(workload.image_shape)))
     chosen = evenly_spaced(len(train.images), max(2, _MOST_VALUES // widest))
     if len(chosen) < len(train.images):
-        say(f"logistic regression takes {len(chosen):,} of {len(train.images):,} training images")
+        say(f"logistic regression uses {len(chosen):,} of {len(train.images):,} training images")
     labels = train.labels[chosen]
     scores: dict[str, Any] = {}
     for name in ("pixels", "code"):
@@ -180,7 +186,7 @@ def _draw(
         {"principal components": principal(shown), "t-SNE": neighbours(shown)},
         labels,
         names,
-        title=f"{title}, the code of {len(shown):,} test images",
+        title=f"{title}, code of {len(shown):,} test images",
     )
     tables = {
         label: np.array(found[name]["confusion"])

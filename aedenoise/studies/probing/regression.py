@@ -1,4 +1,4 @@
-"""Multinomial logistic regression by L-BFGS. Its penalty is chosen on training data alone."""
+"""Multinomial logistic regression by L-BFGS, with a penalty chosen on training data only."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from scipy import optimize
 
 from aedenoise.data.batch import evenly_spaced
 
-# Penalties to choose from: precisions of a normal prior of the weights, of features whose mean
-# variance is 1.
+# Candidate penalties: precisions of a normal prior on the weights, for features with a mean
+# variance of 1.
 PENALTIES = (0.1, 1.0, 10.0, 100.0, 1000.0)
-# The choice is made on no more than so many examples, of which every sixth is held out.
+# Largest number of examples for the choice of penalty; one in six is held out.
 _CHOOSING = 12_000
 _HELD_OUT = 6
 _ITERATIONS = 200
@@ -23,12 +23,12 @@ _ITERATIONS = 200
 
 @dataclass(frozen=True)
 class Logistic:
-    """``softmax(x @ weights + bias)`` of rows ``[N, F]``.
+    """Logistic regression model ``softmax(x @ weights + bias)`` for rows ``[N, F]``.
 
     Attributes:
       weights: float32 ``[F, K]``.
       bias: float32 ``[K]``.
-      penalty: what it was fitted with.
+      penalty: penalty of the fit.
     """
 
     weights: np.ndarray
@@ -36,26 +36,26 @@ class Logistic:
     penalty: float
 
     def classes(self, rows: np.ndarray) -> np.ndarray:
-        """The most probable class of each row, int ``[N]``."""
+        """Returns the most probable class of each row, int ``[N]``."""
         guesses: np.ndarray = np.argmax(rows @ self.weights + self.bias, axis=1)
         return guesses
 
 
 def fit_chosen(rows: np.ndarray, labels: np.ndarray, classes: int) -> Logistic:
-    """Fits all of ``rows`` with the one of ``PENALTIES`` that is best on a held-out part of them.
+    """Fits all of ``rows`` with the penalty that is best on a held-out part of them.
 
     Args:
       rows: float32 ``[N, F]``.
       labels: int ``[N]`` in ``[0, classes)``.
-      classes: how many there are.
+      classes: number of classes.
     """
     chosen = evenly_spaced(len(rows), _CHOOSING)
-    # By a generator, for a set may be ordered by class; by its raw words, see `epoch_order`.
+    # Shuffled, because a dataset may be ordered by class; from raw words, see ``epoch_order``.
     order = np.argsort(np.random.Philox(key=0).random_raw(len(chosen)), kind="stable")
     held, kept = np.split(chosen[order], [max(1, len(chosen) // _HELD_OUT)])
     best, best_right = PENALTIES[0], -1
     start: Logistic | None = None
-    for penalty in reversed(PENALTIES):  # from smooth to rough, each from the one before
+    for penalty in reversed(PENALTIES):  # from strong to weak, warm-started
         start = fit(rows[kept], labels[kept], classes, penalty, start)
         right = int(np.sum(start.classes(rows[held]) == labels[held]))
         if right > best_right:
@@ -70,8 +70,21 @@ def fit(
     penalty: float,
     start: Logistic | None = None,
 ) -> Logistic:
-    """The least of ``sum(-log p(label)) + penalty / 2 |weights|**2``, over centred rows whose mean
-    variance is 1; from ``start``, or else from zero."""
+    """Minimises ``sum(-log p(label)) + penalty / 2 |weights|**2``.
+
+    Rows are centred and scaled to a mean variance of 1.
+
+    Args:
+      rows: float32 ``[N, F]``.
+      labels: int ``[N]`` in ``[0, classes)``.
+      classes: number of classes.
+      penalty: precision of the prior on the weights.
+      start: initial model; None: zero.
+
+    Returns:
+      The model for rows in their original scale.
+    """
+    # One common scale, not one per feature: near-constant pixels would be amplified.
     mean = rows.mean(axis=0)
     scale = np.float32(max(float(np.sqrt(rows.var(axis=0).mean())), 1e-12))
     x = jnp.asarray((rows - mean) / scale)
@@ -81,6 +94,7 @@ def fit(
     def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
         table = jnp.asarray(flat.reshape(shape), jnp.float32)
         value, slope = _value_and_slope(table, x, y, jnp.float32(penalty))
+        # SciPy's L-BFGS works in float64, the device in float32.
         return float(value), np.asarray(slope, np.float64).ravel()
 
     begin = np.zeros(shape)
@@ -99,7 +113,7 @@ def fit(
 
 @jax.jit
 def _value_and_slope(table: Array, x: Array, y: Array, penalty: Array) -> tuple[Array, Array]:
-    """The objective over the number of rows, and its gradient by ``table``, ``[F + 1, K]``."""
+    """Computes the objective per row and its gradient with respect to ``table``, ``[F + 1, K]``."""
 
     def mean_loss(table: Array) -> Array:
         logits = x @ table[:-1] + table[-1:]

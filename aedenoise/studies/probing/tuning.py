@@ -1,5 +1,7 @@
-"""Fine-tuning: a softmax layer on the code, trained with the encoder below it. Pure functions that
-the denoiser's loop trains."""
+"""Fine-tuning task: a softmax layer on the code, trained together with the encoder.
+
+Pure functions for the training loop of the denoiser.
+"""
 
 from __future__ import annotations
 
@@ -27,13 +29,13 @@ from aedenoise.training.update import make_update, step_metrics, sum_over_device
 
 @dataclass(frozen=True)
 class Tuning:
-    """A fine-tuning task, as functions and constants.
+    """Fine-tuning task as functions and constants.
 
     Attributes:
-      encode: parameters and images to codes ``[B, F]``.
-      labels: of the training split, int32 ``[N]``.
-      options: shares of pixels and of the code that are set to zero.
-      optimizer, schedule: Adam, and its rate.
+      encode: function of parameters and images that returns codes ``[B, F]``.
+      labels: labels of the training split, int32 ``[N]``.
+      options: options with the masked share of pixels and the dropout rate of the code.
+      optimizer, schedule: Adam with its learning-rate schedule.
     """
 
     encode: Encode
@@ -46,7 +48,7 @@ class Tuning:
 def make_tuning(
     encode: Encode, labels: np.ndarray, options: ProbeOptions, total_steps: int
 ) -> Tuning:
-    """Builds the task of fine-tuning in ``total_steps`` updates."""
+    """Makes the fine-tuning task for ``total_steps`` updates."""
     config = OptimizerConfig(learning_rate=options.rate, warmup=0.0, b2=0.999)
     schedule = make_schedule(config, total_steps)
     optimizer = make_optimizer(config, schedule)
@@ -54,9 +56,9 @@ def make_tuning(
 
 
 def first_state(tuning: Tuning, params: Any, head: Logistic) -> TrainState:
-    """Returns the state that classifies as ``head`` does on the code of the network ``params``."""
+    """Returns the initial state: the encoder of ``params`` and the regression ``head``."""
     both = {
-        # Without the decoder, whose momentum would fill memory.
+        # Without the decoder, whose optimizer state would waste memory.
         "network": {"encoder": params["encoder"]},
         "head": {"kernel": jnp.asarray(head.weights), "bias": jnp.asarray(head.bias)},
     }
@@ -66,8 +68,7 @@ def first_state(tuning: Tuning, params: Any, head: Logistic) -> TrainState:
 def tune_step(
     tuning: Tuning, state: TrainState, key: Array, batch: Batch, *, axis_name: str | None = None
 ) -> tuple[TrainState, dict[str, Array]]:
-    """Updates the state on one batch, with ``options.masking`` of the pixels and
-    ``options.dropout`` of the code's values at zero (the others are scaled up).
+    """Updates the state on one batch, with masked pixels and dropout on the code.
 
     See ``training.step`` for arguments and return value.
     """
@@ -79,6 +80,7 @@ def tune_step(
 
     def loss_sum(params: Any) -> Array:
         code = tuning.encode(params["network"], image)
+        # A second stream of each example's key: independent of its masking, and of devices.
         kept = jax.vmap(
             lambda key: jax.random.bernoulli(
                 jax.random.fold_in(key, 1), 1.0 - options.dropout, code.shape[1:]
@@ -95,14 +97,17 @@ def tune_step(
 
 
 def make_confusion_step(encode: Encode, labels: np.ndarray, classes: int) -> Callable[..., Array]:
-    """Makes the pure function ``(params, key, batch, axis_name=None) -> [K, K]``: the confusion
-    table of a batch, true class by row, of the split with these ``labels``."""
+    """Makes the pure function ``(params, key, batch, axis_name=None) -> [K, K]``.
+
+    It returns the confusion table of a batch, true class by row. ``labels`` are those of the whole
+    split.
+    """
 
     def step(params: Any, key: Array, batch: Batch, *, axis_name: str | None = None) -> Array:
         logits = _logits(params, encode(params["network"], scale(batch.image)))
         guess = jax.nn.one_hot(jnp.argmax(logits, axis=1), classes)
         own = jax.nn.one_hot(jnp.asarray(labels.astype(np.int32))[batch.index], classes)
-        # Products of zeros and ones, whose sums float32 holds exactly.
+        # Sums of zeros and ones, exact in float32.
         found = jnp.einsum("bi,bj->ij", own * batch.mask[:, None], guess, precision="highest")
         summed: Array = found if axis_name is None else jax.lax.psum(found, axis_name)
         return summed
@@ -112,6 +117,7 @@ def make_confusion_step(encode: Encode, labels: np.ndarray, classes: int) -> Cal
 
 def _logits(params: Any, code: Array) -> Array:
     head = params["head"]
+    # Accelerators may default to TF32, and predictions would then depend on the device.
     with jax.default_matmul_precision("float32"):
         logits: Array = code @ head["kernel"] + head["bias"][None]
     return logits
