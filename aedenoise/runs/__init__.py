@@ -1,1 +1,1 @@
-"""One run: its workload, its training with hooks, its evaluation, its records and figures."""
+"""A single run: workload, training hooks, evaluation, records and figures."""

@@ -1,4 +1,4 @@
-"""Baselines of a denoising run: classical denoisers, and per-image scores of the network."""
+"""Baselines of a denoiser: classical denoisers, and scores of single images."""
 
 from __future__ import annotations
 
@@ -27,42 +27,43 @@ from aedenoise.ops.noise import Noisy
 from aedenoise.runs.denoising import DenoisingWorkload
 from aedenoise.training.task import Params
 
-# Raised with any change to the protocol below: cached results of another version are ignored.
+# Version of this computation; cached results of another version are ignored.
 VERSION = 2
-# Classical denoisers are slow, so they are tuned and tested on few images. Least squares is fast
-# and takes more.
+# Numbers of images of 28 x 28 pixels. Classical denoisers are slow, so tuning and testing take few
+# images; fitting is cheap and takes more.
 TUNING_IMAGES = 96
 TESTED_IMAGES = 400
 FITTED_IMAGES = 15_000
 SHOWN_IMAGES = 12
-# Pixel budget: larger images are tested in smaller numbers, so that the baselines take seconds.
+# Pixels to test on: larger images are fewer, so that the baselines take seconds at any size.
 _PIXELS = TESTED_IMAGES * 28 * 28
 _WORST = 20
 _PERCENTILES = (5, 25, 50, 75, 95)
 Scores = dict[str, dict[str, Any]]
-# Rows of images by name; each float32 [N, H, W, C] in [0, 1].
+# Rows of images by name, each float32 [N, H, W, C] in [0, 1].
 Rows = dict[str, np.ndarray]
 
 
 def evaluate_baselines(
     workload: DenoisingWorkload, params: Params, notify: Callable[[str], None] | None
 ) -> tuple[dict[str, Any], dict[str, Rows]]:
-    """Evaluates the baselines and scores each test image.
+    """Computes per-image scores of the network and scores of the classical denoisers.
 
     Args:
-      workload: denoising workload.
+      workload: a denoiser, its data and its noise.
       params: parameters of the network.
-      notify: receives a line before classical denoisers are tuned; None skips them.
+      notify: receives a line before classical denoisers are tuned; None leaves them out. They are
+        also left out if the images have no noise, or there is a single training image.
 
     Returns:
-      Entries for ``results.json``; and images by figure: the ``worst`` test images, and examples
-      of each of the ``baselines``. Without noise or ``notify`` there are no baselines.
+      Entries of ``results.json``, and rows of images by figure: the ``worst`` images, and examples
+      of the ``baselines``.
     """
     spread, worst = image_scores(workload, params)
     if notify is None or len(workload.dataset.train.images) < 2:
         return {"per_image": spread}, {"worst": worst}
     denoised, rows = _compared(workload, params)
-    # Without noise there is nothing to remove, and no sigma to tune by.
+    # Settings are tuned in units of the noise's sigma, which is 0 here.
     if np.array_equal(rows["noisy"], rows["original"]):
         return {"per_image": spread}, {"worst": worst}
     scores, examples = baseline_scores(workload, notify)
@@ -77,12 +78,12 @@ def evaluate_baselines(
 def baseline_scores(
     workload: DenoisingWorkload, notify: Callable[[str], None]
 ) -> tuple[Scores, Rows]:
-    """Returns the scores and setting of each classical denoiser, and examples of its output.
+    """Returns quality and setting of each classical denoiser, and examples of its output.
 
-    Scores are means over evenly spaced test images. They are read from the user's cache folder if
-    an earlier run had the same data and noise.
+    Evenly spaced test images are scored. Results are cached in the user's cache folder and reused
+    by runs with the same data and noise.
     """
-    # The cache key: everything that the scores depend on.
+    # Everything that the scores depend on; the network is not among it.
     record = {
         "version": VERSION,
         "methods": methods_here(),
@@ -92,17 +93,18 @@ def baseline_scores(
     }
     name = hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:32]
     place = cache_folder() / "baselines" / f"{name}.npz"
-    if "corruption" in workload.parts:  # a function has no digest to cache by
-        notify("tuning the classical baselines")
+    # Two functions may share a name, so a custom corruption cannot be a cache key.
+    if "corruption" in workload.parts:
+        notify("tuning the classical denoisers")
         return _measured(workload)
-    # A missing or damaged entry is computed again.
+    # A missing, damaged or outdated file means computing again.
     with suppress(OSError, ValueError, KeyError, BadZipFile):
         kept, examples = _read(place)
         if kept["of"] == record:
             return kept["scores"], examples
-    notify("tuning the classical baselines, once for these data and this noise")
+    notify("tuning the classical denoisers, once for this data and noise")
     scores, examples = _measured(workload)
-    # A cache that cannot be written costs time, not the run.
+    # The cache saves time only; a read-only home must not stop the run.
     with suppress(OSError):
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_atomically(place, _packed({"of": record, "scores": scores}, examples))
@@ -110,15 +112,14 @@ def baseline_scores(
 
 
 def _packed(record: Mapping[str, Any], examples: Rows) -> bytes:
-    """Packs the record as JSON bytes, then one array of examples for each of its scores."""
     buffer = io.BytesIO()
+    # JSON as an array of bytes, so that one file is written atomically without pickle.
     text = np.frombuffer(json.dumps(record).encode(), np.uint8)
     np.savez_compressed(buffer, text, *examples.values())
     return buffer.getvalue()
 
 
 def _read(place: Path) -> tuple[dict[str, Any], Rows]:
-    """Reads an entry of the cache; inverts ``_packed``."""
     with np.load(place, allow_pickle=False) as arrays:
         text, *examples = (arrays[name] for name in arrays.files)
     kept: dict[str, Any] = json.loads(text.tobytes())
@@ -126,14 +127,14 @@ def _read(place: Path) -> tuple[dict[str, Any], Rows]:
 
 
 def compared_images(workload: DenoisingWorkload) -> int:
-    """Returns the number of test images on which the baselines are evaluated."""
+    """Returns the number of test images that the classical denoisers are scored on."""
     height, width, _ = workload.image_shape
     most = min(TESTED_IMAGES, max(8, _PIXELS // (height * width)))
     return min(most, len(workload.dataset.test.images))
 
 
 def _compared(workload: DenoisingWorkload, params: Params) -> tuple[dict[str, Any], Rows]:
-    """Scores the network on the images of the baselines; returns examples, too."""
+    """Scores the network on the images of the baselines; returns examples of them too."""
     clean, noisy = _pair(workload, workload.dataset.test.images, compared_images(workload), 0)
     denoised = workload.denoise(params, noisy)
     rows = {"original": clean, "noisy": np.asarray(noisy.image), "denoised": denoised}
@@ -146,11 +147,11 @@ def _shown(count: int) -> np.ndarray:
 
 
 def image_scores(workload: DenoisingWorkload, params: Params) -> tuple[dict[str, Any], Rows]:
-    """Computes the distribution of per-image PSNR over the test images.
+    """Computes the distribution of PSNR (dB) over the test images.
 
     Returns:
-      ``percentiles``, mean ``by_class`` and the ``worst`` images, PSNR in dB; and these images,
-      as rows ``original``, ``noisy`` and ``denoised``.
+      Percentiles, the mean of each class and the worst images; and the worst images themselves:
+      original, noisy and denoised.
     """
     images, labels = workload.dataset.test.images, workload.dataset.test.labels
     values = []
@@ -160,7 +161,7 @@ def image_scores(workload: DenoisingWorkload, params: Params) -> tuple[dict[str,
         error = image_quality.mse(jnp.asarray(workload.denoise(params, noisy)), clean)
         values.append(np.asarray(image_quality.psnr_from_mse(error))[batch.mask])
     psnr = np.concatenate(values)
-    # Stable, so that ties are listed in the same order on every machine.
+    # Stable, so that equal scores give the same images on every machine.
     worst = np.argsort(psnr, kind="stable")[:_WORST]
     names = workload.dataset.label_names
     spread = {
@@ -178,11 +179,11 @@ def image_scores(workload: DenoisingWorkload, params: Params) -> tuple[dict[str,
 
 
 def _measured(workload: DenoisingWorkload) -> tuple[Scores, Rows]:
-    """Tunes the classical denoisers on training images and scores them on test images."""
     count = compared_images(workload)
-    # Large images are tested in smaller numbers; fitting and tuning shrink in proportion.
+    # All counts shrink alike where the images are large.
     share = count / TESTED_IMAGES
     fitted = max(8, round(FITTED_IMAGES * share))
+    # Tuned on training images under noise of its own; the test noise is that of the evaluation.
     clean, noisy = _pair(workload, workload.dataset.train.images, fitted, 1)
     tuning = max(8, round(TUNING_IMAGES * share))
     found = tuned_baselines(clean, np.asarray(noisy.image), tuning=tuning)
@@ -199,10 +200,7 @@ def _measured(workload: DenoisingWorkload) -> tuple[Scores, Rows]:
 def _pair(
     workload: DenoisingWorkload, images: Any, count: int, step: int
 ) -> tuple[np.ndarray, Noisy]:
-    """Returns evenly spaced images, clean and noisy; ``step`` 0 draws the evaluation's noise.
-
-    Tuning takes another step, so that no setting is fitted to the noise it is tested on.
-    """
+    """Returns evenly spaced images, clean and noisy; ``step`` 0 selects the evaluation's noise."""
     batch = batch_of_rows(images, evenly_spaced(len(images), count))
     key = evaluation_key() if step == 0 else jax.random.fold_in(evaluation_key(), step)
     noisy = noisy_images(workload.task.corrupt, key, batch)

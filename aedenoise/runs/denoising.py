@@ -1,4 +1,4 @@
-"""The denoising workload: devices, data, task, and compiled evaluation of a denoiser."""
+"""The workload of a denoiser: devices, data, and the compiled functions of a run."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ SHOWN_IMAGES = 12
 
 @dataclass(frozen=True)
 class DenoisingWorkload(Workload):
-    """Workload of a denoiser, ready to train and to evaluate.
+    """A denoising experiment, ready to train and to evaluate.
 
     Attributes:
       task: model, corruption, loss and optimizer.
-      components: custom parts passed from Python.
-      eval_fn, predict_fn, grid_fn: compiled evaluation, prediction and artifact measures.
+      components: custom components from Python.
+      eval_fn, predict_fn, grid_fn: compiled evaluation, prediction and checkerboard measures.
     """
 
     task: Task
@@ -82,17 +82,17 @@ class DenoisingWorkload(Workload):
     def evaluate(
         self, params: Params, stop_requested: Callable[[], bool] = lambda: False
     ) -> Results:
-        """Evaluates the whole test split; see ``evaluation.evaluate``."""
-        # Rounded up, so that every device gets an equal shard.
+        """Evaluates quality over the whole test split; see ``evaluation.evaluate``."""
+        # Rounded up to a multiple of the devices, which share the rows of each batch.
         size = -(-EVAL_BATCH // jax.device_count()) * jax.device_count()
         batches = eval_batches(self.dataset.test.images, size)
         return evaluate(self.eval_fn, params, batches, stop_requested, self.components.all_metrics)
 
     def grid(self, params: Params) -> tuple[dict[str, dict[str, float]], dict[str, np.ndarray]]:
-        """Measures the decoder's grid artifacts on evenly spaced test images.
+        """Measures checkerboard artifacts of the decoder on evenly spaced test images.
 
         Returns:
-          Measures and pictures; see ``evaluation.checkerboard``.
+          Measures by place and name, and pictures by place; see ``evaluation.checkerboard``.
         """
         images = self.dataset.test.images
         height, width, _ = self.image_shape
@@ -103,20 +103,20 @@ class DenoisingWorkload(Workload):
         return jax.tree.map(float, measures), pictures
 
     def denoise(self, params: Params, noisy: Noisy) -> np.ndarray:
-        """Returns denoised images, float32 ``[B, H, W, C]``, without a collective."""
+        """Denoises images to float32 ``[B, H, W, C]``; each process computes on its own."""
         return np.asarray(self.predict_fn(for_this_process(params), noisy))
 
     def examples(
         self, params: Params, shown: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Returns test images: original, noisy as in the evaluation, and denoised.
+        """Returns test images: original, with the evaluation's noise, and denoised.
 
         Args:
           params: parameters of the network.
-          shown: rows of the test split; None: evenly spaced ones.
+          shown: rows of the test split; None: a few, evenly spaced.
 
         Returns:
-          Three arrays, float32 ``[N, H, W, C]``.
+          Three arrays, float32 ``[N, H, W, C]`` in [0, 1].
         """
         images = self.dataset.test.images
         if shown is None:
@@ -140,10 +140,12 @@ def make_denoising_workload(
     dataset: Dataset | None = None,
     components: Components = NO_COMPONENTS,
 ) -> DenoisingWorkload:
-    """Makes the workload of a denoiser; see ``workload.load_context`` for the arguments.
+    """Loads the context and builds the functions of a denoising run.
+
+    Arguments are those of ``workload.load_context``, and ``components``.
 
     Raises:
-      UsageError: if the experiment is a GAN, or its parts do not fit together.
+      UsageError: if the experiment does not train a denoiser, or components conflict with it.
       UsageError, DataError, StorageError: see ``load_context``.
     """
     experiment.check_denoises()
@@ -155,7 +157,7 @@ def make_denoising_workload(
         training=training,
         total_steps=total_steps,
         dataset=dataset,
-        # A custom model need not halve sides as the experiment's strides do.
+        # A custom model replaces the encoder whose strides the check is about.
         any_size=components.model is not None,
     )
     height, width, channels = context.image_shape
@@ -167,6 +169,7 @@ def make_denoising_workload(
         size=(height, width),
         components=components,
     )
+    # The trivial estimate that every evaluation reports as a baseline.
     mean_image = scale_numpy(compute_mean(context.dataset.train.images))
     return DenoisingWorkload(
         **vars(context),
@@ -175,6 +178,7 @@ def make_denoising_workload(
         eval_fn=context.executor.evaluate(
             make_eval_step(task.model, task.corrupt, mean_image, components.all_metrics)
         ),
+        # Plain jit, not the executor: each process computes these on its own, without collectives.
         predict_fn=jax.jit(lambda params, noisy: predict(task.model, params, noisy)),
         grid_fn=jax.jit(
             make_grid_step(task.model, task.corrupt, task.loss, experiment.model.stride)

@@ -1,4 +1,4 @@
-"""Training hooks of a denoiser: evaluation during training, final results and figures."""
+"""Training hooks of a denoiser: evaluation, logging, figures and results."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from aedenoise.training.task import TrainState
 
 
 class DenoisingHooks(TrainingHooks):
-    """Training hooks of a denoiser; see ``TrainingHooks``.
+    """Training hooks of a denoiser, see ``TrainingHooks``.
 
     Attributes:
-      results, grid: evaluation and grid measures of the last step; None before it.
+      results, grid: evaluation and checkerboard measures of the last step; None before.
     """
 
     def __init__(self, workload: DenoisingWorkload, *outside: Any) -> None:
@@ -37,7 +37,7 @@ class DenoisingHooks(TrainingHooks):
     def _evaluated(self, step: int, state: TrainState) -> float:
         results = self._workload.evaluate(state.params, self._signalled)
         values = {f"eval/{name}": value for name, value in results["denoised"].items()}
-        # Kept for ``finish``, which would otherwise evaluate the same state again.
+        # Kept for ``finish``, so that the last state is evaluated once.
         if step == self._plan.total_steps:
             self.results, self.grid = results, self._workload.grid(state.params)
             for place, found in self.grid[0].items():
@@ -57,9 +57,10 @@ class DenoisingHooks(TrainingHooks):
         return values["eval/psnr"]
 
     def finish(self, state: TrainState, options: RunOptions) -> dict[str, Any]:
-        """Prints the final results, writes the figures, and returns ``results.json``.
+        """Evaluates the last state if needed, prints tables and writes figures.
 
-        Every process calls this. The last state is evaluated here if no hook has done so.
+        Returns:
+          The content of ``results.json``.
         """
         workload = self._workload
         # None if an earlier session was killed between the last checkpoint and this line.
@@ -69,7 +70,8 @@ class DenoisingHooks(TrainingHooks):
         advice = nothing_learnt(evaluation, workload.task.loss_name)
         if advice:
             say(advice)
-        # In every process: JAX's shutdown barrier times out on a process that lags behind.
+        # On every process, not the first alone: JAX ends a run if the processes that are done
+        # wait too long for the last one.
         baseline_results, rows = evaluate_baselines(
             workload, state.params, say if options.baselines else None
         )

@@ -1,4 +1,4 @@
-"""Evaluation of a checkpoint, on the run's own data and noise or on others."""
+"""Evaluation of a checkpoint, on the data and noise of its run or on others."""
 
 from __future__ import annotations
 
@@ -37,16 +37,22 @@ def evaluate_run(
     """Restores a checkpoint of ``options.workdir`` and evaluates it.
 
     Args:
-      experiment: experiment of the run (``Workdir.read_experiment``), or a variant that differs
-        in data or noise only.
-      options: run options; workdir, checkpoint_dir, data_dir and parallel are used.
-      checkpoint: ``newest``, ``best`` (by test PSNR; for GANs by Frechet distance) or a step.
-      components: custom parts passed from Python; a model or decoder must be that of the run.
-      dataset: data passed from Python, in place of the experiment's.
+      experiment: the experiment of the run (``Workdir.read_experiment``), or a variant of it that
+        differs in data or noise alone.
+      options: options of the run; ``workdir``, ``checkpoint_dir``, ``data_dir`` and ``parallel``
+        are used.
+      checkpoint: ``newest``, ``best`` (by test PSNR; by Frechet distance for GANs) or a step.
+      components: custom components; a model or decoder must be that of the run.
+      dataset: dataset from Python, in place of the experiment's.
 
     Returns:
-      The content of ``eval.json``: step, data, noise, and the scores.
+      The content of ``eval.json``: step, data, noise, and the numbers of the table.
+
+    Raises:
+      CheckpointError: if no checkpoint fits, or the run has other components.
+      UsageError, DataError, StorageError: see ``workload.load_context``.
     """
+    # Fails early, with a remedy, if JAX finds no device.
     devices_here()
     workdir = Workdir(options.workdir)
     components.check_recorded(workdir.read_parts(), f"the run in {workdir.path}")
@@ -59,6 +65,7 @@ def evaluate_run(
         components=components,
         dataset=dataset,
     )
+    # Parameters alone: neither an optimizer nor a discriminator is needed here.
     like = workload.params_like()
     restored: Restored[dict[str, Any]]
     with Checkpoints(checkpoint_place(options), read_only=True, notify=say) as checkpoints:
@@ -66,6 +73,7 @@ def evaluate_run(
     say(start_line(workload, options))
     say(f"checkpoint of step {restored.step} of {workdir.read_config()['total_steps']}")
     if isinstance(workload, GanWorkload):
+        # Before the evaluation, since one process trains the classifier that all load.
         workload.prepare()
         results = {
             "step": restored.step,
@@ -74,19 +82,19 @@ def evaluate_run(
         say_gan(results)
     else:
         results = _denoised(workload, restored, options)
-    # A workdir may be read-only; the results are printed and returned all the same.
+    # A workdir may be read-only, such as a shared one; the printed numbers stand.
     try:
         if is_first_process():
             write_json(workdir.evaluation, results)
     except OSError as error:
-        say(f"(cannot write {workdir.evaluation}: {error.strerror})")
+        say(f"cannot write {workdir.evaluation}: {error.strerror}; the results are only printed")
     return results
 
 
 def _denoised(
     workload: DenoisingWorkload, restored: Restored[dict[str, Any]], options: RunOptions
 ) -> dict[str, Any]:
-    """Evaluates a denoiser, prints the scores, and returns the content of ``eval.json``."""
+    """Evaluates a denoiser, prints the tables, and returns the content of ``eval.json``."""
     params = restored.state["params"]
     evaluation = workload.evaluate(params)
     measures, _ = workload.grid(params)
@@ -100,19 +108,22 @@ def _denoised(
 def recover_config(options: RunOptions) -> None:
     """Restores a missing ``config.json`` from the newest checkpoint, if there is one.
 
-    The file may be lost, or the workdir may be new on this machine with checkpoints elsewhere.
+    It is missing if the file was lost, or if the checkpoints are in a bucket and the workdir is new
+    on this machine.
     """
     workdir = Workdir(options.workdir)
     directory = checkpoint_place(options)
+    # Orbax has barriers of its own: either every process opens the checkpoints, or none.
     if all_agree(workdir.config.exists()) or not has_checkpoints(directory):
         return
     with Checkpoints(directory, read_only=True) as checkpoints:
         record = checkpoints.newest_record()
 
-    def restore() -> None:  # in every process: each may have its own disk
+    # Processes on other disks need the file too; on a shared disk the first one has written it.
+    def restore() -> None:
         if record is not None and not workdir.config.exists():
             workdir.path.mkdir(parents=True, exist_ok=True)
             write_json(workdir.config, record["config"])
-            say(f"{workdir.config} restored from a checkpoint in {directory}")
+            say(f"{workdir.config} is restored from a checkpoint in {directory}")
 
     first_process_first(restore)

@@ -1,4 +1,4 @@
-"""The first line and the figures of a run."""
+"""The start line and the figures of a run."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from aedenoise.runs.workload import Workload
 from aedenoise.training.task import Params, parameter_count
 from aedenoise.training.workdir import Workdir
 
-# Training losses that are evaluation metrics, too, and so have a test curve.
+# Losses that the evaluation also computes on the test split.
 _TESTED = ("bce", "mse")
 
 
 def start_line(workload: Workload, options: RunOptions) -> str:
-    """Returns experiment, devices, data and parameter count in one line."""
+    """Describes experiment, devices, data, noise and parameter count in one line."""
     data, noise = workload.dataset, workload.noise_label
     count, kind = jax.device_count(), jax.devices()[0].device_kind
     hosts = f" of {jax.process_count()} processes" if jax.process_count() > 1 else ""
@@ -51,7 +51,7 @@ def start_line(workload: Workload, options: RunOptions) -> str:
 
 
 def say_baselines(baseline_results: Mapping[str, Any]) -> None:
-    """Prints the table of the baselines if they were evaluated."""
+    """Prints the table of the baselines, where they were evaluated."""
     if "baselines" in baseline_results:
         say(baselines_table(baseline_results["baselines"]))
 
@@ -65,15 +65,15 @@ def write_figures(
     rows: Mapping[str, Mapping[str, np.ndarray]],
     baseline_results: Mapping[str, Any],
 ) -> None:
-    """Writes examples, baselines, artifacts and learning curves of a run as PNG files.
+    """Writes examples, baselines, artifacts and learning curves of a run as PNG.
 
     Args:
-      workdir: workdir with the metrics of the whole run.
+      workdir: workdir of the run, with the metrics of all its steps.
       workload: workload of the run.
       params: final parameters.
-      evaluation: evaluation of ``params``.
-      pictures: pictures of the grid artifacts, see ``DenoisingWorkload.grid``.
-      rows, baseline_results: images and scores; see ``evaluate_baselines``.
+      evaluation: results of ``params``.
+      pictures: pictures of checkerboard artifacts, by place.
+      rows, baseline_results: images by figure and row, and scores; see ``evaluate_baselines``.
     """
     original, noisy, denoised = workload.examples(params)
     denoised_figure(
@@ -113,7 +113,7 @@ def write_figures(
         workdir.figures / "curve.png",
         loss_name=name.upper(),
         loss=read_series(workdir.metrics, "train/loss"),
-        # Other losses have no test curve: the evaluation does not compute them.
+        # The evaluation has no value of other losses.
         test_loss=read_series(workdir.metrics, f"eval/{name}") if name in _TESTED else ([], []),
         psnr=read_series(workdir.metrics, "eval/psnr"),
         steps_per_epoch=workload.batches.steps_per_epoch,

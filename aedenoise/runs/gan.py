@@ -1,4 +1,4 @@
-"""A GAN with everything it works on: devices, data, and the functions of a run."""
+"""The workload of a GAN: devices, data, the functions of a run, and the scores of its images."""
 
 from __future__ import annotations
 
@@ -39,29 +39,30 @@ from aedenoise.runtime.distributed import first_process_first, for_this_process
 from aedenoise.training.gan import GanState, GanTask, create_gan, gan_step, make_gan_task
 from aedenoise.training.task import Params
 
-# So many images are made for each evaluation, and real ones beside them, if there are as many; of
-# large ones no more than these bytes hold.
+# Generated images per evaluation, and as many real ones; at most the size of the test split, and at
+# most these bytes of float32.
 EVALUATED, _BYTES = 5000, 2**28
-# Distances between all pairs are taken of so many.
+# Images for precision and recall, which compute distances between all pairs.
 _PAIRS = 2000
-# Whose nearest training images are looked for.
+# Generated images whose nearest training images are searched.
 _LOOKED_UP = 200
-# Among so many training images, of so many bytes.
+# Bounds of that search: training images, and their bytes as uint8.
 _KNOWN, _KNOWN_BYTES = 60_000, 2**28
-# Whose mean code is what a constant image is made of.
+# Latents whose mean code decodes to the constant image.
 _CODES = 500
 SHOWN_ROWS, SHOWN_COLUMNS = 6, 12
 
 
 @dataclass(frozen=True)
 class Made:
-    """Made images, and what is found in them.
+    """Generated images and their scores.
 
     Attributes:
       images: float32 ``[N, H, W, C]`` in [0, 1].
-      scores: ``frechet``, ``precision``, ``recall``, ``sure`` (the share of which the classifier
-        is), ``classes`` (the share of each), ``least_class`` and ``lost_classes`` (whose share is
-        below half of that among the test images); empty where the data have no labels.
+      scores: ``frechet``, ``precision``, ``recall``, ``sure`` (fraction of images classified with
+        confidence), ``classes`` (fraction of each class), ``least_class`` (the smallest of these)
+        and ``lost_classes`` (names of classes with less than half of their fraction in the test
+        split); empty if the data have no labels.
     """
 
     images: np.ndarray
@@ -70,15 +71,15 @@ class Made:
 
 @dataclass(frozen=True)
 class GanWorkload(Workload):
-    """A GAN's experiment set up: ready to train and to evaluate.
+    """A GAN experiment, ready to train and to evaluate.
 
     Attributes:
       task: both networks and their optimizers.
-      notify: gets a line before anything slow.
-      generate_fn: see ``generate_fn``.
+      notify: receives a line before anything slow.
+      generate_fn: compiled generator, see ``inference.batching.generate_fn``.
     """
 
-    # The loss of a game is low where one side is losing.
+    # The discriminator's loss rises when the generator improves, so a spike is no sign of trouble.
     spikes: ClassVar[bool] = False
 
     task: GanTask
@@ -100,24 +101,32 @@ class GanWorkload(Workload):
         return {"params": state.params, "average": state.average}
 
     def prepare(self) -> None:
-        """Trains the classifier, where it is not there yet: of several processes the first."""
+        """Trains the classifier if it is not cached; only the first process does."""
         first_process_first(lambda: self.classifier)
 
     def latents(self, count: int, seed: int = EVALUATION_SEED) -> np.ndarray:
-        """Normal numbers ``[count, L]``, the same for every run."""
+        """Draws standard normal latents ``[count, L]``, the same in every run."""
         return np.asarray(
             jax.random.normal(jax.random.key(seed), (count, self.task.latent_size), jnp.float32)
         )
 
     def generate(self, params: Params, latents: np.ndarray) -> np.ndarray:
-        """Images, float32 ``[N, H, W, C]`` in [0, 1]; each process computes for itself."""
+        """Generates float32 images ``[N, H, W, C]`` in [0, 1]; each process computes on its own."""
         own = for_this_process(params)
         return in_batches(
             lambda part: self.generate_fn(own, part), latents, fit_batch_size(self.image_shape)
         )
 
     def evaluate(self, params: Params, stop_requested: Callable[[], bool] = lambda: False) -> Made:
-        """Images of the parameters' mean over steps, scored; always of the same latent vectors."""
+        """Generates and scores images, always from the same latents.
+
+        Args:
+          params: the generator's parameters, averaged over steps.
+          stop_requested: asked between generation and scoring.
+
+        Raises:
+          AbandonedError: if a stop is requested.
+        """
         images = self.generate(params, self.latents(self._count))
         if stop_requested():
             raise AbandonedError
@@ -126,6 +135,7 @@ class GanWorkload(Workload):
         features = self._in_batches(self.classifier.features, images)
         probabilities = self._in_batches(self.classifier.probabilities, images)
         shares = class_shares(probabilities)
+        # Evenly spaced, since test splits can be ordered by class.
         real = self._real[0][evenly_spaced(len(self._real[0]), _PAIRS)]
         precision, recall = precision_recall(real, features[:_PAIRS])
         names = self.classifier.names
@@ -145,8 +155,11 @@ class GanWorkload(Workload):
         return Made(images, scores)
 
     def yardsticks(self) -> dict[str, Any]:
-        """The same scores of training images, and of the plain generator that draws each pixel from
-        a normal distribution with that pixel's own mean and deviation."""
+        """Scores two baselines: training images, and a generator of independent pixels.
+
+        The training images bound what a perfect generator reaches. The other baseline draws each
+        pixel from a normal distribution with that pixel's mean and standard deviation.
+        """
         if self.classifier is None:
             return {}
         train = _evenly(self.dataset.train.images, self._count)
@@ -162,12 +175,16 @@ class GanWorkload(Workload):
         }
 
     def grid(self, params: Params, images: np.ndarray) -> dict[str, dict[str, float]]:
-        """The grid that the decoder leaves, ``metrics.checkerboard``: in made ``images``, in the
-        test images, and of one code at every place."""
+        """Measures checkerboard artifacts, see ``metrics.checkerboard``.
+
+        Returns:
+          Measures of generated ``images``, of test images, and of a decoded constant code.
+        """
         height, width, _ = self.image_shape
         images = images[: min(GRID_IMAGES, max(16, GRID_PIXELS // (height * width)))]
         real = _evenly(self.dataset.test.images, len(images))
         code: Any = self.task.model.apply({"params": params}, self.latents(_CODES), method="code")
+        # A constant code has no structure, so any periodic pattern in its image is the decoder's.
         flat = constant_code(code, self.experiment.model.stride)
         logits: Any = self.task.model.apply({"params": params}, flat, method="decode")
         found = {
@@ -179,11 +196,21 @@ class GanWorkload(Workload):
         return measures
 
     def neighbours(self, images: np.ndarray) -> tuple[np.ndarray, dict[str, float]]:
-        """The nearest training image of each of a row of ``images``, by squared error; and the
-        median distance of made images to theirs, beside that of test images: far below it, the
-        generator repeats what it was shown."""
+        """Finds the nearest training images by squared error, to detect memorisation.
+
+        A median distance of generated images far below that of test images indicates that the
+        generator reproduces its training images.
+
+        Args:
+          images: generated images, float32 ``[N, H, W, C]`` in [0, 1].
+
+        Returns:
+          The nearest training images of the first row of ``images``, and the median distances of
+          generated (``made``) and ``test`` images.
+        """
         train = self.dataset.train.images
         bound = min(_KNOWN, max(1, _KNOWN_BYTES // int(np.prod(self.image_shape))))
+        # Kept as uint8; ``nearest`` scales one block at a time.
         known = _rows(np.asarray(train[evenly_spaced(len(train), bound)]))
         made, real = images[:_LOOKED_UP], _evenly(self.dataset.test.images, _LOOKED_UP)
         indices, apart = nearest(_rows(made), known, scale_numpy)
@@ -194,13 +221,17 @@ class GanWorkload(Workload):
 
     @cached_property
     def classifier(self) -> TrainedClassifier | None:
-        """Of the same data, in whose features images are compared; None without labels."""
+        """Returns the classifier of the dataset, or None if the dataset has no usable labels.
+
+        Its features define the Frechet distance, precision and recall.
+        """
+        # A GAN trains without labels too, so their absence costs the scores only.
         try:
             if len(self.dataset.test.images) < FEWEST:
                 raise DataError(f"{self.dataset.name} has fewer than {FEWEST} test images")
             return load_classifier(self.dataset, lowering=self.lowering, notify=self.notify)
         except DataError as error:
-            self.notify(f"images are not compared by a classifier: {error}")
+            self.notify(f"generated images are not scored: {error}")
             return None
 
     @property
@@ -213,7 +244,7 @@ class GanWorkload(Workload):
 
     @cached_property
     def _real(self) -> tuple[np.ndarray, Gaussian]:
-        """Features of test images, and their distribution."""
+        """Returns features of test images and a Gaussian fitted to them; constant over the run."""
         assert self.classifier is not None
         images = _evenly(self.dataset.test.images, self._count)
         features = self._in_batches(self.classifier.features, images)
@@ -229,10 +260,12 @@ def make_gan_workload(
     total_steps: int | None = None,
     dataset: Dataset | None = None,
 ) -> GanWorkload:
-    """Lays the context, see ``context.load_context``, and builds the functions of a run.
+    """Loads the context and builds the functions of a GAN run.
+
+    Arguments are those of ``workload.load_context``.
 
     Raises:
-      UsageError, DataError, StorageError: see there.
+      UsageError, DataError, StorageError: see ``load_context``.
     """
     context = load_context(
         experiment,
@@ -254,7 +287,7 @@ def make_gan_workload(
 
 
 def _evenly(images: Any, count: int) -> np.ndarray:
-    """``count`` evenly spaced images, float32 in [0, 1]."""
+    """Returns ``count`` evenly spaced images, float32 in [0, 1]."""
     return scale_numpy(np.asarray(images[evenly_spaced(len(images), count)]))
 
 

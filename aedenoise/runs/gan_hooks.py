@@ -1,4 +1,4 @@
-"""The run of a GAN: how it is set up, evaluated while it trains, and finished."""
+"""Training hooks of a GAN: evaluation, logging, figures and results."""
 
 from __future__ import annotations
 
@@ -17,32 +17,35 @@ from aedenoise.runtime.distributed import is_first_process
 from aedenoise.training.gan import GanState
 from aedenoise.training.task import Params, parameter_count
 
-# A recall below which the made images are all alike.
+# Recall below which the images are reported as collapsed to a few modes.
 _COLLAPSED = 0.1
 _NUMBERS = ("frechet", "precision", "recall", "sure", "least_class")
 
 
 class GanHooks(TrainingHooks):
-    """See ``TrainingHooks``.
+    """Training hooks of a GAN, see ``TrainingHooks``.
 
     Attributes:
-      made: the images of the last step, once they are there.
+      made: generated images of the last step; None before.
     """
 
     measure = "frechet"
+    # A lambda, since ``say_gan`` is defined below.
     show = staticmethod(lambda results: say_gan(results))
 
     def __init__(self, workload: GanWorkload, *outside: Any) -> None:
         super().__init__(*outside)
         self._workload = workload
-        # Before the first step: a signal while it is trained then has nothing to save.
+        # Before the first step: a signal during the classifier's training then has nothing to save.
         workload.prepare()
         self.made: Made | None = None
 
     def _is_better(self, score: float | None, best: float | None) -> bool:
+        # The smaller Frechet distance wins, unlike PSNR in the base class.
         return score is None or best is None or score < best
 
     def _evaluated(self, step: int, state: GanState) -> float | None:
+        # The moving average of the parameters makes better images than the last parameters do.
         made = self._workload.evaluate(state.average, self._signalled)
         if step == self._plan.total_steps:
             self.made = made
@@ -76,6 +79,7 @@ class GanHooks(TrainingHooks):
 
     def _draw(self, state: GanState, images: np.ndarray, neighbours: np.ndarray) -> None:
         title = f"{self._workload.experiment.label}: {self._workload.dataset.name}"
+        # Another seed than the evaluation's, so that this figure shows other images.
         ends = self._workload.latents(2 * SHOWN_ROWS, seed=1)
         between = np.concatenate(
             [
@@ -85,13 +89,13 @@ class GanHooks(TrainingHooks):
         )
         walk = self._workload.generate(state.average, between)
         for name, rows, names, what in (
-            ("made", _image_rows(images), [], "images made of random numbers"),
-            ("between", _image_rows(walk), [], "from one image to another"),
+            ("made", _image_rows(images), [], "generated images"),
+            ("between", _image_rows(walk), [], "interpolation between latents"),
             (
                 "nearest",
                 [images[:SHOWN_COLUMNS], neighbours],
-                ["made", "nearest training image"],
-                "beside what it was shown",
+                ["generated", "nearest training image"],
+                "memorisation check",
             ),
         ):
             contact_sheet(
@@ -109,8 +113,15 @@ def gan_record(
     made: Made | None = None,
     distances: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
-    """What is found of a GAN, for ``results.json`` and ``eval.json``; ``made`` and ``distances``
-    are computed where they are not given."""
+    """Builds the entries of a GAN that ``results.json`` and ``eval.json`` share.
+
+    Args:
+      workload: a GAN and its data.
+      average: the generator's parameters, averaged over steps.
+      yardsticks: whether to score the baselines too.
+      made: generated images; None: computed here.
+      distances: distances to training images, see ``neighbours``; None: computed here.
+    """
     made = made or workload.evaluate(average)
     return {
         "experiment": workload.experiment.label,
@@ -125,7 +136,7 @@ def gan_record(
 
 
 def say_gan(results: Mapping[str, Any]) -> None:
-    """Says what was found of a GAN."""
+    """Prints the results of a GAN."""
     say(scores_line(results["made"]))
     for name, scores in results["yardsticks"].items():
         say(f"{name.replace('_', ' ')}: {scores_line(scores)}")
@@ -133,8 +144,8 @@ def say_gan(results: Mapping[str, Any]) -> None:
         say(f"mode collapse: {results['collapse']}")
     nearest = results["nearest"]
     say(
-        f"median distance to the nearest training image: {nearest['made']:.2f}, of test images "
-        f"{nearest['test']:.2f}"
+        f"median distance to the nearest training image: {nearest['made']:.2f} generated, "
+        f"{nearest['test']:.2f} test"
     )
     made, test = results["artifacts"]["made"], results["artifacts"]["test"]
     constant = results["artifacts"]["constant"]
@@ -146,38 +157,42 @@ def say_gan(results: Mapping[str, Any]) -> None:
 
 
 def scores_line(scores: Mapping[str, Any]) -> str:
-    """The scores of some images in one line."""
+    """Formats the scores of images as one line."""
     if not scores:
-        return "images are made; without labels they are not scored"
+        return "images generated, without scores (the dataset has no usable labels)"
     words = [f"{scores['count']:,} images: "] if "count" in scores else [""]
     words[0] += f"Frechet distance {scores['frechet']:.2f}"
     if "precision" in scores:
         words.append(f"precision {scores['precision']:.3f}, recall {scores['recall']:.3f}")
-    words.append(f"{scores['sure']:.1%} classified for sure")
+    words.append(f"{scores['sure']:.1%} classified with confidence")
     if "least_class" in scores:
         words.append(f"rarest class {scores['least_class']:.1%}")
     return ", ".join(words)
 
 
 def collapsed(scores: Mapping[str, Any]) -> str:
-    """In words what has collapsed; nothing where nothing has."""
+    """Describes mode collapse in words; returns an empty string if there is none."""
     if not scores:
         return ""
     words = []
     if scores["lost_classes"]:
         lost = scores["lost_classes"]
-        words.append(f"hardly any images of class {', '.join(lost[:10])}")
+        words.append(f"almost no images of class {', '.join(lost[:10])}")
+    # Lost classes show collapse between classes, low recall also collapse within them.
     if scores["recall"] < _COLLAPSED:
-        words.append(f"only {scores['recall']:.1%} of the test images lie near a made one")
+        words.append(f"only {scores['recall']:.1%} of the test images are near a generated one")
     return "; ".join(words)
 
 
 def between_latents(a: np.ndarray, b: np.ndarray, steps: int) -> np.ndarray:
-    """From ``a[L]`` to ``b[L]`` along the sphere that normal vectors lie near, ``[steps, L]``
-    (Shoemake 1985)."""
+    """Interpolates spherically from ``a[L]`` to ``b[L]``: ``[steps, L]`` (Shoemake 1985).
+
+    Normal vectors concentrate near a sphere, which a straight line would leave.
+    """
     cosine = float(np.dot(a, b) / (np.linalg.norm(a) * np.linalg.norm(b)))
     angle = np.arccos(np.clip(cosine, -1.0, 1.0))
     t = np.linspace(0.0, 1.0, steps, dtype=np.float32)[:, None]
+    # Parallel vectors define no unique arc, and the formula would divide by zero.
     if np.sin(angle) < 1e-6:
         line: np.ndarray = (1.0 - t) * a + t * b
         return line
@@ -186,7 +201,7 @@ def between_latents(a: np.ndarray, b: np.ndarray, steps: int) -> np.ndarray:
 
 
 def _image_rows(images: np.ndarray) -> list[np.ndarray]:
-    """The first images ``[N, H, W, C]`` in whole rows, of which there is at least one."""
+    """Arranges the first images ``[N, H, W, C]`` in complete rows, at least one."""
     columns = min(SHOWN_COLUMNS, len(images))
     count = min(SHOWN_ROWS, len(images) // columns)
     return list(images[: count * columns].reshape(count, columns, *images.shape[1:]))

@@ -1,4 +1,4 @@
-"""Training hooks: files, console, checkpoints and signals between the calls of a run."""
+"""Training hooks: files, console output, checkpoints and signals between training calls."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from aedenoise.training.workdir import Workdir
 
 
 class TrainingHooks(ABC):
-    """Base class of the training hooks, the loop's ``Observer``: writes files and the console.
+    """Observer of the training loop that writes files, checkpoints and console output.
 
     Attributes:
       best: step and ``measure`` of the best evaluation so far; empty before the first.
@@ -51,20 +51,21 @@ class TrainingHooks(ABC):
         self._progress = progress
         self._clock = clock
         self._vote = StopVote()
+        # True while an evaluation is due: a checkpoint saved on a signal records it, and the next
+        # session makes up for it.
         self._owes_evaluation = False
 
     def take_up(self, step: int, state: TrainState, record: Mapping[str, Any] | None) -> None:
-        """Resumes from the ``record`` of a checkpoint; None: a new run."""
+        """Resumes from the session that saved ``record``, including an evaluation that it owes."""
         if record is None:
             return
         self.best = dict(record["best"])
         self._checkpoints.best = self.best.get("step")
-        # That session saved while it stopped in the middle of an evaluation.
         if record["owes_evaluation"]:
             self.evaluate(step, state)
 
     def stepped(self, step: int) -> None:
-        # From the first step on there is a state worth saving, so signals no longer raise.
+        # From the first step on there is a state to save, so signals no longer interrupt.
         self._signals.remember()
         self._progress.stepped(step)
 
@@ -77,23 +78,25 @@ class TrainingHooks(ABC):
         self._write(spike.step, {"train/spike": spike.loss})
 
     def evaluate(self, step: int, state: TrainState) -> None:
-        # Recorded in the checkpoint if a signal stops the evaluation.
         self._owes_evaluation = True
         try:
             score = self._evaluated(step, state)
         except AbandonedError:
             return
         self._owes_evaluation = False
-        # Process 0 decides: scores may differ in their last digits between kinds of hardware.
+        # Process 0 decides: scores on other hardware may differ in their last digits, and all
+        # processes must keep the same checkpoint.
         if first_says(self._is_better(score, self.best.get(self.measure))):
             self.best = {"step": step} if score is None else {"step": step, self.measure: score}
             self._checkpoints.best = step
 
     @abstractmethod
     def _evaluated(self, step: int, state: Any) -> float | None:
-        """Evaluates ``state``, logs and prints the scores, and returns ``measure``.
+        """Evaluates ``state``, logs and prints the results.
 
-        Returns None if there is no such score; the newest checkpoint then counts as the best.
+        Returns:
+          The value of ``measure``; None if it cannot be computed, which makes the newest
+          checkpoint the best.
 
         Raises:
           AbandonedError: if a stop is requested before the evaluation is complete.
@@ -101,15 +104,19 @@ class TrainingHooks(ABC):
 
     @abstractmethod
     def finish(self, state: Any, options: RunOptions) -> dict[str, Any]:
-        """Prints the final results, writes the figures, and returns ``results.json``.
+        """Evaluates the last state if needed, prints results and writes figures.
 
-        Every process calls this. The last state is evaluated here if no hook has done so.
+        Every process calls this.
+
+        Returns:
+          The content of ``results.json``.
         """
 
     def _last_loss(self) -> float | None:
-        """Returns the mean training loss of the last epoch in process 0, None elsewhere."""
+        """Returns the mean training loss of the last epoch, on process 0; None elsewhere."""
         if not is_first_process():
             return None
+        # From the file, since earlier sessions may have run part of the epoch.
         means = epoch_means(self._workdir.metrics, "train/loss", self._plan.steps_per_epoch)
         return means.get(self._plan.epochs)
 
@@ -126,14 +133,11 @@ class TrainingHooks(ABC):
         self._checkpoints.save(step, state, record)
 
     def stop_requested(self) -> bool:
-        # Several processes must stop at the same step, so they vote.
+        # Processes must stop at the same step, or the collectives of the next one would hang.
         return self._vote.agreed() if joined() else self._signalled()
 
     def _signalled(self) -> bool:
-        """Returns True if this is the only process and it has received a stop signal.
-
-        One of several processes must not leave an evaluation: its collectives need all.
-        """
+        """Returns True if this is the only process and it has received a signal."""
         return not joined() and self._signals.received is not None
 
     def _write(self, step: int, values: Mapping[str, float]) -> None:
@@ -142,6 +146,6 @@ class TrainingHooks(ABC):
 
 
 def say(line: str) -> None:
-    """Prints a line in process 0."""
+    """Prints a line on process 0."""
     if is_first_process():
         console.say(line)

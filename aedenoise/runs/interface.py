@@ -1,7 +1,6 @@
-"""The Python interface: one run from values and a user's own parts.
+"""The Python interface: ``aedenoise.train`` and ``aedenoise.evaluate``.
 
-``aedenoise.train`` and ``aedenoise.evaluate`` are these functions. They call what the command line
-calls, so that either continues a run of the other.
+Both call the functions of the command line, so that either interface resumes a run of the other.
 """
 
 from __future__ import annotations
@@ -45,9 +44,9 @@ class TrainedRun:
 
     Attributes:
       workdir: folder of the run.
-      experiment: what was trained.
-      results: content of ``results.json``; None: a signal stopped the run, and its state is saved.
-      components: the parts that came from Python.
+      experiment: configuration of the run.
+      results: content of ``results.json``; None if a signal stopped the run and its state is saved.
+      components: custom components from Python.
     """
 
     workdir: Path
@@ -57,29 +56,29 @@ class TrainedRun:
 
     @cached_property
     def network(self) -> Denoiser | ImageMaker:
-        """The network of the newest checkpoint: a denoiser, or the generator of a GAN."""
+        """Returns the network of the newest checkpoint: a denoiser, or the generator of a GAN."""
         if self.experiment.model.network == "gan":
             return load_generator(self.workdir)
         return load_denoiser(self.workdir, components=self.components)
 
     @property
     def params(self) -> Any:
-        """The parameters of the network, a tree of arrays."""
+        """Returns the parameters of the network, a tree of arrays."""
         return self.network.params
 
     @property
     def complete(self) -> bool:
-        """True where the run is finished."""
+        """Returns True if the run is finished."""
         return self.results is not None
 
     def denoise(self, noisy: np.ndarray, level: float | None = None) -> np.ndarray:
-        """Denoises images; see ``Denoiser.__call__``.
+        """Denoises images; see ``Denoiser.__call__`` for shapes and range.
 
         Raises:
           UsageError: if the run is a GAN.
         """
         if not isinstance(self.network, Denoiser):
-            raise UsageError("a GAN makes images; call run.network(count, seed)")
+            raise UsageError("a GAN cannot denoise; generate images with run.network(count, seed)")
         return self.network(noisy, level)
 
 
@@ -102,21 +101,26 @@ def train(
       workdir: folder of the run; None: ``runs/<label of the experiment>``.
       data: ``(train_images, test_images)``, each uint8, or float in [0, 1], of shape ``[N, H, W]``
         or ``[N, H, W, C]``; or ``((images, labels), (images, labels))``. Float images are rounded
-        to 8 bits. None: the dataset of the experiment.
-      model: linen module, images ``[B, H, W, C]`` to logits of that shape, which replaces encoder
+        to 8 bits. None: the experiment's dataset.
+      model: linen module, images ``[B, H, W, C]`` to logits of that shape, in place of encoder
         and decoder; or the name of a built-in model.
       decoder: linen module, code ``[B, h, w, F]`` to logits ``[B, H, W, C]``; or a built-in name.
       loss: ``(logits, target) -> [B]``; or a built-in name.
       corruption: ``(key, image[H, W, C]) -> image``, in place of the experiment's noise.
-      metrics: by name, each ``(image, reference) -> [B]``; their means join ``results["eval"]``.
+      metrics: functions by name, ``(image, reference) -> [B]``; ``results["eval"]`` holds their
+        means too.
       **settings: fields of the experiment by the names of their flags, such as ``epochs=3`` or
         ``noise_level=0.2``, and fields of ``RunOptions``, such as ``data_dir``.
 
+    Returns:
+      The run, with its results and its network.
+
     Raises:
-      UsageError: if a setting is unknown, or settings contradict each other.
-      CheckpointError: if the workdir holds a run of another experiment.
+      UsageError: if a setting is unknown, or settings conflict.
+      CheckpointError: if the workdir contains a run of another experiment.
       DataError, StorageError, DivergedError: see ``aedenoise.errors``.
     """
+    # Strings name built-in components and are settings; anything else is a component.
     parts = {"model": model, "decoder": decoder, "loss": loss}
     named = {name: part for name, part in parts.items() if isinstance(part, str)}
     own: dict[str, Any] = {k: part for k, part in parts.items() if not isinstance(part, str)}
@@ -149,16 +153,16 @@ def evaluate(
     Args:
       workdir: folder of the run.
       checkpoint: ``newest``, ``best`` (by test PSNR) or a step.
-      data, model, decoder, corruption, metrics: as for ``train``; a run that was trained with a
-        model, a decoder or data of your own needs them again.
-      **settings: noise and dataset by the names of their flags, such as ``noise_level=0.6``, and
-        fields of ``RunOptions``.
+      data, model, decoder, corruption, metrics: as in ``train``; a run that was trained with a
+        custom model, decoder or data needs them again.
+      **settings: fields of noise and dataset by the names of their flags, such as
+        ``noise_level=0.6``, and fields of ``RunOptions``.
 
     Returns:
       The content of ``eval.json``.
 
     Raises:
-      UsageError, CheckpointError, DataError: as for ``train``.
+      UsageError, CheckpointError, DataError: as in ``train``.
     """
     folder = Path(workdir).expanduser()
     options = {name: settings.pop(name) for name in _OPTIONS if name in settings}
@@ -168,7 +172,9 @@ def evaluate(
     if fixed:
         raise UsageError(f"evaluate changes noise and data only, not {fixed[0]}")
     if any(path.startswith("noise.") for path in given):
+        # Drops training settings that the new noise would contradict.
         experiment = experiment.tested_on(experiment.noise)
+    # Without adaptation: other settings must stay those that the parameters were trained with.
     experiment, _ = override(experiment, given, adapt=False)
     return evaluation.evaluate_run(
         experiment,
@@ -190,7 +196,8 @@ def _make_experiment(
     given = _fields(settings)
     if own_data:
         if "data.dataset" in given:
-            raise UsageError("data and dataset contradict each other; give one of them")
+            raise UsageError("data and dataset conflict; give one of them")
+        # A name only: ``config.json`` identifies the arrays by their digest.
         given["data.dataset"] = "arrays:data"
     chosen, notes = override(base, given)
     for note in notes:
@@ -199,7 +206,7 @@ def _make_experiment(
 
 
 def _fields(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns settings by the dotted paths of their fields."""
+    """Maps settings from the names of flags to the dotted paths of fields."""
     for name in settings:
         if name not in _FIELDS:
             raise UsageError(f"unknown setting {name!r}; {nearest(name, [*_FIELDS, *_OPTIONS])}")

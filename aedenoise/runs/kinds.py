@@ -1,4 +1,4 @@
-"""The kinds of run: denoisers and GANs."""
+"""Selection of workload and hooks by the kind of run: denoiser or GAN."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def make_workload(
     components: Components = NO_COMPONENTS,
     dataset: Dataset | None = None,
 ) -> DenoisingWorkload | GanWorkload:
-    """Makes the workload of ``experiment``; see ``workload.load_context`` for the arguments.
+    """Builds the workload of ``experiment``; see ``workload.load_context`` for the arguments.
 
     Raises:
-      UsageError: if a GAN is given parts of a denoiser.
+      UsageError: if components of a denoiser are given for a GAN.
       UsageError, DataError, StorageError: see ``load_context``.
     """
     if experiment.model.network == "gan":
         if components != NO_COMPONENTS:
-            raise UsageError("a GAN takes data of your own, but no model, loss or other part")
+            raise UsageError("a GAN accepts custom data, but no model, loss or other component")
         return make_gan_workload(
             experiment, options, notify=notify, training=training, dataset=dataset
         )
@@ -48,5 +48,5 @@ def make_workload(
 
 
 def select_hooks(experiment: Experiment) -> Any:
-    """Returns the class of the training hooks of ``experiment``."""
+    """Returns the hooks class of ``experiment``."""
     return GanHooks if experiment.model.network == "gan" else DenoisingHooks

@@ -1,4 +1,4 @@
-"""What is written down of a run: the content of config.json, results.json and eval.json."""
+"""Records of a run: the content of config.json, results.json and eval.json."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from aedenoise.runtime.versions import versions
 from aedenoise.training.loop import Clock
 from aedenoise.training.task import parameter_count
 
-# Names of the tables: inside the program, and in the files.
+# Tables of an evaluation: names in the program, and in the files, where they must stay readable.
 _TABLES = {
     "denoised": "eval",
     "noisy": "noisy",
@@ -26,12 +26,18 @@ _TABLES = {
 
 
 def config_record(workload: Workload, command: str) -> dict[str, Any]:
-    """What ``config.json`` holds beside the experiment; ``command`` is what the user typed."""
+    """Builds the content of ``config.json`` apart from the experiment.
+
+    Args:
+      workload: workload of the run.
+      command: command line that the user typed.
+    """
     return {
         "command": command,
         "total_steps": workload.total_steps,
         "dataset": dataset_record(workload),
         "environment": environment(),
+        # Left out where empty, so that files of runs without components stay as they were.
         **({"parts": parts} if (parts := workload.parts) else {}),
     }
 
@@ -48,9 +54,17 @@ def results_record(
     baseline_results: Mapping[str, Any],
     train_loss: float | None,
 ) -> dict[str, Any]:
-    """What ``results.json`` holds; ``best`` is step and PSNR of the best evaluation,
-    ``beside`` what stands beside the result, see ``yardsticks``; ``train_loss`` the mean over the
-    last epoch."""
+    """Builds the content of ``results.json`` of a denoiser.
+
+    Args:
+      workload: workload of the run.
+      results: evaluation of the final parameters.
+      artifacts: checkerboard measures, by place and name.
+      clock: training time of all sessions.
+      best: step and PSNR of the best evaluation.
+      baseline_results: see ``baselines.evaluate_baselines``.
+      train_loss: mean loss over the last epoch.
+    """
     return {
         "experiment": workload.experiment.label,
         "dataset": dataset_record(workload),
@@ -65,7 +79,7 @@ def results_record(
 
 
 def training_record(workload: Workload, clock: Clock, train_loss: float | None) -> dict[str, Any]:
-    """How long a run was, and how fast."""
+    """Builds the record of steps, epochs, loss, seconds and images per second."""
     speed = clock.images_per_second
     return {
         "steps": workload.total_steps,
@@ -83,7 +97,7 @@ def evaluation_record(
     step: int,
     baseline_results: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """What ``eval.json`` holds."""
+    """Builds the content of ``eval.json`` of a denoiser; arguments are as in ``results_record``."""
     return {
         "experiment": workload.experiment.label,
         "step": step,
@@ -97,12 +111,12 @@ def evaluation_record(
 
 
 def read_tables(record: Mapping[str, Any]) -> Results:
-    """The evaluation in the content of ``results.json`` or ``eval.json``."""
+    """Reads the evaluation from the content of ``results.json`` or ``eval.json``."""
     return {name: record[in_file] for name, in_file in _TABLES.items()}
 
 
 def dataset_record(workload: Workload) -> dict[str, Any]:
-    """Which data a run uses; ``digest`` is that of the whole dataset."""
+    """Builds the record of the data; ``digest`` covers the whole dataset, not the used subset."""
     return {
         "name": workload.dataset.name,
         "digest": workload.dataset.digest,
@@ -113,7 +127,7 @@ def dataset_record(workload: Workload) -> dict[str, Any]:
 
 
 def environment() -> dict[str, Any]:
-    """Versions and devices."""
+    """Returns versions of libraries and a description of the devices."""
     return {
         **versions(),
         "platform": jax.default_backend(),

@@ -1,6 +1,6 @@
-"""Trains a network: takes the run up where it stopped, evaluates, and writes what was found.
+"""Training of a network: resumes the run, evaluates, and writes results.
 
-It takes values and returns results, so it serves a notebook as well as the command line.
+Arguments and results are values, so that notebooks can call it as well as the command line.
 """
 
 from __future__ import annotations
@@ -48,23 +48,25 @@ def train(
     components: Components = NO_COMPONENTS,
     dataset: Dataset | None = None,
 ) -> dict[str, Any] | None:
-    """Trains from the newest checkpoint to the end, evaluates, and writes the results.
+    """Trains from the newest checkpoint to the last step, evaluates, and writes the results.
 
-    A finished run is only reported. Every process of a run calls this; process 0 alone writes and
-    speaks, but for checkpoints, which all save together.
+    A finished run is only reported. Every process of a run calls this; process 0 alone writes
+    files and prints, except for checkpoints, which all processes save together.
 
     Args:
-      experiment: what is trained.
-      options: where and how.
-      signals: as the command line took them; None: SIGTERM and SIGINT are taken here.
-      components: parts that come from Python, in place of the experiment's.
-      dataset: data that come from Python, in place of the experiment's.
+      experiment: configuration of the run.
+      options: workdir, devices, logging and other options of the run.
+      signals: handler that the command line installed; None: SIGTERM and SIGINT are handled here.
+      components: custom components, in place of the experiment's.
+      dataset: dataset from Python, in place of the experiment's.
 
     Returns:
-      The content of ``results.json``; or None if a signal stopped the run: its state is saved.
+      The content of ``results.json``; None if a signal stopped the run and its state is saved.
 
     Raises:
-      Stopped: if a signal came while there was nothing to save.
+      Stopped: if a signal arrives while there is nothing to save.
+      UsageError, DataError, CheckpointError, StorageError, DivergedError: see
+        ``aedenoise.errors``.
     """
     if signals is None:
         with StopSignals() as own:
@@ -74,13 +76,14 @@ def train(
     if not options.overwrite:
         first_process_first(lambda: workdir.claim(experiment, components.names))
         if first_says(workdir.results.exists()):
-            # On a disk of its own only process 0 has results.
+            # Without a shared disk only process 0 has the file.
             finished = read_json(workdir.results) if workdir.results.exists() else {}
             if not is_first_process():
                 return finished
             if dataset is not None:
                 _check_data(workdir.read_config(), dataset)
-            if not workdir.page.exists():  # it was killed in between
+            # Missing if the run was killed between writing results.json and the page.
+            if not workdir.page.exists():
                 write_page([workdir.path], workdir.page)
             say(f"{workdir.path} is finished ({finished['train']['steps']} steps); nothing to do")
             select_hooks(experiment).show(finished)
@@ -92,7 +95,7 @@ def train(
     )
     with workdir.alone() if is_first_process() else nullcontext():
         if options.overwrite:
-            # Not earlier, so that the old run outlives one that cannot start.
+            # After the workload is built, so that a run that cannot start leaves the old one.
             first_process_first(lambda: _start_anew(workdir, options))
         with Checkpoints(checkpoint_place(options), notify=say) as checkpoints:
             return _train(workload, options, workdir, checkpoints, signals)
@@ -116,7 +119,8 @@ def _train(
         spikes=workload.spikes,
     )
     say(start_line(workload, options))
-    saved = checkpoints.newest_record()  # by all together: Orbax has barriers of its own
+    # On all processes together: Orbax has barriers of its own.
+    saved = checkpoints.newest_record()
     first_process_first(lambda: _record_config(workdir, workload, saved, options.command))
     init_key, noise_key = run_keys(workload.experiment.seed)
     record = None
@@ -156,14 +160,17 @@ def _train(
             clock=clock,
         )
     if not complete:
+        # Without a received signal, another host of the run is preempted.
         name = signals.received.name if signals.received else "preemption"
         say(
             f"{name}: saved step {int(state.step)} of {plan.total_steps} in {workdir.path}; "
             "the same command continues"
         )
         return None
+    # The final state is saved, so that a signal may interrupt evaluation and figures.
     signals.interrupt()
     results: dict[str, Any] = observer.finish(state, options)
+    # results.json marks the run as finished, so everything else except the page comes first.
     if is_first_process():
         write_json(workdir.results, results)
         write_page([workdir.path], workdir.page)
@@ -189,11 +196,20 @@ def _start_anew(workdir: Workdir, options: RunOptions) -> None:
 def _record_config(
     workdir: Workdir, workload: Workload, saved: Mapping[str, Any] | None, command: str
 ) -> None:
-    """Writes ``config.json`` once; a run that goes on must find the same data again.
+    """Writes ``config.json`` once, and checks that a resumed run has the same experiment and data.
 
-    ``saved`` is the record of a checkpoint, which may lie in another place than the workdir.
+    Args:
+      workdir: workdir of the run.
+      workload: workload of the run.
+      saved: record of the newest checkpoint, which may be stored outside the workdir; or None.
+      command: command line that the user typed.
+
+    Raises:
+      CheckpointError: if workdir or checkpoint belong to another experiment.
+      DataError: if the data have changed.
     """
-    if not workdir.config.exists():  # by every process that has a disk of its own
+    # Each process with a disk of its own writes a file.
+    if not workdir.config.exists():
         workdir.write_config(workload.experiment, config_record(workload, command))
     for config, where in (
         (workdir.read_config(), workdir.config),
@@ -204,8 +220,8 @@ def _record_config(
         difference = first_difference(from_dict(config["experiment"]), workload.experiment)
         if difference:
             raise CheckpointError(
-                f"{where} is of another experiment: {difference}; choose another --workdir and "
-                "--checkpoint_dir, or start anew with --overwrite"
+                f"{where} belongs to another experiment: {difference}; choose another --workdir "
+                "and --checkpoint_dir, or replace the run with --overwrite"
             )
         _check_data(config, workload.dataset)
 
@@ -214,17 +230,17 @@ def _check_data(config: Mapping[str, Any], dataset: Dataset) -> None:
     recorded = config["dataset"]["digest"]
     if recorded != dataset.digest:
         raise DataError(
-            f"{dataset.name} is not the data this run began with: digest {dataset.digest[:12]}, "
+            f"{dataset.name} has changed since the run began: digest {dataset.digest[:12]}, "
             f"recorded {recorded[:12]}; check --data_dir"
         )
 
 
 def _say_what_is_left_unused() -> None:
-    # A flag's or a program's choice, or else the variable's.
+    # The platform that a flag or the program chose, else the one of the environment variable.
     asked = getattr(jax.config, "jax_platforms", None) or ""
     expected = accelerators.expected({**os.environ, "JAX_PLATFORMS": asked})
     if expected and jax.default_backend() != expected[0]:
         say(
-            f"going on with the {jax.default_backend()} though {expected[1]}; --mode=doctor says "
-            "what is missing, JAX_PLATFORMS=cpu that nothing is"
+            f"using the {jax.default_backend()} although {expected[1]}; run --mode=doctor, or set "
+            "JAX_PLATFORMS=cpu to silence this"
         )

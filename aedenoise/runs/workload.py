@@ -1,4 +1,4 @@
-"""What every system stands on: an experiment with its devices, its data and its batches."""
+"""The context of a run (devices, data, batches), and the base class of workloads."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from aedenoise.ops import native
 from aedenoise.runtime.distributed import first_process_first
 from aedenoise.training.sharding import Executor, make_executor
 
-# Artifacts are measured on so many images, and no more pixels.
+# Bounds on the images, and on the pixels, that checkerboard artifacts are measured on.
 GRID_IMAGES = 1024
 GRID_PIXELS = 2**20
 
 
 @dataclass(frozen=True)
 class RunContext:
-    """An experiment's devices and data.
+    """Devices and data of an experiment.
 
     Attributes:
-      experiment: what it is.
-      executor: the devices.
-      lowering: how convolutions are lowered.
+      experiment: configuration of the run.
+      executor: runs step functions on the devices.
+      lowering: lowering of convolutions, ``plain`` (XLA's) or ``auto`` (CPU kernels).
       dataset: both splits, in host memory or on disk.
-      split: the training images on the devices, as the executor placed them; or None.
-      batches: the training batch of each step.
+      split: training images on the devices, as the executor placed them; or None.
+      batches: training batch of each step.
       total_steps: training steps in the whole run.
     """
 
@@ -52,47 +52,47 @@ class RunContext:
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """Height, width and channels."""
+        """Returns height, width and channels."""
         height, width, channels = self.dataset.train.images.shape[1:]
         return height, width, channels
 
 
 class Workload(RunContext, ABC):
-    """A ground with something to train on it: what the training loop asks for."""
+    """A context with a network to train: the interface that the training loop uses."""
 
     @abstractmethod
     def step_fn(self, state: Any, key: Any, batch: Any, *, axis_name: str | None = None) -> Any:
-        """The pure training step of this experiment."""
+        """Runs one training step, a pure function; see ``training.step.train_step``."""
 
     @abstractmethod
     def create_state(self, key: Any) -> Any:
-        """The state before the first step, on the devices."""
+        """Creates the state before the first step, on the devices."""
 
     @abstractmethod
     def state_like(self) -> Any:
-        """Shapes, dtypes and shardings of the state, to restore a checkpoint into."""
+        """Returns shapes, dtypes and shardings of the state, to restore a checkpoint into."""
 
     def params_like(self) -> dict[str, Any]:
-        """Returns shapes, dtypes and shardings of what evaluation restores from a checkpoint."""
+        """Returns shapes, dtypes and shardings of the items that evaluation restores."""
         return {"params": self.state_like().params}
 
     @property
     def parts(self) -> dict[str, str]:
-        """Names of the parts that come from Python."""
+        """Returns the names of the custom components, by kind."""
         return {}
 
     @property
     def noise_label(self) -> str:
-        """The corruption in words."""
+        """Returns a description of the corruption."""
         own = self.parts.get("corruption")
         return f"{own} noise" if own else str(self.experiment.noise)
 
     @property
     def starts(self) -> tuple[int, ...]:
-        """Steps before which another loss begins."""
+        """Returns the steps at which the training loss changes, for the spike detector."""
         return ()
 
-    # Whether a loss far above those before it is news.
+    # Whether loss spikes are reported.
     spikes: ClassVar[bool] = True
 
 
@@ -109,18 +109,21 @@ def load_context(
     """Checks the devices and loads the data.
 
     Args:
-      experiment: what is run.
-      options: where and how.
-      notify: gets a line before anything slow.
-      training: place the training images on the devices, and hold the batch size to their number.
-      total_steps: updates of the run (None: those of the experiment's epochs).
-      dataset: data that are loaded already (None: those of the experiment).
-      any_size: accept images of sides that the experiment's strides do not divide.
+      experiment: configuration of the run.
+      options: data folders, devices and other options of the run.
+      notify: receives a line before anything slow.
+      training: whether to place the training images on the devices, and to require that the batch
+        size is divisible by their number.
+      total_steps: updates of the run; None: derived from the experiment's epochs.
+      dataset: data that are loaded already; None: loads the experiment's.
+      any_size: whether to accept images with sides that the strides do not divide.
 
     Raises:
       UsageError: if devices, image size and experiment do not fit together.
-      DataError, StorageError: see ``data.reading.load``.
+      DataError: if the images are too small for SSIM; see also ``data.reading.load``.
+      StorageError: see ``data.reading.load``.
     """
+    # Before the data: a batch size that does not divide is reported without a download.
     executor = make_executor(options.parallel, experiment.batch_size if training else None)
     if dataset is None:
         dataset = _load(experiment.data, options, notify)
@@ -128,17 +131,18 @@ def load_context(
     height, width, channels = dataset.train.images.shape[1:]
     if min(height, width) < 2 * SSIM_RADIUS + 1:
         raise DataError(
-            f"{dataset.name} has {height} x {width} pixels; SSIM needs at least 11 x 11"
+            f"{dataset.name} has {height} x {width} pixels; SSIM requires at least 11 x 11"
         )
     model = experiment.model
     experiment.check_pixels(height * width * channels)
     if not any_size and any(model.fitting(side) != side for side in (height, width)):
-        other = "" if model.network == "gan" else " (max_unpool can return to any size)"
+        other = "" if model.network == "gan" else " (max_unpool reproduces any size)"
         raise UsageError(
             f"{dataset.name} has {height} x {width} pixels, which {model.stages} stages of stride "
-            f"{model.stride} cannot return to: {model.sides}{other}"
+            f"{model.stride} cannot reproduce: {model.sides}{other}"
         )
     split, batches = _training_data(experiment, executor, dataset, training)
+    # Dense networks have no convolutions, so their CPU kernels are not compiled.
     lowering = _lowering(options.lowering, notify) if model.network != "mlp" else "plain"
     _say_where_precision_is_missing(experiment.model.precision, notify)
     return RunContext(
@@ -153,6 +157,7 @@ def load_context(
 
 
 def _load(config: DataConfig, options: RunOptions, notify: Callable[[str], None]) -> Dataset:
+    # On a shared disk process 0 prepares the data once; without one, each process does.
     return first_process_first(
         lambda: load(
             config,
@@ -167,7 +172,7 @@ def _load(config: DataConfig, options: RunOptions, notify: Callable[[str], None]
 def _training_data(
     experiment: Experiment, executor: Executor, dataset: Dataset, training: bool
 ) -> tuple[Any, TrainBatches | ReadAhead]:
-    """The training images on the devices, if they fit there, and the batch of each step."""
+    """Returns the training images on the devices, or None if they do not fit, and the batches."""
     images = dataset.train.images
     split = executor.place(images) if training and isinstance(images, np.ndarray) else None
     batches = TrainBatches(
@@ -179,24 +184,25 @@ def _training_data(
     )
     if isinstance(images, np.ndarray):
         return split, batches
+    # Images on disk are read ahead in a thread, while the devices train.
     steps = batches.steps_per_epoch * experiment.epochs
     return None, ReadAhead(batches, batches.steps_per_epoch, steps)
 
 
 def _lowering(asked: str, notify: Callable[[str], None]) -> str:
-    """The lowering that will be used, made ready; ``notify`` gets a line if it is not the one
-    asked for."""
+    """Selects the lowering and compiles its kernels; ``notify`` receives any fallback."""
     if asked == "plain" or jax.default_backend() != "cpu":
         return asked
+    # XLA partitions its own convolutions over devices, but not foreign calls.
     if jax.device_count() > 1:
-        return "plain"  # the compiler splits its own convolutions over devices, not foreign calls
+        return "plain"
     if native.needs_compiling():
         notify("compiling the CPU kernels for this machine, once")
     kernels = native.load()
     if kernels.notice:
         notify(kernels.notice)
     if kernels.problem:
-        notify(f"going on with XLA's slower convolutions: {kernels.problem}")
+        notify(f"using XLA's slower convolutions: {kernels.problem}")
         return "plain"
     return "auto"
 
@@ -204,9 +210,9 @@ def _lowering(asked: str, notify: Callable[[str], None]) -> str:
 def _say_where_precision_is_missing(asked: str, notify: Callable[[str], None]) -> None:
     backend = jax.default_backend()
     if asked == "tf32" and backend != "gpu":
-        notify(f"tf32 is arithmetic of NVIDIA GPUs: on {backend} this run computes in float32")
+        notify(f"tf32 needs an NVIDIA GPU; on {backend} this run computes in float32")
     if asked == "bfloat16" and backend == "cpu":
-        notify("bfloat16 is emulated on CPU: the run goes on, slower than with float32")
+        notify("bfloat16 is emulated on CPU and slower than float32")
 
 
 def _limited(dataset: Dataset, config: DataConfig) -> Dataset:
@@ -214,7 +220,7 @@ def _limited(dataset: Dataset, config: DataConfig) -> Dataset:
         total = len(split.images)
         if count is None or count >= total:
             return split
-        # Evenly spaced, so that a set ordered by class or font keeps its mixture.
+        # Evenly spaced, so that a dataset ordered by class or font keeps its proportions.
         chosen = evenly_spaced(total, count)
         return Split(split.images[chosen], split.labels[chosen])
 

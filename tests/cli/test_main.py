@@ -450,12 +450,12 @@ def test_checkpoints_elsewhere_carry_their_configuration(
     shutil.copytree(finished[0] / "checkpoints", tmp_path / "elsewhere")
     done = command("--mode=eval", f"--workdir={tmp_path / 'new'}", elsewhere)
     assert done.returncode == 0, done.stderr
-    assert "config.json restored from a checkpoint in" in done.stdout
+    assert "config.json is restored from a checkpoint in" in done.stdout
     new, old = (folder / "config.json" for folder in (tmp_path / "new", finished[0]))
     assert new.read_text() == old.read_text()
     done = command(DEBUG, f"--workdir={tmp_path / 'another'}", elsewhere, "--seed=3")
     assert done.returncode == 3
-    assert "the checkpoint is of another experiment: seed (0, now 3)" in done.stderr
+    assert "the checkpoint belongs to another experiment: seed (0, now 3)" in done.stderr
     done = command(DEBUG, f"--workdir={tmp_path / 'third'}", elsewhere)
     assert done.returncode == 0, done.stderr
     assert "continuing from step 64 of 64" in done.stdout

@@ -116,7 +116,7 @@ def test_only_a_report_is_replaced(runs: list[Path], command: Command, tmp_path:
     other.write_text("<p>mine</p>")
     for target, code, words in (
         (config, 2, "ends with .html"),
-        (other, 5, "is no report"),
+        (other, 5, "is not a report"),
         (tmp_path, 2, "ends with .html"),
     ):
         done = command("--mode=report", f"--runs={runs[0]}", f"--output={target}")
