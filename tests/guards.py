@@ -71,9 +71,9 @@ GUARDS = {
     ),
     6: Guard(
         "digests are not compared",
-        "training/checkpoints.py",
-        "        if changed:\n",
-        "        if False:\n",
+        "training/checkpoint_items.py",
+        "    if changed:\n",
+        "    if False:\n",
         "training/test_damage.py::test_no_changed_byte_is_restored",
     ),
     7: Guard(
@@ -184,7 +184,7 @@ GUARDS = {
     ),
     22: Guard(
         "shapes and dtypes are left to Orbax",
-        "training/checkpoints.py",
+        "training/checkpoint_items.py",
         "if found.get(path) != wanted.get(path):",
         "if False:",
         "training/test_damage.py::test_what_cannot_be_restored_says_why",

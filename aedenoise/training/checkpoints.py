@@ -9,7 +9,6 @@ Checkpoints of version 0.1, which hold the whole state in one item, are read too
 
 from __future__ import annotations
 
-import dataclasses
 import logging as std_logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -24,11 +23,16 @@ from absl import logging
 from aedenoise.errors import CheckpointError, DivergedError, StorageError, as_expected
 from aedenoise.runtime.distributed import all_agree, is_first_process, wait_for_all
 from aedenoise.training.checkpoint_folders import damaged_beside, reaching, resolve_folder
+from aedenoise.training.checkpoint_items import (
+    check_digests,
+    check_matches,
+    join_state,
+    split_state,
+)
 from aedenoise.training.digests import (
     first_non_finite,
     host_leaves,
     leaf_digests,
-    named_leaves,
     record_digest,
 )
 
@@ -37,8 +41,6 @@ KEEP = 2
 # Format of the items and of the record; format 1 has no ``params`` item. Others are refused.
 FORMAT = 2
 _READABLE = (1, FORMAT)
-# Fields of a state that inference reads: the parameters, and a GAN's moving average of them.
-_INFERENCE = ("params", "average")
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
             "state": leaf_digests(leaves),
             "record": record_digest(record),
         }
-        params, rest = _split(state)
+        params, rest = split_state(state)
         self._manager.save(
             step,
             args=ocp.args.Composite(
@@ -255,11 +257,11 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
         return CheckpointError(f"checkpoint {step} in {self._directory} fails on another process")
 
     def _verified(self, step: int, like: Tree) -> Restored[Tree]:
-        params, rest = _split(like)
+        params, rest = split_state(like)
         if not self._has_params(step):  # of version 0.1
             return self._checked(step, {"state": like}, lambda items: items["state"])
         return self._checked(
-            step, {"params": params, "state": rest}, lambda items: _join(like, items)
+            step, {"params": params, "state": rest}, lambda items: join_state(like, items)
         )
 
     def _verified_params(self, step: int, like: Any) -> Restored[Any]:
@@ -283,7 +285,7 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
         where = f"checkpoint {step} in {self._directory}"
         stored = {name: self._stored(step, name) for name in like}
         # Checked before restoring: Orbax would cast to the requested dtype.
-        self._check_matches(stored, like, where)
+        check_matches(stored, like, where)
         items = self._restore_items(
             step,
             record=ocp.args.JsonRestore(),
@@ -295,15 +297,7 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
                 f"{where} has format {digests.get('format')!r}, this version reads "
                 f"{' and '.join(map(str, _READABLE))}"
             )
-        found = leaf_digests(_merged({name: host_leaves(items[name]) for name in like}))
-        changed = sorted(name for name in found if found[name] != digests["state"].get(name))
-        if digests["record"] != record_digest(record):
-            changed.append("its record")
-        if changed:
-            raise CheckpointError(
-                f"{where} is damaged: {changed[0]} does not match its digest"
-                + (f" (and {len(changed) - 1} more)" if len(changed) > 1 else "")
-            )
+        check_digests({name: items[name] for name in like}, record, digests, where)
         return Restored(step, build({name: items[name] for name in like}), record)
 
     def _has_params(self, step: int) -> bool:
@@ -318,20 +312,6 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
         return self._manager.restore(
             step, args=ocp.args.Composite(**items, digest=ocp.args.JsonRestore())
         )
-
-    def _check_matches(
-        self, stored: Mapping[str, Any], like: Mapping[str, Any], where: str
-    ) -> None:
-        found, wanted = (
-            {name: _kind(leaf) for name, leaf in _merged(_named(items)).items()}
-            for items in (stored, like)
-        )
-        for path in sorted(found.keys() | wanted.keys()):
-            if found.get(path) != wanted.get(path):
-                raise CheckpointError(
-                    f"{where} is of another model: {path} is {found.get(path, 'missing')} there "
-                    f"and {wanted.get(path, 'missing')} here"
-                )
 
     def _pass_over(self, problems: Mapping[int, CheckpointError], used: int) -> None:
         for step, problem in problems.items():
@@ -367,29 +347,3 @@ class _NewestAndBest(ocp.checkpoint_managers.PreservationPolicy):  # type: ignor
     def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> Sequence[bool]:
         newest = {info.step for info in checkpoints[-KEEP:]}
         return [info.step in newest or info.step == self.best for info in checkpoints]
-
-
-def _split(state: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Splits a state into what inference reads and the rest, both by field."""
-    fields = {field.name: getattr(state, field.name) for field in dataclasses.fields(state)}
-    params = {name: fields.pop(name) for name in _INFERENCE if name in fields}
-    return params, fields
-
-
-def _join(like: Tree, items: Mapping[str, Any]) -> Tree:
-    """Inverts ``_split``: a state of the type of ``like``."""
-    joined: Tree = type(like)(**items["params"], **items["state"])
-    return joined
-
-
-def _named(items: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    return {name: named_leaves(item) for name, item in items.items()}
-
-
-def _merged(items: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Joins the leaves of all items; names are unique, since each begins with its field."""
-    return {name: leaf for leaves in items.values() for name, leaf in leaves.items()}
-
-
-def _kind(leaf: Any) -> str:
-    return f"{leaf.dtype}{list(leaf.shape)}"

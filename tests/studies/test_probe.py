@@ -204,7 +204,7 @@ def test_data_without_labels_are_refused(data_dir: str, tmp_path: Path) -> None:
     experiment = small(model=MLP, data__dataset=f"folder:{pictures}", data__image_size=16, epochs=1)
     options = RunOptions(workdir=tmp_path / "run", data_dir=data_dir, baselines=False)
     train(experiment, options)
-    with pytest.raises(DataError, match="has no labels"):
+    with pytest.raises(DataError, match="cannot be probed"):
         probe(experiment, options, ProbeOptions(), StopSignals())
     letters = small(model=MLP).data
     with pytest.raises(UsageError, match="trained on other images"):
