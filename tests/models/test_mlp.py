@@ -108,7 +108,7 @@ def test_one_size_alone() -> None:
 
     images = np.asarray(image[:, :20, :13])
     np.testing.assert_array_equal(denoise_any_size(images, config, denoise, (28, 28)), images)
-    with pytest.raises(UsageError, match="only 28 x 28"):
+    with pytest.raises(UsageError, match="at most 28 x 28"):
         denoise_any_size(np.zeros((1, 29, 28, 1), np.float32), config, denoise, (28, 28))
 
 
