@@ -141,6 +141,7 @@ def test_wrong_input_is_one_line(
 
 
 @pytest.mark.scorecard(21)
+@pytest.mark.slow
 def test_thirty_mutated_fonts_and_worse_leave_the_program_standing(tmp_path: Path) -> None:
     """Scorecard 21: a broken or hostile font costs no more than itself."""
     words = np.random.default_rng(0)

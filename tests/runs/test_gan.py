@@ -156,6 +156,7 @@ def test_losses_by_hand() -> None:
     np.testing.assert_allclose(found, -told, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_r1_is_the_squared_gradient(data_dir: str) -> None:
     b = workload(small(**GAN, adversary=SIDES["r1"]), data_dir)
     adversary = b.task.adversary
@@ -172,7 +173,7 @@ def test_r1_is_the_squared_gradient(data_dir: str) -> None:
 
 
 @pytest.mark.parametrize("side", SIDES)
-@pytest.mark.fast_cases("hinge")
+@pytest.mark.slow
 def test_pmap_and_jit_play_alike(data_dir: str, side: str) -> None:
     experiment = small(**GAN, adversary=SIDES[side], data__train_examples=70)
     by_jit = run(data_dir, experiment)[2].losses
@@ -361,6 +362,7 @@ def test_a_gan_from_the_command_line(command: Command, tmp_path: Path) -> None:
 
 
 @pytest.mark.end_to_end
+@pytest.mark.slow
 def test_a_gan_of_images_without_labels(command: Command, tmp_path: Path) -> None:
     images = np.random.default_rng(1).integers(0, 256, (160, 16, 16), np.uint8)
     np.savez(tmp_path / "own.npz", x_train=images[:128], x_test=images[128:])

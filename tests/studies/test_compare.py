@@ -87,6 +87,7 @@ def test_a_grid_is_shared_stopped_and_continued_and_no_cell_is_trained_twice(
 
 
 @pytest.mark.end_to_end
+@pytest.mark.slow
 def test_parts_and_diverged_cells(command: Command, tmp_path: Path) -> None:
     folder = tmp_path / "grid"
     # Wide enough that no layer falls silent as a whole: its network would end with finite values.

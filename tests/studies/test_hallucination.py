@@ -238,6 +238,7 @@ def test_a_record_by_hand() -> None:
     assert "83.33 % of 6 test images right" in flips_table(found)
 
 
+@pytest.mark.slow
 def test_the_mode(data_dir: str, tmp_path: Path) -> None:
     folder = tmp_path / "own"
     options = RunOptions(workdir=folder, data_dir=data_dir)

@@ -160,6 +160,7 @@ def test_fine_tuning_is_alike_under_jit_and_pmap_and_resumes(data_dir: str) -> N
     np.testing.assert_array_equal(table, confusion(test.labels[:20], guess[:20], 10))
 
 
+@pytest.mark.slow
 def test_probe_end_to_end(data_dir: str, tmp_path: Path) -> None:
     from aedenoise.studies.probing.probe import probe  # here, for it needs scikit-learn
 

@@ -43,6 +43,7 @@ def test_what_is_no_noise(text: str) -> None:
         noise_from_text(text, NoiseConfig())
 
 
+@pytest.mark.slow
 def test_the_map_is_what_single_evaluations_say(data_dir: str, tmp_path: Path) -> None:
     noises = [noise_from_text(text, NoiseConfig()) for text in ("gaussian:0.1", "masking:0.5")]
     plan = RobustnessPlan(small(epochs=3), tuple(noises), (*noises, NoiseConfig(level=0.6)))
