@@ -39,22 +39,22 @@ class _Job:
         return "standard input" if self.source is None else str(self.source)
 
     @property
-    def beside(self) -> Path | None:
+    def comparison(self) -> Path | None:
         """Returns the path of the before-and-after picture, None for standard output."""
         return self.target and self.target.with_name(f"{self.target.stem}{_BEFORE_AFTER}.png")
 
     def check(self, options: DenoiseOptions) -> None:
         """Raises StorageError if a result would replace its source or an unrelated file."""
-        for path in (self.target, self.beside if options.before_after else None):
+        for path in (self.target, self.comparison if options.before_after else None):
             if path is None or not path.exists():
                 continue
             if self.source is not None and path.samefile(self.source):
                 raise StorageError(f"{path} is the source itself; choose another --output")
-        if options.before_after and self.beside and self.beside.exists():
+        if options.before_after and self.comparison and self.comparison.exists():
             # If the denoised picture exists too, this one is from an earlier call, which is kept.
             ours = self.target is not None and self.target.exists()
             if not (ours or options.overwrite):
-                raise StorageError(f"{self.beside} already exists; --overwrite replaces it")
+                raise StorageError(f"{self.comparison} already exists; --overwrite replaces it")
 
 
 def denoise_files(denoiser: Denoiser, options: DenoiseOptions) -> int:
@@ -216,7 +216,7 @@ def _write(job: _Job, before: Picture, after: Picture, before_after: bool) -> No
         return
     job.target.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(job.target, encode_picture(after, job.target.suffix.lower()))
-    if before_after and job.beside:
+    if before_after and job.comparison:
         gap = np.full((len(after.pixels), _GAP, after.pixels.shape[-1]), 0.5, np.float32)
         both = Picture(np.concatenate([before.pixels, gap, after.pixels], axis=1))
-        write_atomically(job.beside, encode_picture(both))
+        write_atomically(job.comparison, encode_picture(both))

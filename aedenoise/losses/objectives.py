@@ -115,13 +115,13 @@ def sure(denoise: Denoise, examples: Examples) -> Array:
     probe = jax.vmap(lambda key: jax.random.normal(key, image.shape[1:], jnp.float32))(
         examples.keys
     )
-    logits, beside = denoise(image, level), denoise(image + _PROBE_STEP * probe, level)
+    logits, probed = denoise(image, level), denoise(image + _PROBE_STEP * probe, level)
     restored = to_image(logits)
-    divergence = _pixel_mean(probe * (to_image(beside) - restored)) / _PROBE_STEP
+    divergence = _pixel_mean(probe * (to_image(probed) - restored)) / _PROBE_STEP
     own = _pixel_mean(jnp.square(restored - image)) - variance + 2.0 * variance * divergence
     # The warm-up loss needs x, which is unknown here, only in E[x l(y)], and by Stein's identity
     # E[x l(y)] = E[y l(y)] - level**2 E[div l(y)].
-    slope = _pixel_mean(probe * (beside - logits)) / _PROBE_STEP
+    slope = _pixel_mean(probe * (probed - logits)) / _PROBE_STEP
     return with_bce_warmup(examples, own, reconstruction.bce(logits, image) + variance * slope)
 
 

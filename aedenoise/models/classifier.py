@@ -44,8 +44,8 @@ class Classifier(nn.Module):
     def features(self, image: Array) -> Array:
         """Computes the features before the last layer, float32 ``[B, width]``, non-negative."""
         _, height, width, _ = image.shape
-        below, beside = -height % self.downsampling, -width % self.downsampling
-        code: Array = self.encoder(jnp.pad(image, ((0, 0), (0, below), (0, beside), (0, 0))))
+        below, right = -height % self.downsampling, -width % self.downsampling
+        code: Array = self.encoder(jnp.pad(image, ((0, 0), (0, below), (0, right), (0, 0))))
         hidden: Array = self.hidden(code.reshape(code.shape[0], -1).astype(jnp.float32))
         return jax.nn.relu(hidden)
 

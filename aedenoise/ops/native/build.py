@@ -80,9 +80,9 @@ def _library(compiler: str) -> tuple[ctypes.CDLL, str | None]:
         try:
             kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             # Copy and rename: processes that start together must never load half a file.
-            beside = kept.with_suffix(f".{os.getpid()}")
-            shutil.copy(fresh, beside)
-            beside.replace(kept)
+            temporary = kept.with_suffix(f".{os.getpid()}")
+            shutil.copy(fresh, temporary)
+            temporary.replace(kept)
             notice = None
         except OSError as error:
             notice = (

@@ -32,7 +32,7 @@ def neighbours(rows: np.ndarray) -> np.ndarray:
     # scikit-learn requires a perplexity below the number of rows.
     perplexity = min(_PERPLEXITY, (len(rows) - 1) / 4)
     start = principal(reduced)
-    # scikit-learn's own PCA initialisation, with its small scale, but for one feature as well.
+    # scikit-learn's own PCA initialisation, with its small scale, extended to one feature.
     start = 1e-4 * start / max(float(start[:, 0].std()), 1e-12)
     projected: np.ndarray = TSNE(
         2, perplexity=perplexity, init=start, random_state=0
