@@ -17,12 +17,13 @@ from typing import Any
 # Four CPU devices always, so that anything that holds on one device alone shows itself.
 os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=4"
 os.environ["JAX_PLATFORMS"] = "cpu"
-# The same small programs are compiled, and the same datasets wanted, by many tests and processes:
-# once is enough. The processes of pytest-xdist have the folder from the one that started them.
+# The same datasets are wanted by many tests and processes: once is enough. The processes of
+# pytest-xdist have the folder from the one that started them.
 os.environ["AEDENOISE_TEST_FOLDER"] = os.environ.get("AEDENOISE_TEST_FOLDER") or tempfile.mkdtemp(
     prefix="aedenoise-tests-"
 )
-os.environ["JAX_COMPILATION_CACHE_DIR"] = os.environ["AEDENOISE_TEST_FOLDER"] + "/programs"
+# Programs are kept from one session to the next: half of a session's time is their compilation.
+os.environ["JAX_COMPILATION_CACHE_DIR"] = str(Path(__file__).resolve().parent.parent / ".programs")
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 # The networks of the tests are small: most of their time is LLVM's. Figures of the scorecard are
@@ -119,7 +120,7 @@ def reached(request: pytest.FixtureRequest) -> Callable[[str], None]:
 
 
 def pytest_unconfigure() -> None:
-    """Removes what was compiled and prepared by this session."""
+    """Removes the data that this session prepared."""
     if "PYTEST_XDIST_WORKER" not in os.environ:
         shutil.rmtree(FOLDER, ignore_errors=True)
 

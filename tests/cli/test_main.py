@@ -483,6 +483,7 @@ def test_python_users_get_the_same_denoiser(finished: tuple[Path, str]) -> None:
 @pytest.mark.end_to_end
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 @pytest.mark.fast_cases("15")
+@pytest.mark.slow
 def test_a_run_that_was_stopped_half_way_ends_bit_for_bit_the_same(
     command: Command, finished: tuple[Path, str], data_dir: str, tmp_path: Path, how: signal.Signals
 ) -> None:

@@ -139,6 +139,7 @@ def test_what_a_killed_preparation_leaves_is_swept(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("incomplete.*"))
 
 
+@pytest.mark.slow
 def test_two_processes_prepare_at_once(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     with context.Pool(2) as pool:

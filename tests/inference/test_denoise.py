@@ -76,6 +76,7 @@ def error(a: np.ndarray, b: np.ndarray) -> float:
     ids=lambda config: config.decoder if config.network == "conv" else config.network,
 )
 @pytest.mark.parametrize("shape", [(600, 130), (515, 521)])
+@pytest.mark.fast_cases("shape0-upsample", "shape1-transpose")
 def test_tiles_have_no_seams(config: ModelConfig, shape: tuple[int, int]) -> None:
     model = build_autoencoder(config, lowering="plain")
     image = RNG.random((1, *shape, 1), np.float32)

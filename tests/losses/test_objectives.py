@@ -106,7 +106,7 @@ def test_without_clean_images_only_noise_without_bias_will_do(loss: str) -> None
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.fast_cases("mse", "sure")
+@pytest.mark.slow
 def test_every_objective_trains_and_draws_alike_on_any_devices(
     loss: str,
 ) -> None:
@@ -157,6 +157,7 @@ def test_level_power_needs_levels(noise: NoiseConfig, more: dict[str, float]) ->
 
 
 @pytest.mark.parametrize("loss", [name for name in LOSSES if name not in ("bce", "emphasis")])
+@pytest.mark.fast_cases("mse", "sure")
 def test_while_the_rate_rises_it_is_cross_entropy(loss: str) -> None:
     noise = NoiseConfig(level=0.25, clip=False)
     experiment = Experiment(loss=loss, noise=noise)

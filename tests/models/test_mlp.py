@@ -172,6 +172,7 @@ def test_contraction_of_one_sigmoid_layer() -> None:
     np.testing.assert_allclose(found, exact, rtol=0.05)
 
 
+@pytest.mark.slow
 def test_penalties_train_alike_under_jit_and_pmap(data_dir: str) -> None:
     model = ModelConfig(network="mlp", hidden=(8,), code_size=6, activation="sigmoid")
     code = CodeConfig(sparsity="kl", sparsity_weight=1.0, contractive_weight=0.1)
@@ -191,6 +192,7 @@ def test_the_stage_is_a_function_of_the_step() -> None:
 
 
 @pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.fast_cases("True")
 def test_greedy_stages_move_their_layer_alone(data_dir: str, tied: bool) -> None:
     model = dataclasses.replace(GREEDY["model"], tied=tied)
     b = workload(small(**{**GREEDY, "model": model}), data_dir)

@@ -87,6 +87,7 @@ class TestContract:
     def test_other_kernels(self, decoder: str, kernel_size: int) -> None:
         assert output_shape(decoder, (1, 8, 12, 1), kernel_size=kernel_size) == (1, 8, 12, 1)
 
+    @pytest.mark.fast_cases("upsample", "transpose")
     def test_gradients_are_finite_and_reach_every_parameter(self, decoder: str) -> None:
         model, variables, image = make(decoder)
 
@@ -98,6 +99,7 @@ class TestContract:
             assert bool(jnp.all(jnp.isfinite(leaf))), path
             assert bool(jnp.any(leaf != 0.0)), path
 
+    @pytest.mark.fast_cases("upsample", "transpose")
     def test_jit_and_batch_size_change_nothing(self, decoder: str) -> None:
         model, variables, image = make(decoder)
         whole = model.apply(variables, image)
@@ -129,6 +131,7 @@ VARIANTS = [
 
 
 @pytest.mark.parametrize("options", VARIANTS, ids=str)
+@pytest.mark.fast_cases("{'decoder': 'transpose', 'tail': False}")
 def test_variants_return_the_shape_and_learn(options: dict[str, object]) -> None:
     model, variables, image = make(**options)
     assert model.apply(variables, image).shape == image.shape
@@ -157,6 +160,7 @@ def test_icnr_begins_without_checkerboards_and_he_does_not() -> None:
 
 @pytest.mark.parametrize("decoder", DECODERS)
 @pytest.mark.parametrize(("precision", "tolerance"), [("tf32", 1e-5), ("bfloat16", 0.1)])
+@pytest.mark.fast_cases("tf32-1e-05-upsample", "bfloat16-0.1-transpose")
 def test_precisions_share_parameters_and_return_float32(
     decoder: str, precision: str, tolerance: float
 ) -> None:
@@ -234,6 +238,7 @@ def test_transposed_convolution_spreads_each_pixel_over_its_kernel() -> None:
 
 
 @pytest.mark.parametrize(("window", "shape"), [(2, (4, 6, 3)), (3, (3, 9, 1)), (4, (8, 4, 5))])
+@pytest.mark.fast_cases("3-shape1")
 def test_max_pool_equals_flax(window: int, shape: tuple[int, int, int]) -> None:
     image = jax.random.normal(KEY, (2, *shape))
 

@@ -32,6 +32,7 @@ CODES = {"keras_2018": (2, 1, 1, 16), "net_sure": (2, 7, 7, 10), "udacity": (2, 
 
 
 @pytest.mark.parametrize("network", NETWORKS[3:])
+@pytest.mark.fast_cases("net_sure")
 def test_published_networks_have_the_published_layers(network: str) -> None:
     model = build_autoencoder(ModelConfig(network=network))
     image = jax.random.uniform(jax.random.key(0), (2, 28, 28, 1))
@@ -81,6 +82,7 @@ def test_tiles_of_a_network_with_odd_stages_leave_no_seam() -> None:
     )
 
 
+@pytest.mark.slow
 def test_clean_epochs_show_clean_images(data_dir: str) -> None:
     noisy = small(epochs=2, clean_epochs=1)
     clean = small(epochs=2, noise=NoiseConfig(kind="none"))

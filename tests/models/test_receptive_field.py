@@ -66,6 +66,7 @@ def measured_reach(config: ModelConfig) -> int:
 
 
 @pytest.mark.parametrize("fields", _CONFIGS, ids=lambda f: "-".join(map(str, f.values())))
+@pytest.mark.fast_cases("upsample-(4, 4)-(4, 4)", "transpose-(4, 4)-(4, 4)-False-5")
 def test_the_reach_is_the_one_that_gradients_have(fields: dict[str, Any]) -> None:
     config = ModelConfig(**fields)
     found, declared = measured_reach(config), reach(config)

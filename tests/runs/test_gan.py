@@ -90,6 +90,7 @@ def make(decoder: str, precision: str = "float32"):
 @pytest.mark.usefixtures("strict_dtypes")
 @pytest.mark.parametrize("decoder", [name for name in DECODERS if name != "max_unpool"])
 class TestContract:
+    @pytest.mark.fast_cases("upsample", "transpose")
     def test_images_of_numbers(self, decoder: str) -> None:
         model, variables, latent = make(decoder)
         logits = model.apply(variables, latent)
@@ -99,6 +100,7 @@ class TestContract:
         assert float(code.min()) >= 0.0
         np.testing.assert_allclose(model.apply(variables, code, method="decode"), logits, atol=1e-6)
 
+    @pytest.mark.fast_cases("upsample", "transpose")
     def test_gradients_are_finite_and_reach_every_parameter(self, decoder: str) -> None:
         model, variables, latent = make(decoder)
         gradient = jax.jit(jax.grad(lambda v: jnp.sum(jnp.square(model.apply(v, latent)))))(
@@ -113,6 +115,7 @@ class TestContract:
         whole = model.apply(variables, latent)
         np.testing.assert_allclose(model.apply(variables, latent[1:]), whole[1:], atol=1e-5)
 
+    @pytest.mark.fast_cases("upsample", "transpose")
     def test_bfloat16_is_near(self, decoder: str) -> None:
         model, variables, latent = make(decoder)
         other, _, _ = make(decoder, "bfloat16")
@@ -183,6 +186,7 @@ def test_pmap_and_jit_play_alike(data_dir: str, side: str) -> None:
 
 @BOTH
 @pytest.mark.fast_cases("gan")
+@pytest.mark.slow
 def test_play_resumes_bit_for_bit(data_dir: str, overrides: dict[str, object]) -> None:
     experiment = small(**overrides)
     whole, complete, _ = run(data_dir, experiment)
@@ -194,6 +198,7 @@ def test_play_resumes_bit_for_bit(data_dir: str, overrides: dict[str, object]) -
 
 @BOTH
 @pytest.mark.fast_cases("gan")
+@pytest.mark.slow
 def test_several_steps_per_call_change_nothing(data_dir: str, overrides: dict[str, object]) -> None:
     one = run(data_dir, small(**overrides))[0]
     three = run(data_dir, small(**overrides), steps_per_call=3)[0]
@@ -212,6 +217,7 @@ def test_a_checkpoint_has_both_networks(data_dir: str, tmp_path: Path) -> None:
     assert names == {"step", "params", "opt_state", "adversary", "average"}
 
 
+@pytest.mark.slow
 def test_the_mean_over_steps_follows(data_dir: str) -> None:
     b = workload(small(**GAN, adversary__average=0.5), data_dir)
     state = b.create_state(KEY)

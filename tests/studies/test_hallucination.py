@@ -160,6 +160,7 @@ def labelled(count: int, labels: np.ndarray | None = None) -> Dataset:
     return Dataset("squares", train, test, (), "0" * 64, {})
 
 
+@pytest.mark.slow
 def test_a_classifier_is_trained_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     said: list[str] = []
