@@ -3,7 +3,8 @@
 python -m experiments.adversarial_weights --folder=runs/adversarial-weights
 
 Trains the runs that ``--folder`` does not hold yet, resumes stopped ones, and writes
-``experiments/results/adversarial.{json,md,png}`` from the finished ones.
+``adversarial.{json,md,png}`` from the finished ones into that folder; with ``--update`` into
+``experiments/results``.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from aedenoise.config.options import RunOptions
 from aedenoise.data.batch import evenly_spaced
 from aedenoise.data.batches import batch_of_rows
 from aedenoise.data.reading import load
+from aedenoise.errors import UsageError
 from aedenoise.evaluation.classifier import load_classifier
 from aedenoise.evaluation.evaluate import evaluation_key, noisy_images
-from aedenoise.files import write_atomically
 from aedenoise.metrics import image_quality
 from aedenoise.metrics.generative import fit_gaussian, frechet
 from aedenoise.ops.images import scale_numpy
@@ -36,8 +37,14 @@ from aedenoise.ops.noise import corruption
 from aedenoise.reporting.figures import write_figure
 from aedenoise.runs.train import train
 from experiments.adversarial import EXPERIMENT
+from experiments.output import (
+    RESULTS,
+    add_update_flag,
+    check_nothing_lost,
+    results_folder,
+    write_results,
+)
 
-RESULTS = Path(__file__).parent / "results"
 _WEIGHTS = "0,0.003,0.01,0.03"
 _IMAGES = 5000
 Row = Mapping[str, Any]
@@ -72,6 +79,10 @@ def row_of(folder: Path) -> dict[str, Any]:
     }
 
 
+def _weight(row: Row) -> str:
+    return f"weight {row['weight']:g}"
+
+
 def _roughness(images: np.ndarray) -> float:
     return float(np.mean([np.abs(np.diff(images, axis=axis)).mean() for axis in (1, 2)]))
 
@@ -94,7 +105,7 @@ def table(rows: Sequence[Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def draw(rows: Sequence[Row]) -> None:
+def draw(path: Path, rows: Sequence[Row]) -> None:
     """Draws PSNR over sharpness and over Frechet distance, a point for each weight."""
     figure = Figure(figsize=(7.0, 3.0), dpi=120)
     for axis, name in zip(figure.subplots(1, 2), ("sharpness", "frechet"), strict=True):
@@ -104,13 +115,14 @@ def draw(rows: Sequence[Row]) -> None:
         axis.set_xlabel({"sharpness": "sharpness", "frechet": "Fréchet distance"}[name])
         axis.set_ylabel("PSNR, dB")
     figure.tight_layout()
-    write_figure(RESULTS / "adversarial.png", figure, "")
+    write_figure(path, figure, "")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True, help="where the runs are")
     parser.add_argument("--weights", default=_WEIGHTS, help="of the discriminator's term")
+    add_update_flag(parser)
     given = parser.parse_args()
     for weight in map(float, given.weights.split(",")):
         experiment = replace(EXPERIMENT, {"adversary.weight": weight})
@@ -118,10 +130,20 @@ def main() -> int:
             return 0
     finished = (path.parent for path in given.folder.glob("*/results.json"))
     rows = sorted(map(row_of, finished), key=lambda row: row["weight"])
-    draw(rows)
-    write_atomically(RESULTS / "adversarial.json", (json.dumps(rows, indent=1) + "\n").encode())
-    write_atomically(RESULTS / "adversarial.md", table(rows).encode())
+    if given.update:
+        committed = json.loads((RESULTS / "adversarial.json").read_text(encoding="utf-8"))
+        try:
+            check_nothing_lost(map(_weight, committed), map(_weight, rows))
+        except UsageError as error:
+            parser.error(str(error))
     print(table(rows))
+    folder = results_folder(given.update, given.folder)
+    draw(folder / "adversarial.png", rows)
+    files = {
+        "adversarial.json": (json.dumps(rows, indent=1) + "\n").encode(),
+        "adversarial.md": table(rows).encode(),
+    }
+    write_results(folder, files)
     return 0
 
 

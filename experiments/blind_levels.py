@@ -2,7 +2,8 @@
 
 python -m experiments.blind_levels --blind=runs/blind --single=runs/single
 
-Writes ``experiments/results/blind.json``.
+Writes ``blind.json`` into the folder of ``--single``; with ``--update`` into
+``experiments/results``.
 """
 
 from __future__ import annotations
@@ -21,11 +22,10 @@ import aedenoise
 from aedenoise.data.batches import eval_batches
 from aedenoise.data.reading import load
 from aedenoise.evaluation.evaluate import evaluation_key, noisy_images
-from aedenoise.files import write_atomically
 from aedenoise.metrics import image_quality
 from aedenoise.ops.noise import corruption
+from experiments.output import add_update_flag, results_folder, write_results
 
-RESULTS = Path(__file__).parent / "results" / "blind.json"
 _BATCH = 500
 
 
@@ -68,6 +68,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--blind", type=Path, required=True, help="workdir of the run")
     parser.add_argument("--single", type=Path, required=True, help="folder of runs at one level")
+    add_update_flag(parser)
     given = parser.parse_args()
     rows = compare(given.blind, given.single)
     network = aedenoise.load(given.blind)
@@ -76,10 +77,11 @@ def main() -> None:
         "psnr": rows,
         "sentence": sentence(network.experiment.epochs, rows),
     }
-    write_atomically(RESULTS, (json.dumps(record, indent=1) + "\n").encode())
+    content = (json.dumps(record, indent=1) + "\n").encode()
     for row in rows:
         print("  ".join(f"{name} {value:.2f}" for name, value in row.items()))
     print(record["sentence"])
+    write_results(results_folder(given.update, given.single), {"blind.json": content})
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 python -m experiments.generators --folder=runs/gans
 
 Trains the runs that ``--folder`` does not hold yet, resumes stopped ones, and writes
-``experiments/results/gan.{json,md}`` from the finished ones. Several such commands with other
+``gan.{json,md}`` from the finished ones into that folder; with ``--update`` into
+``experiments/results``. Several such commands with other
 ``--decoders`` or ``--seeds`` may share the folder.
 """
 
@@ -21,13 +22,19 @@ import numpy as np
 from aedenoise.config import Experiment, replace
 from aedenoise.config.options import RunOptions
 from aedenoise.config.study import display_name, parse_decoder
-from aedenoise.files import write_atomically
+from aedenoise.errors import UsageError
 from aedenoise.metrics.statistics import difference
 from aedenoise.runs.train import train
 from aedenoise.training.workdir import Workdir, read_json
 from experiments.gan import EXPERIMENT
+from experiments.output import (
+    RESULTS,
+    add_update_flag,
+    check_nothing_lost,
+    results_folder,
+    write_results,
+)
 
-RESULTS = Path(__file__).parent / "results"
 DECODERS = ("upsample", "transpose", "transpose:notail", "subpixel")
 _TRAINED, _SEEDS = "upsample,transpose", "0,1,2"
 Row = Mapping[str, Any]
@@ -69,6 +76,10 @@ def table_rows(folder: Path) -> list[dict[str, Any]]:
                 }
             )
     return rows
+
+
+def _key(row: Row) -> str:
+    return f"{row['decoder']} of seed {row['seed']}"
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -143,6 +154,7 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, required=True, help="where the runs are")
     parser.add_argument("--decoders", default=_TRAINED, help=f"some of {','.join(DECODERS)}")
     parser.add_argument("--seeds", default=_SEEDS, help="of each")
+    add_update_flag(parser)
     given = parser.parse_args()
     if not set(given.decoders.split(",")) <= set(DECODERS):
         parser.error(f"--decoders are some of {','.join(DECODERS)}")
@@ -151,9 +163,18 @@ def main() -> int:
             if not trained(given.folder, decoder, seed):
                 return 0
     rows = table_rows(given.folder)
-    write_atomically(RESULTS / "gan.json", (json.dumps(rows, indent=1) + "\n").encode())
-    write_atomically(RESULTS / "gan.md", table(rows).encode())
+    if given.update:
+        committed = json.loads((RESULTS / "gan.json").read_text(encoding="utf-8"))
+        try:
+            check_nothing_lost(map(_key, committed), map(_key, rows))
+        except UsageError as error:
+            parser.error(str(error))
+    files = {
+        "gan.json": (json.dumps(rows, indent=1) + "\n").encode(),
+        "gan.md": table(rows).encode(),
+    }
     print(table(rows))
+    write_results(results_folder(given.update, given.folder), files)
     return 0
 
 

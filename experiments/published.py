@@ -1,7 +1,9 @@
 """Tabulates published figures and those measured here.
 
-python -m experiments.published --runs=runs/udacity,runs/udacity-seed1    # adds runs
-python -m experiments.published                                           # rewrites the table
+python -m experiments.published --runs=runs/udacity,runs/udacity-seed1    # next to the committed
+python -m experiments.published --runs=... --update                       # commits them
+
+Without ``--update`` the results are written beside the first run.
 """
 
 from __future__ import annotations
@@ -13,11 +15,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aedenoise.files import write_atomically
+from aedenoise.errors import UsageError
 from aedenoise.reporting.metrics_log import epoch_means, read_series
 from aedenoise.training.workdir import Workdir
+from experiments.output import RESULTS, add_update_flag, results_folder, write_results
 
-RESULTS = Path(__file__).parent / "results"
 CURVES = RESULTS / "published.csv"
 TABLE = RESULTS / "published.md"
 _HEADER = "experiment,seed,epochs,epoch,value"
@@ -132,16 +134,40 @@ def read_run(folder: Path) -> Run:
 
 def read_curves() -> list[Run]:
     """Reads the committed curves."""
-    lines = CURVES.read_text(encoding="utf-8").splitlines()[1:] if CURVES.exists() else []
+    return from_csv(CURVES.read_text(encoding="utf-8")) if CURVES.exists() else []
+
+
+def from_csv(text: str) -> list[Run]:
+    """Reads what ``to_csv`` writes."""
     found: dict[tuple[str, int, int], dict[int, float]] = {}
-    for line in lines:
+    for line in text.splitlines()[1:]:
         experiment, seed, epochs, epoch, value = line.split(",")
         found.setdefault((experiment, int(seed), int(epochs)), {})[int(epoch)] = float(value)
     return [Run(*run, values) for run, values in found.items()]
 
 
+def with_runs(committed: Sequence[Run], new: Sequence[Run]) -> list[Run]:
+    """Returns the committed runs, with the new ones in place of those of the same seed.
+
+    Raises:
+      UsageError: a new run has seen fewer epochs than the committed one.
+    """
+    before = {(run.experiment, run.seed): run for run in committed}
+    for run in new:
+        old = before.get((run.experiment, run.seed), run)
+        if max(run.values, default=0) < max(old.values):
+            raise UsageError(
+                f"{run.experiment}, seed {run.seed}: the run has {max(run.values, default=0)} "
+                f"epochs, the committed one {max(old.values)}; continue it, or leave it out"
+            )
+    replaced = {(run.experiment, run.seed) for run in new}
+    kept = [run for key, run in before.items() if key not in replaced]
+    # In the order and the precision of the file.
+    return from_csv(to_csv([*kept, *new]))
+
+
 def to_csv(runs: Sequence[Run]) -> str:
-    """Writes what ``read_curves`` reads."""
+    """Returns the runs as text, by experiment and seed."""
     order = list(PUBLISHED)
     lines = [
         f"{run.experiment},{run.seed},{run.epochs},{epoch},{value:.6g}"
@@ -224,13 +250,17 @@ def _value(published: Published, values: Sequence[float]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", default="", help="workdirs of runs, as A,B")
+    add_update_flag(parser)
     given = parser.parse_args()
-    new = [read_run(Path(folder)) for folder in given.runs.split(",") if folder]
-    replaced = {(run.experiment, run.seed) for run in new}
-    kept = [run for run in read_curves() if (run.experiment, run.seed) not in replaced]
-    write_atomically(CURVES, to_csv([*kept, *new]).encode())
-    runs = read_curves()
-    write_atomically(TABLE, table(runs).encode())
+    folders = [Path(folder) for folder in given.runs.split(",") if folder]
+    try:
+        runs = with_runs(read_curves(), [read_run(folder) for folder in folders])
+    except UsageError as error:
+        parser.error(str(error))
+    if folders or given.update:
+        files = {CURVES.name: to_csv(runs).encode(), TABLE.name: table(runs).encode()}
+        beside = folders[0].parent if folders else RESULTS
+        write_results(results_folder(given.update, beside), files)
     for name in PUBLISHED:
         own = [run for run in runs if run.experiment == name]
         if own:

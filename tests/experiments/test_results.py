@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import ROOT
 
+from aedenoise.errors import UsageError
 from aedenoise.studies.comparison import report
 from aedenoise.studies.comparison.folder import StudyFolder
 from aedenoise.studies.comparison.pairing import differences_table
@@ -20,6 +23,8 @@ from experiments import (
     gan,
     generators,
     mlp_basic,
+    output,
+    published,
     sdae,
 )
 from experiments.report import BLOCKS, DOCUMENTS, RESULTS, STUDIES, with_blocks
@@ -97,3 +102,25 @@ def test_what_is_said_of_denoisers_that_look_real_is_in_their_file() -> None:
     for row in rows:
         for key, form in (("psnr", ".2f"), ("sharpness", ".3f"), ("frechet", ".2f")):
             assert f"{row[key]:{form}}" in header
+
+
+def test_a_run_of_fewer_epochs_does_not_replace_a_published_one() -> None:
+    committed = published.read_curves()
+    old = committed[0]
+    assert published.with_runs(committed, [old]) == committed
+    shorter = dataclasses.replace(old, values={1: 0.1})
+    with pytest.raises(UsageError, match="the run has 1 epochs"):
+        published.with_runs(committed, [shorter])
+    other = dataclasses.replace(shorter, seed=old.seed + 99)
+    assert len(published.with_runs(committed, [other])) == len(committed) + 1
+
+
+def test_scripts_write_beside_runs_without_update(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output.write_results(output.results_folder(False, tmp_path / "runs"), {"a.json": b"[]"})
+    assert (tmp_path / "runs" / "a.json").read_bytes() == b"[]"
+    assert "the committed ones with --update" in capsys.readouterr().out
+    assert output.results_folder(True, tmp_path) == RESULTS
+    with pytest.raises(UsageError, match="have not: b;"):
+        output.check_nothing_lost(["a", "b"], ["a", "c"])
