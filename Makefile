@@ -14,11 +14,13 @@ run: $(VENV)/.installed
 	$(BIN)/python -m aedenoise.main $(FLAGS)
 
 test: check
+	@echo "Running the fast tests: about five minutes on two idle cores, less when repeated ..."
 	$(PYTEST) -m "not slow"
 
 test-all: test test-slow
 
 test-slow: $(VENV)/.installed-test
+	@echo "Running the slow tests: about fifteen minutes on two idle cores ..."
 	$(PYTEST) -m slow
 
 coverage: $(VENV)/.installed-test
@@ -44,6 +46,7 @@ clean:
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..." >&2; exit 2; }
+	@echo "Setting up $(VENV): downloads and installs JAX and others, about two minutes ..."
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	touch $@

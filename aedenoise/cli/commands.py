@@ -31,7 +31,15 @@ COMMANDS = (
         name="train",
         help="train a network, or continue an unfinished run",
         run=run_commands.train_run,
-        flags=(*_TRAINING, "checkpoint_dir", "baselines", "wandb", "preempt_exit_code", HOSTS),
+        flags=(
+            *_TRAINING,
+            "checkpoint_dir",
+            "baselines",
+            "bm3d",
+            "wandb",
+            "preempt_exit_code",
+            HOSTS,
+        ),
         resumable=True,
     ),
     Command(
@@ -40,7 +48,7 @@ COMMANDS = (
         run=run_commands.evaluate,
         flags=(
             *(NOISE, DATA, "workdir", STORED, DEVICES),
-            *("checkpoint", "checkpoint_dir", "baselines", HOSTS),
+            *("checkpoint", "checkpoint_dir", "baselines", "bm3d", HOSTS),
         ),
         needs={"workdir": "the folder of a trained run"},
         meanings={
@@ -107,7 +115,7 @@ COMMANDS = (
         name="robustness",
         help="train on some noises and test on others",
         run=study_commands.map_robustness,
-        flags=(*_TRAINING, ROBUSTNESS, "baselines", "wandb", "preempt_exit_code"),
+        flags=(*_TRAINING, ROBUSTNESS, "baselines", "bm3d", "wandb", "preempt_exit_code"),
         needs={"train_noises": "as gaussian:0.4,masking:0.25"},
         meanings={
             "workdir": "folder of the runs (default: runs/robustness-NAME)",

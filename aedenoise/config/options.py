@@ -5,6 +5,7 @@ Nothing heavy is imported here, so that a wrong flag is answered at once.
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,6 +46,7 @@ class RunOptions:
       save_every: steps between two checkpoints (the end of each epoch always saves).
       eval_every: epochs between two evaluations (the last epoch always evaluates).
       baselines: compare the result with classical denoisers.
+      bm3d: one of them is BM3D, which needs the package ``bm3d``.
       overwrite: start anew in a workdir that holds a run.
       wandb: project of Weights & Biases that gets the metrics too; empty: none.
       command: the command line, for the report.
@@ -93,6 +95,12 @@ class RunOptions:
     )
     eval_every: int = option(1, "epochs between evaluations", group=INTERVALS, detail=True)
     baselines: bool = option(True, "comparison with classical denoisers", group=RECORDS)
+    bm3d: bool = option(
+        False,
+        "BM3D among the classical denoisers; takes minutes, and the package bm3d",
+        group=RECORDS,
+        detail=True,
+    )
     overwrite: bool = option(False, "new start in a workdir that holds a run")
     wandb: str = option(
         "", "project of Weights & Biases for the metrics", group=RECORDS, detail=True
@@ -108,6 +116,8 @@ class RunOptions:
             eval_every=self.eval_every,
             memory_budget=self.memory_budget,
         )
+        if self.bm3d and importlib.util.find_spec("bm3d") is None:
+            raise UsageError("--bm3d needs the package bm3d: pip install bm3d, or leave it out")
         if self.steps_per_call < 0:
             raise UsageError(f"steps_per_call must be 0 (automatic) or more: {self.steps_per_call}")
 

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
-import importlib.util
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +39,12 @@ class Baseline:
 
 
 def tuned_baselines(
-    clean: np.ndarray, noisy: np.ndarray, *, tuning: int, check: Callable[[], None] = lambda: None
+    clean: np.ndarray,
+    noisy: np.ndarray,
+    *,
+    tuning: int,
+    bm3d: bool = False,
+    check: Callable[[], None] = lambda: None,
 ) -> list[Baseline]:
     """Tunes the classical baselines for the noise between ``clean`` and ``noisy``.
 
@@ -51,17 +54,19 @@ def tuned_baselines(
       clean, noisy: paired training images.
       tuning: number of evenly spaced images on which settings are compared; ``linear`` is fitted
         to the others.
+      bm3d: tune BM3D too, of the package ``bm3d``, whose licence does not allow this package to
+        install it. It takes minutes.
       check: callback between two methods.
 
     Returns:
-      ``linear``, ``median``, ``non-local means``, ``total variation`` and ``wavelet``; also
-      ``BM3D`` if the user has installed it (its licence does not allow this package to).
+      ``linear``, ``median``, ``non-local means``, ``total variation`` and ``wavelet``; and
+      ``BM3D``.
     """
     rows = evenly_spaced(len(clean), min(tuning, len(clean) // 2))
     # Settings are multiples of the true noise level, an advantage that favours the baselines.
     sigma = float(np.sqrt(np.mean(np.square(noisy - clean))))
     others = np.setdiff1d(np.arange(len(clean)), rows)
-    methods = {"linear": list(_linear(clean[others], noisy[others])), **_methods(sigma)}
+    methods = {"linear": list(_linear(clean[others], noisy[others])), **_methods(sigma, bm3d)}
     found = []
     for name, settings in methods.items():
         check()
@@ -73,10 +78,14 @@ def tuned_baselines(
     return found
 
 
-def methods_here() -> dict[str, str]:
-    """Returns the installed libraries behind the baselines, with their versions."""
+def methods_here(bm3d: bool = False) -> dict[str, str]:
+    """Returns the installed libraries behind the baselines, with their versions.
+
+    Args:
+      bm3d: include BM3D.
+    """
     found = {name: importlib.metadata.version(name) for name in ("scikit-image", "scipy")}
-    with suppress(importlib.metadata.PackageNotFoundError):
+    if bm3d:
         found["bm3d"] = importlib.metadata.version("bm3d")
     return found
 
@@ -94,7 +103,7 @@ def _rescaled(denoise: Denoise, noisy: np.ndarray, clean: np.ndarray) -> Denoise
     return lambda images: (slope * denoise(images) + offset).astype(np.float32)
 
 
-def _methods(sigma: float) -> dict[str, Sequence[tuple[str, Denoise]]]:
+def _methods(sigma: float, with_bm3d: bool) -> dict[str, Sequence[tuple[str, Denoise]]]:
     methods: dict[str, Sequence[tuple[str, Denoise]]] = {
         "median": [(f"{side} x {side}", _median(side)) for side in (3, 5, 7)],
         "non-local means": [
@@ -111,7 +120,7 @@ def _methods(sigma: float) -> dict[str, Sequence[tuple[str, Denoise]]]:
             for s in (0.5, 1.0, 1.5)
         ],
     }
-    if importlib.util.find_spec("bm3d") is not None:
+    if with_bm3d:
         bm3d = importlib.import_module("bm3d").bm3d
         methods["BM3D"] = [
             (f"sigma {s * sigma:.3f}", _each(lambda image, s, **_: bm3d(image, s), s=s * sigma))

@@ -45,7 +45,11 @@ Rows = dict[str, np.ndarray]
 
 
 def evaluate_baselines(
-    workload: DenoisingWorkload, params: Params, notify: Callable[[str], None] | None
+    workload: DenoisingWorkload,
+    params: Params,
+    notify: Callable[[str], None] | None,
+    *,
+    bm3d: bool = False,
 ) -> tuple[dict[str, Any], dict[str, Rows]]:
     """Computes per-image scores of the network and scores of the classical denoisers.
 
@@ -54,6 +58,7 @@ def evaluate_baselines(
       params: parameters of the network.
       notify: receives a line before classical denoisers are tuned; None leaves them out. They are
         also left out if the images have no noise, or there is a single training image.
+      bm3d: BM3D is one of the classical denoisers.
 
     Returns:
       Entries of ``results.json``, and rows of images by figure: the ``worst`` images, and examples
@@ -66,7 +71,7 @@ def evaluate_baselines(
     # Settings are tuned in units of the noise's sigma, which is 0 here.
     if np.array_equal(rows["noisy"], rows["original"]):
         return {"per_image": spread}, {"worst": worst}
-    scores, examples = baseline_scores(workload, notify)
+    scores, examples = baseline_scores(workload, notify, bm3d)
     baselines = {"images": compared_images(workload), "denoised": denoised, "classical": scores}
     shown = {"original": rows["original"], "noisy": rows["noisy"], **examples}
     return (
@@ -76,7 +81,7 @@ def evaluate_baselines(
 
 
 def baseline_scores(
-    workload: DenoisingWorkload, notify: Callable[[str], None]
+    workload: DenoisingWorkload, notify: Callable[[str], None], bm3d: bool
 ) -> tuple[Scores, Rows]:
     """Returns quality and setting of each classical denoiser, and examples of its output.
 
@@ -86,7 +91,7 @@ def baseline_scores(
     # Everything that the scores depend on; the network is not among it.
     record = {
         "version": VERSION,
-        "methods": methods_here(),
+        "methods": methods_here(bm3d),
         "data": workload.dataset.digest,
         "splits": [len(workload.dataset.train.images), len(workload.dataset.test.images)],
         "noise": dataclasses.asdict(workload.experiment.noise),
@@ -96,14 +101,14 @@ def baseline_scores(
     # Two functions may share a name, so a custom corruption cannot be a cache key.
     if "corruption" in workload.parts:
         notify("tuning the classical denoisers")
-        return _measured(workload)
+        return _measured(workload, bm3d)
     # A missing, damaged or outdated file means computing again.
     with suppress(OSError, ValueError, KeyError, BadZipFile):
         kept, examples = _read(place)
         if kept["of"] == record:
             return kept["scores"], examples
     notify("tuning the classical denoisers, once for this data and noise")
-    scores, examples = _measured(workload)
+    scores, examples = _measured(workload, bm3d)
     # The cache saves time only; a read-only home must not stop the run.
     with suppress(OSError):
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -178,7 +183,7 @@ def image_scores(workload: DenoisingWorkload, params: Params) -> tuple[dict[str,
     return spread, dict(rows)
 
 
-def _measured(workload: DenoisingWorkload) -> tuple[Scores, Rows]:
+def _measured(workload: DenoisingWorkload, bm3d: bool) -> tuple[Scores, Rows]:
     count = compared_images(workload)
     # All counts shrink alike where the images are large.
     share = count / TESTED_IMAGES
@@ -186,7 +191,7 @@ def _measured(workload: DenoisingWorkload) -> tuple[Scores, Rows]:
     # Tuned on training images under noise of its own; the test noise is that of the evaluation.
     clean, noisy = _pair(workload, workload.dataset.train.images, fitted, 1)
     tuning = max(8, round(TUNING_IMAGES * share))
-    found = tuned_baselines(clean, np.asarray(noisy.image), tuning=tuning)
+    found = tuned_baselines(clean, np.asarray(noisy.image), tuning=tuning, bm3d=bm3d)
     clean, noisy = _pair(workload, workload.dataset.test.images, count, 0)
     scores: Scores = {}
     examples: Rows = {}

@@ -73,7 +73,7 @@ class DenoisingHooks(TrainingHooks):
         # On every process, not the first alone: JAX ends a run if the processes that are done
         # wait too long for the last one.
         baseline_results, rows = evaluate_baselines(
-            workload, state.params, say if options.baselines else None
+            workload, state.params, say if options.baselines else None, bm3d=options.bm3d
         )
         results = results_record(
             workload,

@@ -99,7 +99,9 @@ def _denoised(
     evaluation = workload.evaluate(params)
     measures, _ = workload.grid(params)
     say(results_table(evaluation))
-    baseline_results, _ = evaluate_baselines(workload, params, say if options.baselines else None)
+    baseline_results, _ = evaluate_baselines(
+        workload, params, say if options.baselines else None, bm3d=options.bm3d
+    )
     say_baselines(baseline_results)
     say(artifacts_line(measures))
     return evaluation_record(workload, evaluation, measures, restored.step, baseline_results)

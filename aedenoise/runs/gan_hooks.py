@@ -150,9 +150,11 @@ def say_gan(results: Mapping[str, Any]) -> None:
     made, test = results["artifacts"]["made"], results["artifacts"]["test"]
     constant = results["artifacts"]["constant"]
     say(
-        f"grid of 2 and 4 pixels: {made['excess_2']:+.1%}, {made['excess_4']:+.1%} power in the "
-        f"images (test images {test['excess_2']:+.1%}, {test['excess_4']:+.1%}), "
-        f"{constant['spread_2']:.4f}, {constant['spread_4']:.4f} on a constant code"
+        "checkerboards, period 2 and 4 pixels (0: none): images "
+        f"{made['excess_2']:+.1%}, {made['excess_4']:+.1%} power over neighbouring frequencies "
+        f"(test images {test['excess_2']:+.1%}, {test['excess_4']:+.1%}); response to a constant "
+        f"code {constant['spread_2']:.4f}, {constant['spread_4']:.4f} deviation between pixel "
+        "positions"
     )
 
 
