@@ -110,7 +110,7 @@ def artifacts_figure(
     """
     across = len(rows) > _MANY
     shape = (len(titles), len(rows)) if across else (len(rows), len(titles))
-    figure = Figure(figsize=(1.5 * shape[1] + 0.6, 1.6 * shape[0] + 0.4), dpi=110)
+    figure = Figure(figsize=(2.1 * shape[1] + 0.6, 1.8 * shape[0] + 0.4), dpi=110, layout="tight")
     grid = figure.subplots(*shape, squeeze=False)
     for pictures, axes in zip(rows.values(), grid.T if across else grid, strict=True):
         for kind, axis in zip(titles, axes, strict=True):
@@ -119,13 +119,14 @@ def artifacts_figure(
             picture = pictures[kind]
             most = float(np.abs(picture).max()) or 1.0
             signed = kind == "residual"
-            axis.imshow(
+            shown = axis.imshow(
                 picture,
                 cmap="RdBu_r" if signed else "viridis",
                 vmin=-most if signed else float(picture.min()),
                 # A constant picture has no range; imshow needs vmax above vmin.
                 vmax=most if signed else max(float(picture.max()), float(picture.min()) + 1e-4),
             )
+            figure.colorbar(shown, ax=axis, fraction=0.046).ax.tick_params(labelsize=6)
     above, left = (list(rows), list(titles.values()))[:: 1 if across else -1]
     for text, axis in zip(above, grid[0], strict=True):
         axis.set_title(text.replace(" ", "\n") if across else text, fontsize=8)
@@ -152,9 +153,22 @@ def heat_map(
 
 
 def contact_sheet(
-    path: Path, *, rows: Sequence[np.ndarray], names: Sequence[str], title: str
+    path: Path, *, rows: Sequence[np.ndarray], names: Sequence[str], title: str, across: int = 0
 ) -> None:
-    """Writes a PNG of many images: uint8 ``[N, H, W, C]`` and a label per row."""
+    """Writes a PNG of many images.
+
+    Args:
+      path: output file; its folder is created.
+      rows: uint8 ``[N, H, W, C]`` for each row.
+      names: label of each row.
+      title: figure title.
+      across: images in a row; longer rows continue in another band of rows. 0: all of them.
+    """
+    if across:
+        most = max(map(len, rows))
+        starts = range(0, most, across)
+        rows = [row[start : start + across] for start in starts for row in rows]
+        names = [*names] * len(starts)
     height, width, channels = rows[0].shape[1:]
     columns = max(map(len, rows))
     gap = max(1, height // 14)
@@ -167,12 +181,14 @@ def contact_sheet(
             sheet[top : top + height, left : left + width] = image
     figure = Figure(figsize=(9.0, 9.0 * sheet.shape[0] / sheet.shape[1]), dpi=120)
     axis = figure.subplots()
+    # A title of the axis: that of the figure would leave a gap above tall sheets.
+    axis.set_title(title, fontsize=9)
     axis.imshow(sheet[..., 0] if channels == 1 else sheet, cmap="gray", vmin=0, vmax=255)
     axis.set_yticks([i * (height + gap) + height / 2 for i in range(len(rows))], names, fontsize=7)
     axis.set_xticks([])
     axis.tick_params(length=0)
     axis.set_frame_on(False)
-    write_figure(path, figure, title)
+    write_figure(path, figure, "")
 
 
 def write_figure(path: Path, figure: Figure, title: str) -> None:

@@ -40,14 +40,17 @@ def table(columns: Sequence[str], rows: Sequence[Cells]) -> str:
     return f"<div class=wide><table><tr>{head}</tr>{body}</table></div>"
 
 
-def picture(png: bytes, caption: str) -> str:
-    """Returns a figure with the PNG embedded as a data URI."""
+def note(text: str) -> str:
+    """Returns a paragraph of explanation; nothing for an empty text."""
+    return f"<p class=note>{escape(text)}</p>" if text else ""
+
+
+def picture(png: bytes, text: str, caption: str = "") -> str:
+    """Returns a figure with the PNG embedded as a data URI, a text in its place, and a caption."""
     data = base64.b64encode(png).decode()
-    text = escape(caption)
-    return (
-        f'<figure><img alt="{text}" src="data:image/png;base64,{data}">'
-        f"<figcaption>{text}</figcaption></figure>"
-    )
+    below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
+    image = f'<img alt="{escape(text)}" src="data:image/png;base64,{data}">'
+    return f"<figure>{image}{below}</figure>"
 
 
 _STYLE = """
@@ -63,7 +66,7 @@ th, td { padding: .15rem .75rem .15rem 0; text-align: left; vertical-align: top;
 tr + tr > th { font-weight: 400; }
 figure { margin: .5rem 0 1rem; }
 img { max-width: 100%; height: auto; background: #fff; }
-figcaption { font-size: .85rem; opacity: .8; overflow-wrap: anywhere; }
+.note, figcaption { font-size: .85rem; opacity: .8; overflow-wrap: anywhere; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 """
 # Marks of pages that may be overwritten; pages of early versions have only the second.

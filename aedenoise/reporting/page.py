@@ -9,7 +9,7 @@ from aedenoise.metrics.image_quality import METRICS
 from aedenoise.reporting import page_gan
 from aedenoise.reporting.console import PROBED
 from aedenoise.reporting.flat import flat
-from aedenoise.reporting.html import Cells, document, picture, section, table
+from aedenoise.reporting.html import Cells, document, note, picture, section, table
 from aedenoise.reporting.run_record import RunRecord
 
 _FIGURES = {
@@ -24,17 +24,29 @@ _FIGURES = {
     "code": "Code of test images in two dimensions",
     "confusion": "Confusion tables of classifiers on the code",
 }
+_CAPTIONS = {
+    "denoised": "The residual is denoised minus original, from -0.5 (blue) to 0.5 (red).",
+    "artifacts": (
+        "Left: mean residual over the test images, whose range is [0, 1]. Middle: log power "
+        "spectrum of the residual, zero frequency in the middle; a checkerboard is a bright spot "
+        "at a border or halfway to it. Right: response of the decoder to a code of ones; without "
+        "checkerboards it is flat away from the borders."
+    ),
+}
+_UNITS = (
+    "PSNR is the mean over images; BCE is in nats per pixel. The mean training image and a black "
+    "image are what a network without an input could draw."
+)
 _QUALITY = (
-    ("eval", "denoised"),
     ("noisy", "noisy input"),
     ("mean_image", "mean training image"),
     ("black", "black image"),
 )
 _GRID = (
-    ("residual", "excess_2", "excess at Nyquist, residual"),
-    ("residual", "excess_4", "excess at half of it, residual"),
-    ("constant", "spread_2", "spread 2, constant code"),
-    ("constant", "spread_4", "spread 4, constant code"),
+    ("residual", "excess_2", "residual, period 2 pixels: power over neighbouring frequencies"),
+    ("residual", "excess_4", "residual, period 4 pixels: power over neighbouring frequencies"),
+    ("constant", "spread_2", "constant code, period 2 pixels: deviation between positions"),
+    ("constant", "spread_4", "constant code, period 4 pixels: deviation between positions"),
 )
 
 
@@ -54,9 +66,12 @@ def _sections(runs: Sequence[RunRecord]) -> Iterator[str]:
         yield from _denoised(runs)
     for key, caption in _FIGURES.items():
         shown = [(run, run.figures[key]) for run in runs if key in run.figures]
-        pictures = "".join(picture(png, f"{caption}: {run.name}") for run, png in shown)
+        pictures = "".join(
+            picture(png, f"{caption}: {run.name}", run.name if len(runs) > 1 else "")
+            for run, png in shown
+        )
         if pictures:
-            yield section(caption, pictures, opened=True)
+            yield section(caption, note(_CAPTIONS.get(key, "")) + pictures, opened=True)
     places = page_gan.GRID if all(gans) else _GRID
     # Denoisers and GANs have no common measures.
     if all(gans) or not any(gans):
@@ -64,7 +79,7 @@ def _sections(runs: Sequence[RunRecord]) -> Iterator[str]:
             (label, *(f"{run.results['artifacts'][place][name]:.4f}" for run in runs))
             for place, name, label in places
         ]
-        yield section("Checkerboard metrics", table(names, grid))
+        yield section("Checkerboard metrics (0: none)", table(names, grid))
     settings = (
         _differing(runs) if len(runs) > 1 else list(flat(runs[0].config["experiment"]).items())
     )
@@ -85,10 +100,15 @@ def _sections(runs: Sequence[RunRecord]) -> Iterator[str]:
 def _denoised(runs: Sequence[RunRecord]) -> Iterator[str]:
     """Yields the sections that are specific to denoisers."""
     names = [run.name for run in runs]
-    # Baselines depend on the data alone; for several runs they would only repeat.
-    for key, title in _QUALITY if len(runs) == 1 else _QUALITY[:2]:
-        rows = [(m.title, *(m.show(run.results[key]) for run in runs)) for m in METRICS]
-        yield section(f"Quality: {title}", table(names, rows), opened=key == "eval")
+    scored = [(run.name if len(runs) > 1 else "denoised", run.results["eval"]) for run in runs]
+    # Runs of the same data and noise have the same baselines, which would only repeat.
+    own = {str(flat(run.results["noisy"])): run for run in runs}
+    for run in own.values():
+        behind = f" of {run.name}" if len(own) > 1 else ""
+        scored += [(title + behind, run.results[key]) for key, title in _QUALITY]
+    rows = [(name, *(m.show(scores) for m in METRICS)) for name, scores in scored]
+    quality = table([m.title for m in METRICS], rows)
+    yield section("Quality over the test images", quality + note(_UNITS), opened=True)
     yield from _baselines(runs)
     yield from _probes(runs)
     if all("per_image" in run.results for run in runs):

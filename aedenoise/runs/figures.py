@@ -88,7 +88,7 @@ def write_figures(
         ),
     )
     label = workload.experiment.label
-    _sheet(workdir, "worst", rows["worst"], f"{label}: test images with the lowest PSNR")
+    _sheet(workdir, "worst", rows["worst"], f"{label}: test images with the lowest PSNR", across=10)
     if "baselines" in rows:
         scores = {
             **baseline_results["baselines"]["classical"],
@@ -121,10 +121,13 @@ def write_figures(
     )
 
 
-def _sheet(workdir: Workdir, name: str, rows: Mapping[str, np.ndarray], title: str) -> None:
+def _sheet(
+    workdir: Workdir, name: str, rows: Mapping[str, np.ndarray], title: str, across: int = 0
+) -> None:
     contact_sheet(
         workdir.figures / f"{name}.png",
         rows=[np.round(np.clip(row, 0.0, 1.0) * 255).astype(np.uint8) for row in rows.values()],
         names=list(rows),
         title=title,
+        across=across,
     )
