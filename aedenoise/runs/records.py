@@ -117,12 +117,15 @@ def read_tables(record: Mapping[str, Any]) -> Results:
 
 def dataset_record(workload: Workload) -> dict[str, Any]:
     """Builds the record of the data; ``digest`` covers the whole dataset, not the used subset."""
+    original = workload.dataset.facts.get("is_original")
     return {
         "name": workload.dataset.name,
         "digest": workload.dataset.digest,
         "train": len(workload.dataset.train.images),
         "test": len(workload.dataset.test.images),
         "image_shape": list(workload.image_shape),
+        # Only for Bulatov's archives, so that the records of other datasets stay as they were.
+        **({"is_original": original} if isinstance(original, bool) else {}),
     }
 
 
