@@ -119,8 +119,6 @@ def load(
             "choose another folder with --data_dir"
         ) from error
     arrays, record = found
-    if record["facts"].get("is_original") is False:
-        notify(f"{record['facts']['archive']} is not the original archive")
     splits = {s: Split(arrays[f"{s}_image"], arrays[f"{s}_label"]) for s in SPLITS}
     return Dataset(
         config.dataset,

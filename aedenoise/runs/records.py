@@ -10,7 +10,7 @@ import jax
 
 from aedenoise.evaluation.evaluate import Results
 from aedenoise.runs.denoising import DenoisingWorkload
-from aedenoise.runs.workload import Workload
+from aedenoise.runs.workload import RunContext, Workload
 from aedenoise.runtime.versions import versions
 from aedenoise.training.loop import Clock
 from aedenoise.training.task import parameter_count
@@ -115,7 +115,7 @@ def read_tables(record: Mapping[str, Any]) -> Results:
     return {name: record[in_file] for name, in_file in _TABLES.items()}
 
 
-def dataset_record(workload: Workload) -> dict[str, Any]:
+def dataset_record(workload: RunContext) -> dict[str, Any]:
     """Builds the record of the data; ``digest`` covers the whole dataset, not the used subset."""
     original = workload.dataset.facts.get("is_original")
     return {
