@@ -34,8 +34,7 @@ class Found:
       folders: names of the folders directly in it.
       hidden: number of hidden folders, which are left out.
       repeated: links to folders that are read anyway, or that contain the folder itself.
-      unreadable: folders that cannot be listed and images that are links to nothing, with the
-        reason.
+      unreadable: folders that cannot be listed and links to nothing, with the reason.
     """
 
     files: list[Parts] = field(default_factory=list)
@@ -122,11 +121,11 @@ def _note(
             if not hidden:
                 (links if entry.is_symlink() else pending).append(parts)
                 found.folders += [entry.name] if len(parts) == 1 else []
-        elif suffix in SUFFIXES and not hidden:
-            if entry.is_file():
+        elif suffix in (*SUFFIXES, "") and not hidden:
+            if entry.is_symlink() and not Path(entry).exists():
+                found.unreadable.append(f"{_text(parts)} (a link to nothing)")
+            elif suffix and entry.is_file():
                 found.files.append(parts)
-            elif entry.is_symlink():
-                found.unreadable.append(f"{_text(parts)} (a link to no file)")
     except OSError as error:  # a circle of links, or a folder that cannot be searched
         found.unreadable.append(f"{_text(parts)} ({error.strerror})")
 

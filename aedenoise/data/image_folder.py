@@ -61,7 +61,7 @@ class FolderSource(UserSource):
         if len(parts) < 2 and not paged:
             raise DataError(
                 f"{place} holds {len(parts)} images; at least two are needed "
-                f"({', '.join(SUFFIXES)})"
+                f"({', '.join(SUFFIXES)}){''.join(f'; {note}' for note in self._notes)}"
             )
         super().__init__(f"folder-{fit}-{size}", place, data_root, self._fingerprint())
         self._of_test = [

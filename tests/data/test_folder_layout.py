@@ -120,12 +120,20 @@ def test_linked_folders_are_classes_and_circles_end(tmp_path: Path) -> None:
     (folder / "c").symlink_to(folder / "a")
     (folder / "a" / "around").symlink_to(tmp_path)
     (folder / "a" / "loop").symlink_to("loop")
+    (folder / "d").symlink_to(tmp_path / "nothing")
     (folder / "a" / "gone.png").symlink_to(tmp_path / "nothing.png")
     lines: list[str] = []
     dataset = read(folder, lines)
     assert (dataset.label_names, total(dataset)) == (("a", "b"), 4)
     assert "left out links to folders that are read anyway: c, a/around" in lines
-    assert any("a/gone.png (a link to no file)" in line for line in lines)
+    assert any("d (a link to nothing)" in line for line in lines)
+    assert any("a/gone.png (a link to nothing)" in line for line in lines)
+
+
+def test_a_folder_without_images_says_what_was_left_out(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "mine", ".hidden/1.png", ".hidden/2.png")
+    with pytest.raises(DataError, match=r"holds 0 images; .*; left out 1 hidden folders"):
+        read(folder)
 
 
 def test_every_page_of_a_tiff_is_an_image(tmp_path: Path) -> None:
