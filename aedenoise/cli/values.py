@@ -13,6 +13,7 @@ from aedenoise.cli.flags import FLAGS
 from aedenoise.config import NoiseConfig, noise_from_text
 from aedenoise.config.fields import option_fields
 from aedenoise.config.options import WRITTEN, DenoiseOptions, HostOptions, ProbeOptions, RunOptions
+from aedenoise.config.validation import local_path
 from aedenoise.errors import UsageError
 
 
@@ -20,9 +21,9 @@ def run_options(default_workdir: Path) -> RunOptions:
     """Returns where and how the run is carried out."""
     values = _flag_values(RunOptions) | {
         "workdir": workdir() or default_workdir,
-        "checkpoint_dir": FLAGS.checkpoint_dir or None,
-        "data_dir": _expand(FLAGS.data_dir),
-        "manual_dir": _expand(FLAGS.manual_dir),
+        "checkpoint_dir": _checkpoint_dir(),
+        "data_dir": _expand("data_dir"),
+        "manual_dir": _expand("manual_dir"),
         "command": shlex.join(["python", "-m", "aedenoise.main", *sys.argv[1:]]),
     }
     return RunOptions(**values)
@@ -40,14 +41,14 @@ def probe_options() -> ProbeOptions:
 
 def denoise_options() -> DenoiseOptions:
     """Returns the source and target of denoising."""
-    target = _expand(FLAGS.output)
+    target = _expand("output")
     if target and FLAGS.output.endswith("/"):
         target += "/"  # a folder, though it may not be there yet
     level, most = parse_levels(FLAGS.noise_level) if FLAGS.noise_level else (None, None)
     if most is not None:
         raise UsageError(f"--mode=denoise takes one --noise_level, not {FLAGS.noise_level}")
     values = _flag_values(DenoiseOptions) | {
-        "source": _expand(FLAGS.input) or "",
+        "source": _expand("input") or "",
         "target": target,
         "level": level,
         "overwrite": FLAGS.overwrite,
@@ -59,7 +60,7 @@ def sample_choice(folder: Path) -> tuple[int, int, Path]:
     """Returns the number of images, their seed and the file to write."""
     if not 1 <= FLAGS.count <= 1_000_000:
         raise UsageError(f"count must be from 1 to 1,000,000, not {FLAGS.count}")
-    target = Path(_expand(FLAGS.output) or folder / "samples.png")
+    target = Path(_expand("output") or folder / "samples.png")
     if target.suffix.lower() not in (*WRITTEN, ".npz"):
         raise UsageError(f"--output ends with .npz, {', '.join(WRITTEN)}, not {target}")
     seed = FLAGS.seed or 0
@@ -75,7 +76,7 @@ def workdir() -> Path | None:
             f"--workdir must be a local folder, not {FLAGS.workdir}; checkpoints can go there: "
             f"--checkpoint_dir={FLAGS.workdir}"
         )
-    return Path(FLAGS.workdir).expanduser() if FLAGS.workdir else None
+    return local_path("--workdir", FLAGS.workdir) if FLAGS.workdir else None
 
 
 def checkpoint_choice() -> str:
@@ -112,5 +113,13 @@ def _flag_values(options: type[Any]) -> dict[str, Any]:
     return {field.path: FLAGS[field.flag].value for field in option_fields(options)}
 
 
-def _expand(place: str | None) -> str | None:
-    return str(Path(place).expanduser()) if place else None
+def _checkpoint_dir() -> str | None:
+    """Returns the folder of checkpoints; one in a bucket, such as ``gs://…``, stays as it is."""
+    place: str = FLAGS.checkpoint_dir
+    return place if not place or "://" in place else _expand("checkpoint_dir")
+
+
+def _expand(flag: str) -> str | None:
+    """Returns the local path of a flag with ``~`` expanded; None if it was not given."""
+    place = FLAGS[flag].value
+    return str(local_path(f"--{flag}", place)) if place else None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aedenoise.config.fields import option
-from aedenoise.config.validation import check_known, check_positive
+from aedenoise.config.validation import check_known, check_positive, local_path
 from aedenoise.errors import UsageError, nearest
 
 DATASETS = ("mnist", "notmnist", "notmnist/open", "notmnist/small", "notmnist/large")
@@ -69,7 +69,7 @@ class DataConfig:
         ``PREFIXES`` with a path or name. Paths become absolute.
       train_examples, test_examples: number of examples of each split (None: all).
       image_size: side in pixels of the squares that a folder's images are cut to.
-      fit: ``resize`` or ``crop``; see ``data.user_files.FolderSource``.
+      fit: ``resize`` or ``crop``; see ``data.image_folder.FolderSource``.
     """
 
     dataset: str = option(
@@ -114,7 +114,7 @@ class DataConfig:
 def _full_name(name: str) -> str:
     kind, rest = dataset_kind(name)
     if kind in ("folder", "npz"):
-        return f"{kind}:{Path(rest).expanduser().absolute()}"
+        return f"{kind}:{local_path(f'the dataset {kind}:', rest).absolute()}"
     if kind == "tfds" and rest.split("/")[0] not in TFDS_NAMES:
         return f"tfds:{rest}"
     if kind == "arrays":

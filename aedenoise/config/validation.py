@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import re
+from pathlib import Path
+
 from aedenoise.errors import UsageError, nearest
+
+# Also `gs:/bucket`, which pathlib makes of `gs://bucket`; one letter could be a drive.
+_URL = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 
 
 def check_known(what: str, value: str, known: tuple[str, ...]) -> None:
@@ -16,3 +23,18 @@ def check_positive(**values: int) -> None:
     for name, value in values.items():
         if value < 1:
             raise UsageError(f"{name} must be at least 1, not {value}")
+
+
+def local_path(name: str, place: str | os.PathLike[str]) -> Path:
+    """Returns ``place`` as a path, with ``~`` for the home folder.
+
+    Raises:
+      UsageError: naming ``name`` if it is a URL, or if there is no such home folder.
+    """
+    text = os.fspath(place)
+    if _URL.match(text):
+        raise UsageError(f"{name} must be a local path, not {text}; copy it here, or mount it")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise UsageError(f"{name} {text}: unknown home folder; write the whole path") from error

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from aedenoise.data.classes import name_classes
 from aedenoise.data.reading import Dataset, Split
 from aedenoise.errors import DataError
 
@@ -38,9 +39,16 @@ def make_dataset(data: Data) -> Dataset:
     for array in (train.images, train.labels, test.images, test.labels):
         digest.update(f"{array.dtype}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).tobytes())
-    classes = int(max(train.labels.max(), test.labels.max())) + 1
-    names = tuple(map(str, range(classes))) if classes > 1 else ()
-    return Dataset(NAME, train, test, names, digest.hexdigest(), {})
+    labels, names = name_classes(np.concatenate([train.labels, test.labels]))
+    of_train, of_test = np.split(labels, [len(train.labels)])
+    return Dataset(
+        NAME,
+        Split(train.images, of_train),
+        Split(test.images, of_test),
+        names,
+        digest.hexdigest(),
+        {},
+    )
 
 
 _SPLITS = ("training", "test")

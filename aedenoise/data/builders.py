@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from aedenoise.data.archive import ARCHIVES, ArchiveFacts, Letters, read_archive
-from aedenoise.data.download import addresses, download
+from aedenoise.data.download import addresses, download, file_digest
 from aedenoise.data.idx import read_idx
 from aedenoise.data.splits import copies, is_test
 from aedenoise.errors import DataError
@@ -30,6 +30,13 @@ _MNIST_SHA256 = {
 Examples = Iterator[tuple[int, dict[str, Any]]]
 
 
+class _LocalInfo(tfds.core.DatasetInfo):  # type: ignore[misc]
+    """Description of a dataset that is not in TFDS's bucket."""
+
+    def initialize_from_bucket(self) -> None:
+        """Does nothing: TFDS would ask its bucket, and leave an empty temporary folder."""
+
+
 class _PackagedBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[misc,call-arg]
     """A builder whose source is in the package, stored as raw bytes in ArrayRecord files."""
 
@@ -41,7 +48,7 @@ class _PackagedBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         super().__init__(file_format=file_format or "array_record", **options)
 
     def _dataset_info(self, names: tuple[str, ...], extra: dict[str, Any], **info: Any) -> Any:
-        return tfds.core.DatasetInfo(
+        return _LocalInfo(
             builder=self,
             features=tfds.features.FeaturesDict(
                 {
@@ -136,14 +143,18 @@ class Notmnist(_PackagedBuilder, skip_registration=True):  # type: ignore[call-a
                 for split in ("train", "test")
             }
         facts = ARCHIVES[self.builder_config.name]
-        letters = read_archive(find_archive(dl_manager, facts), facts)
+        archive = find_archive(dl_manager, facts)
+        sha256 = file_digest(archive)
+        letters = read_archive(archive, facts)
         fonts, rows, left_out = _by_font(letters)
-        original = letters.content == facts.content
+        # Packed differently, an archive of known content can still be the original's.
+        original = sha256 == facts.sha256 or letters.content == facts.content
         self.info.metadata.update(
             {
                 "archive": facts.file,
+                "archive_sha256": sha256,
                 "content": letters.content,
-                "is_original": original if facts.content else None,
+                "is_original": original,
                 "readable": len(letters.image),
                 "unreadable": list(letters.unreadable),
                 "left_out_of_test": left_out,
@@ -204,7 +215,7 @@ def _by_font(letters: Letters) -> tuple[np.ndarray, dict[str, np.ndarray], int]:
     font = np.array([number[name] for name in letters.font], np.int32)
     of_test = np.array([is_test(name) for name in names])[font]
     train, test = np.flatnonzero(~of_test), np.flatnonzero(of_test)
-    copied = copies(letters.image, train, test)
+    copied = copies(*((letters.image[row] for row in rows) for rows in (train, test)))
     return font, {"train": train, "test": test[~copied]}, int(copied.sum())
 
 

@@ -39,7 +39,7 @@ def download(file: str, size: int, sha256: str, folder: Path, sources: Sequence[
         adds the name of the file to the text.
     """
     path, part = folder / file, folder / f"{file}.part"
-    if path.exists() and _digest(path) == sha256:
+    if path.exists() and file_digest(path) == sha256:
         return path
     folder.mkdir(parents=True, exist_ok=True)
     reasons = []
@@ -93,6 +93,7 @@ def _fetch(address: str, size: int, sha256: str, part: Path) -> None:
         raise _NotThereError(f"SHA-256 {digest.hexdigest()}, expected {sha256}")
 
 
-def _digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
+    """Computes the SHA-256 of a file."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -15,7 +16,17 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 MAX_PIXELS = 64_000_000
 # An explicit list: Pillow would otherwise try decoders of rare formats on untrusted files.
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "PPM", "GIF")
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".gif")
+# All that Pillow knows for these formats.
+SUFFIXES = (
+    *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".tif", ".tiff", ".bmp", ".gif"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".pfm"),
+)
+# Formats whose pages are images in their own right, and those whose frames are one image.
+PAGED_SUFFIXES = (".tif", ".tiff")
+ANIMATED = ("GIF", "PNG", "WEBP")
+# TIFF tag NewSubfileType: a smaller version of another page, or a transparency mask.
+_SUBFILE_TYPE = 254
+_NO_PAGE = 1 | 4
 
 
 Read = TypeVar("Read")
@@ -50,7 +61,7 @@ def read_image(path: Path) -> Image.Image:
     Raises:
       UnreadableImageError: if the format is unknown, or the image is damaged or too large.
     """
-    return read_with(path, lambda image: _plain(ImageOps.exif_transpose(image)))
+    return read_with(path, lambda image: _plain(_upright(image)))
 
 
 def read_with(source: Path | bytes, use: Callable[[Image.Image], Read]) -> Read:
@@ -65,15 +76,85 @@ def read_with(source: Path | bytes, use: Callable[[Image.Image], Read]) -> Read:
             # Pillow warns of large images; MAX_PIXELS rejects them instead.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(file, formats=FORMATS) as image:
-                pixels = image.width * image.height
-                if pixels > MAX_PIXELS:
-                    raise UnreadableImageError(f"has {pixels:,} pixels, more than {MAX_PIXELS:,}")
+                _check_pixels(image)
                 image.load()
                 return use(image)
     except UnreadableImageError:
         raise
     except Exception as error:  # Pillow raises many types for damaged files
         raise UnreadableImageError(_why_unreadable(error)) from error
+
+
+@dataclass(frozen=True)
+class Pages(Generic[Read]):
+    """What was made of the pages of an image file.
+
+    Attributes:
+      results: result of each readable page.
+      unreadable: numbers of the other pages, from 1.
+      format: Pillow's name of the format.
+      pages: number of pages or frames in the file, as far as it was looked at.
+    """
+
+    results: list[Read]
+    unreadable: list[int]
+    format: str
+    pages: int
+
+
+def read_pages(path: Path, use: Callable[[Image.Image], Read]) -> Pages[Read]:
+    """Returns ``use(page)`` for each page of a TIFF, or for the first frame of any other file.
+
+    Pages are like images of ``read_image``, one in memory at a time; smaller versions of a page
+    and masks are no pages.
+
+    Raises:
+      UnreadableImageError: see ``read_image``; for damage after the first page the numbers of
+        these pages are returned instead.
+    """
+
+    def all_pages(image: Image.Image) -> Pages[Read]:
+        # Before the transposition, which returns an image without pages.
+        name = image.format or ""
+        frames = getattr(image, "n_frames", 1) if name in ANIMATED else 1
+        results, unreadable = [use(_plain(_upright(image)))], []
+        number = 1
+        while name == "TIFF":
+            try:
+                image.seek(number)
+            except EOFError:
+                break
+            except Exception:  # the list of pages itself is damaged, so there is no next one
+                unreadable.append(number + 1)
+                break
+            number += 1
+            if image.tag_v2.get(_SUBFILE_TYPE, 0) & _NO_PAGE:  # type: ignore[attr-defined]
+                continue
+            try:
+                _check_pixels(image)
+                image.load()
+                page = _plain(_upright(image))
+            except Exception:  # Pillow raises many types for damaged files
+                unreadable.append(number)
+            else:
+                results.append(use(page))
+        return Pages(results, unreadable, name, max(frames, number))
+
+    return read_with(path, all_pages)
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Applies the EXIF orientation, unless the EXIF data are damaged."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # the pixels are loaded already, so only the orientation is lost
+        return image
+
+
+def _check_pixels(image: Image.Image) -> None:
+    pixels = image.width * image.height
+    if pixels > MAX_PIXELS:
+        raise UnreadableImageError(f"has {pixels:,} pixels, more than {MAX_PIXELS:,}")
 
 
 def _why_unreadable(error: Exception) -> str:

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from aedenoise.config import DataConfig
-from aedenoise.data.sources import Source, find_source
+from aedenoise.data.npz import UNREADABLE, read_npy
+from aedenoise.data.sources import MEMORY_BUDGET, Source, find_source
 from aedenoise.data.splits import repetitions
 from aedenoise.data.streaming import Records
 from aedenoise.errors import DataError, StorageError
@@ -25,7 +26,6 @@ from aedenoise.files import exclusive_lock, remove, write_json, writing
 
 SPLITS = ("train", "test")
 RECORD = "digest.json"
-MEMORY_BUDGET = 4 * 2**30
 _PARTS = ("image", "label")
 _CHUNK = 2**16
 Images = np.ndarray | Records
@@ -79,7 +79,8 @@ def load(
         ``~/tensorflow_datasets``).
       notify: receives one line before slow work and about omitted images.
       manual_dir: folder of archives downloaded by the user.
-      memory_budget: bytes; a larger split stays on disk if its source supports that.
+      memory_budget: bytes; a larger split stays on disk if its source supports that, and images
+        of a folder or file that take more are refused.
 
     Raises:
       UsageError: if the dataset, folder or file does not exist.
@@ -102,7 +103,7 @@ def load(
             ],
         )
     try:
-        source = find_source(config, data_dir, manual_dir)
+        source = find_source(config, data_dir, manual_dir, memory_budget)
         # Intact copies are read without the lock, so a shared folder may be read-only.
         found = _read_copies(source, memory_budget, notify)
         if found is None:
@@ -110,7 +111,7 @@ def load(
             with exclusive_lock(source.folder.parent / ".lock"):
                 # TFDS looks for prepared files once, when the builder is created; another process
                 # may have prepared them while this one waited for the lock.
-                source = find_source(config, data_dir, manual_dir)
+                source = find_source(config, data_dir, manual_dir, memory_budget)
                 found = _prepare(source, memory_budget, notify)
     except OSError as error:
         raise StorageError(
@@ -145,13 +146,18 @@ def _joined(name: str, members: list[Dataset]) -> Dataset:
         arrays[f"{split}_label"] = np.concatenate(
             [part.labels + first for part, first in zip(each, firsts, strict=False)]
         )
+    known = [member.facts["is_original"] for member in members if "is_original" in member.facts]
     return Dataset(
         name,
         Split(arrays["train_image"], arrays["train_label"]),
         Split(arrays["test_image"], arrays["test_label"]),
         tuple(label for member in members for label in member.label_names),
         _digest(arrays),
-        repetitions(arrays["train_image"], arrays["test_image"]),
+        {
+            **repetitions(arrays["train_image"], arrays["test_image"]),
+            # One member from another archive than the original makes the whole another.
+            **({"is_original": all(known)} if known else {}),
+        },
     )
 
 
@@ -200,8 +206,9 @@ def _read_copies(
         return None
     if not source.ready():  # another process has just prepared it
         return None
-    with contextlib.suppress(OSError, ValueError, KeyError):
+    with contextlib.suppress(*UNREADABLE, KeyError, TypeError):
         record = json.loads((copies / RECORD).read_text(encoding="utf-8"))
+        record = {"sha256": str(record["sha256"]), "facts": {**record["facts"]}}
         arrays: Arrays = {}
         streams = [split for split in SPLITS if _on_disk(source, split, budget)]
         for split in SPLITS:
@@ -210,10 +217,9 @@ def _read_copies(
                     # Hashing would read the whole split; ArrayRecord verifies its own checksums.
                     arrays[f"{split}_image"] = source.stream(split)
                 else:
-                    file = copies / f"{split}_{part}.npy"
-                    arrays[f"{split}_{part}"] = np.load(file, allow_pickle=False)
+                    arrays[f"{split}_{part}"] = read_npy(copies / f"{split}_{part}.npy")
         if streams or _digest(arrays) == record["sha256"]:
-            return arrays, {"sha256": record["sha256"], "facts": record["facts"]}
+            return arrays, record
     notify(f"arrays in {copies} are damaged; reading the source again")
     return None
 

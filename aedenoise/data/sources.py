@@ -19,14 +19,25 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from aedenoise.config import DataConfig, dataset_kind
+from aedenoise.data.image_folder import FolderSource
+from aedenoise.data.lookup import (
+    damaged_metadata,
+    data_root,
+    find_own_builder,
+    make_builder,
+    manual_folder,
+    read_metadata,
+)
+from aedenoise.data.npz_source import NpzSource
 from aedenoise.data.streaming import Records
-from aedenoise.data.user_files import FolderSource, NpzSource
 from aedenoise.errors import AedenoiseError, DataError, UsageError
 
 Notify = Callable[[str], None]
 # Images uint8 [N, H, W, C] and labels int64 [N].
 Arrays = tuple[np.ndarray, np.ndarray]
 _CHUNK = 4096
+# Bytes of a split that are kept in memory.
+MEMORY_BUDGET = 4 * 2**30
 
 
 class Source(Protocol):
@@ -59,40 +70,37 @@ class Source(Protocol):
         """Returns further facts as JSON values."""
 
 
-def find_source(config: DataConfig, data_dir: str | None, manual_dir: str | None) -> Source:
-    """Returns the source of ``config.dataset``.
+def find_source(
+    config: DataConfig,
+    data_dir: str | None,
+    manual_dir: str | None,
+    memory_budget: int = MEMORY_BUDGET,
+) -> Source:
+    """Returns the source of ``config.dataset``; arguments are those of ``reading.load``.
 
     Raises:
-      UsageError: if TFDS does not know the name, or the folder or file does not exist.
+      UsageError: if TFDS does not know the name, or a folder or file does not exist or is not a
+        local one.
+      DataError: if a folder or prepared data cannot be read.
     """
     kind, name = dataset_kind(config.dataset)
+    root = data_root(data_dir)
     if kind == "folder":
-        return FolderSource(Path(name), _root(data_dir), config.image_size, config.fit)
+        return FolderSource(Path(name), root, config.image_size, config.fit, memory_budget)
     if kind == "arrays":
         raise UsageError("this run was trained on arrays; pass them again as data=(train, test)")
     if kind == "npz":
-        return NpzSource(Path(name), _root(data_dir))
-    if manual_dir is not None and not Path(manual_dir).is_dir():
-        raise UsageError(f"--manual_dir {manual_dir} is not a folder")
+        return NpzSource(Path(name), root, memory_budget)
+    manual = manual_folder(manual_dir)
     if kind == "own":
-        return RecordsSource(tfds.builder(name, data_dir=data_dir), manual_dir)
-    try:
-        # Without TensorFlow, TFDS prints a banner at its first lookup.
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            builder = tfds.builder(name, data_dir=data_dir)
-    except (tfds.core.DatasetNotFoundError, ValueError) as error:
-        raise UsageError(f"TFDS knows no dataset {name!r}") from error
-    return TensorflowSource(builder, manual_dir)
-
-
-def _root(data_dir: str | None) -> Path:
-    return Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+        return RecordsSource(find_own_builder(name, root, manual), manual)
+    return TensorflowSource(make_builder(name, root), manual)
 
 
 class RecordsSource:
     """TFDS dataset in ArrayRecord files, prepared and read without TensorFlow."""
 
-    def __init__(self, builder: Any, manual_dir: str | None) -> None:
+    def __init__(self, builder: Any, manual_dir: Path | None) -> None:
         self._builder = builder
         self._manual_dir = manual_dir
         self.folder = Path(builder.data_path)
@@ -107,7 +115,7 @@ class RecordsSource:
             return
         notify(f"preparing {self._builder.info.full_name} in {self.folder}")
         config = tfds.download.DownloadConfig(
-            manual_dir=self._manual_dir, force_checksums_validation=True
+            manual_dir=self._manual_dir and str(self._manual_dir), force_checksums_validation=True
         )
         tfds.disable_progress_bar()
         try:
@@ -139,12 +147,15 @@ class RecordsSource:
         return images, labels
 
     def stream(self, split: str) -> Records:
-        source = self._builder.as_data_source(split=split)
+        try:
+            source = self._builder.as_data_source(split=split)
+        except Exception as error:  # TFDS raises many types for missing or damaged files
+            raise damaged_metadata(self.folder, error) from error
         shape = tuple(self._builder.info.features["image"].shape)
         return Records(source, shape, str(self.folder))
 
     def facts(self) -> dict[str, Any]:
-        return dict(self._builder.info.metadata or {})
+        return read_metadata(self._builder)
 
 
 class TensorflowSource(RecordsSource):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -20,22 +21,19 @@ def is_test(name: str) -> bool:
     Depends on the name alone, so a font is in the same split in every dataset.
     """
     # SHA-256 rather than ``hash``, which differs between processes.
-    fraction = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64
+    digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
+    fraction = int.from_bytes(digest[:8], "big") / 2**64
     return fraction < TEST_SHARE
 
 
-def copies(images: np.ndarray, train: np.ndarray, test: np.ndarray) -> np.ndarray:
+def copies(train: Iterable[np.ndarray], test: Iterable[np.ndarray]) -> np.ndarray:
     """Finds test images with exactly the pixels of a training image.
 
-    Args:
-      images: ``[N, ...]``.
-      train, test: rows of ``images``.
-
     Returns:
-      bool ``[len(test)]``, True for copies.
+      bool, as long as ``test``; True for copies.
     """
-    seen = {_pixels(images[row]) for row in train}
-    return np.array([_pixels(images[row]) in seen for row in test], bool)
+    seen = {_pixels(image) for image in train}
+    return np.array([_pixels(image) in seen for image in test], bool)
 
 
 def repetitions(train: Images, test: Images) -> dict[str, int]:

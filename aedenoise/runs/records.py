@@ -10,7 +10,7 @@ import jax
 
 from aedenoise.evaluation.evaluate import Results
 from aedenoise.runs.denoising import DenoisingWorkload
-from aedenoise.runs.workload import Workload
+from aedenoise.runs.workload import RunContext, Workload
 from aedenoise.runtime.versions import versions
 from aedenoise.training.loop import Clock
 from aedenoise.training.task import parameter_count
@@ -115,14 +115,17 @@ def read_tables(record: Mapping[str, Any]) -> Results:
     return {name: record[in_file] for name, in_file in _TABLES.items()}
 
 
-def dataset_record(workload: Workload) -> dict[str, Any]:
+def dataset_record(workload: RunContext) -> dict[str, Any]:
     """Builds the record of the data; ``digest`` covers the whole dataset, not the used subset."""
+    original = workload.dataset.facts.get("is_original")
     return {
         "name": workload.dataset.name,
         "digest": workload.dataset.digest,
         "train": len(workload.dataset.train.images),
         "test": len(workload.dataset.test.images),
         "image_shape": list(workload.image_shape),
+        # Only for Bulatov's archives, so that the records of other datasets stay as they were.
+        **({"is_original": original} if isinstance(original, bool) else {}),
     }
 
 

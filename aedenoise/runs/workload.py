@@ -158,7 +158,7 @@ def load_context(
 
 def _load(config: DataConfig, options: RunOptions, notify: Callable[[str], None]) -> Dataset:
     # On a shared disk process 0 prepares the data once; without one, each process does.
-    return first_process_first(
+    dataset = first_process_first(
         lambda: load(
             config,
             options.data_dir,
@@ -167,6 +167,9 @@ def _load(config: DataConfig, options: RunOptions, notify: Callable[[str], None]
             memory_budget=options.memory_budget * 2**20,
         )
     )
+    if dataset.facts.get("is_original") is False:
+        notify(f"{dataset.name} is not from the original archive; --mode=data describes it")
+    return dataset
 
 
 def _training_data(

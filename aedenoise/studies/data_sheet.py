@@ -69,7 +69,7 @@ def _split_lines(name: str, split: Split, label_names: tuple[str, ...]) -> list[
         f"{name}: ink touches {touches}",
     ]
     if label_names:
-        counts = np.bincount(split.labels, minlength=len(label_names))
+        counts = np.bincount(split.labels[split.labels >= 0], minlength=len(label_names))
         pairs = [f"{name} {count:,}" for name, count in zip(label_names, counts, strict=True)]
         more = len(pairs) - _SHOWN_CLASSES
         shown = "  ".join(pairs[:_SHOWN_CLASSES]) + (f"  … and {more} more" if more > 0 else "")

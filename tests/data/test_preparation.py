@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -33,6 +34,8 @@ def _prepare(archive: Path, data_dir: Path, answers: Any, file_bytes: int | None
     if file_bytes is not None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
+    tempfile.tempdir = f"{data_dir}-temporary"
+    Path(tempfile.tempdir).mkdir(exist_ok=True)
     lines: list[str] = []
     try:
         dataset = load(
@@ -85,7 +88,8 @@ def unbroken(processes: Processes, tmp_path_factory: pytest.TempPathFactory) -> 
 
 def _leftovers(data_dir: Path) -> list[Path]:
     patterns = ("incomplete.*", "*.part", ".*.npy.*", ".digest*")
-    return [path for pattern in patterns for path in data_dir.rglob(pattern)]
+    found = [path for pattern in patterns for path in data_dir.rglob(pattern)]
+    return found + list(Path(f"{data_dir}-temporary").iterdir())
 
 
 @pytest.mark.scorecard(19)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,8 @@ from PIL import Image
 from skimage import data
 
 from aedenoise.config import DataConfig
+from aedenoise.data.arrays import make_dataset
+from aedenoise.data.classes import name_classes
 from aedenoise.data.reading import Dataset, load
 from aedenoise.errors import DataError, UsageError
 
@@ -175,6 +179,78 @@ def test_numpy_files_that_will_not_do(tmp_path: Path, name: str) -> None:
     with pytest.raises(DataError, match=words):
         read(f"npz:{tmp_path / 'mine.npz'}", tmp_path)
     assert not list((tmp_path / "data").rglob("*.npy"))
+
+
+LABELS = {
+    "unlabelled": (np.arange(20) % 3 - 1, ("-1", "0", "1")),
+    "ids": (np.arange(20) * 10**8, tuple(str(i * 10**8) for i in range(20))),
+    "unsigned": (np.full(20, 2**64 - 1, np.uint64), ()),
+    "a missing class": (np.arange(20) % 2 * 3, ("0", "1", "2", "3")),
+}
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_labels_of_every_kind_are_classes(tmp_path: Path, name: str) -> None:
+    labels, names = LABELS[name]
+    np.savez(tmp_path / "mine.npz", images=_digits(20), labels=labels)
+    lines: list[str] = []
+    dataset = read(f"npz:{tmp_path / 'mine.npz'}", tmp_path, lines)
+    assert dataset.label_names == names
+    found = np.concatenate([dataset.train.labels, dataset.test.labels])
+    assert set(found.tolist()) <= set(range(max(1, len(names))))
+    assert any("become" in line for line in lines) == (name != "a missing class")
+    images, given = _digits(20), np.abs(labels.astype(np.int64))
+    dataset = make_dataset(((images, given), (images, given)))
+    assert len(dataset.label_names) <= 20
+
+
+def test_given_names_hold_for_the_labels_that_have_one() -> None:
+    labels, names = name_classes(np.array([-1, 1, 0, 1]), ["cat", "dog"])
+    assert names == ("-1", "cat", "dog")
+    assert labels.tolist() == [0, 2, 1, 2]
+    with pytest.raises(DataError, match="70,000 distinct labels, more than 65,536; leave them out"):
+        name_classes(np.arange(70_000))
+
+
+def test_a_file_that_unpacks_to_more_than_the_budget_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.npz"
+    np.savez_compressed(path, images=np.zeros((3_000, 28, 28), np.uint8), junk=np.zeros(10**6))
+    tracemalloc.start()
+    with pytest.raises(DataError, match=r"unpacks to 2 MB, more than --memory_budget=1; raise it"):
+        load(f"npz:{path}", str(tmp_path / "data"), memory_budget=2**20)
+    assert tracemalloc.get_traced_memory()[1] < 2**20
+    tracemalloc.stop()
+    # Arrays that are not used are not unpacked, so they may be large.
+    np.savez_compressed(path, images=_digits(20), junk=np.zeros(10**6))
+    assert load(f"npz:{path}", str(tmp_path / "data"), memory_budget=2**20).label_names == ()
+
+
+def _with_header(path: Path, shape: tuple[int, ...], dtype: str = "|u1") -> Path:
+    """Writes an ``.npz`` whose header claims ``shape``, with little data."""
+    header = {"descr": dtype, "fortran_order": False, "shape": shape}
+    with zipfile.ZipFile(path, "w") as members, members.open("images.npy", "w") as member:
+        np.lib.format.write_array_header_1_0(member, header)
+        member.write(bytes(100))
+    return path
+
+
+@pytest.mark.parametrize("shape", [(10**12, 28, 28), (10, 28, 28), (-1, 28, 28), (2**62, 2**62)])
+def test_headers_that_lie_are_refused(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    path = _with_header(tmp_path / "mine.npz", shape)
+    with pytest.raises(DataError, match=r"is no \.npz"):
+        read(f"npz:{path}", tmp_path)
+
+
+def test_copies_whose_header_lies_are_not_read(tmp_path: Path) -> None:
+    np.savez(tmp_path / "mine.npz", images=_digits(20))
+    before = read(f"npz:{tmp_path / 'mine.npz'}", tmp_path)
+    copy = next((tmp_path / "data").rglob("train_image.npy"))
+    with open(copy, "wb") as file:
+        header = {"descr": "|u1", "fortran_order": False, "shape": (10**12,)}
+        np.lib.format.write_array_header_1_0(file, header)
+    lines: list[str] = []
+    assert read(f"npz:{tmp_path / 'mine.npz'}", tmp_path, lines).digest == before.digest
+    assert "damaged" in lines[0]
 
 
 def test_files_that_are_no_npz(tmp_path: Path) -> None:
