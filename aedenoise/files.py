@@ -6,9 +6,11 @@ A process killed at any moment leaves either the old content of a file or the ne
 from __future__ import annotations
 
 import fcntl
+import functools
 import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -97,9 +99,35 @@ def _lock(descriptor: int) -> bool:
 
 def cache_folder() -> Path:
     """Returns the folder for files that can be recreated: ``$XDG_CACHE_HOME/aedenoise``, or
-    ``~/.cache/aedenoise``. It need not exist."""
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "aedenoise"
+    ``~/.cache/aedenoise``, or one in ``temporary_home`` for users without a home. It need not
+    exist."""
+    home = Path.home() if has_home() else temporary_home()
+    asked = os.environ.get("XDG_CACHE_HOME", "")
+    base = home / asked.removeprefix("~/") if asked.startswith("~/") else Path(asked)
+    # The XDG specification has relative paths ignored: they would mean another folder each time.
+    return (base if base.is_absolute() else home / ".cache") / "aedenoise"
+
+
+def has_home() -> bool:
+    """Returns False if neither ``HOME`` nor the user database names a home folder."""
+    try:
+        Path.home()
+    except RuntimeError:
+        return False
+    return True
+
+
+@functools.cache
+def temporary_home() -> Path:
+    """Creates and returns a folder for this user alone in the system's temporary folder."""
+    folder = Path(tempfile.gettempdir()) / f"aedenoise-{os.getuid()}"
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    # Anyone can create that name first, and programs are loaded from the caches in it.
+    if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077:
+        return folder
+    return Path(tempfile.mkdtemp(prefix=f"{folder.name}-"))
 
 
 def remove(path: Path) -> None:

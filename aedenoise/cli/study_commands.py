@@ -9,6 +9,7 @@ from aedenoise.cli.experiments import adapt, read_experiment, read_named, read_o
 from aedenoise.cli.flags import DEFINED, FLAGS
 from aedenoise.cli.grid import parse_shard, read_study
 from aedenoise.cli.process import quiet_libraries
+from aedenoise.config.folders import expand
 from aedenoise.errors import UsageError
 from aedenoise.runtime.preemption import StopSignals
 
@@ -54,7 +55,7 @@ def count_label_flips(signals: StopSignals) -> int:
     from aedenoise.config.study import parse_decoder
 
     levels = values.listed("noise_levels", float)
-    runs = [Path(run).expanduser() for run in values.listed("runs", str)]
+    runs = [expand(run) for run in values.listed("runs", str)]
     decoders = values.listed("decoders", str) or ("upsample", "transpose:k3")
     base = read_named()
     if runs:

@@ -9,6 +9,7 @@ from aedenoise.cli.experiments import read_experiment
 from aedenoise.cli.flags import FLAGS
 from aedenoise.cli.process import quiet_libraries
 from aedenoise.config import DATASETS
+from aedenoise.config.folders import expand
 from aedenoise.errors import UsageError
 from aedenoise.runtime.preemption import StopSignals
 
@@ -40,7 +41,7 @@ def show_artifacts(_: StopSignals) -> int:
 def write_report(_: StopSignals) -> int:
     """Writes the page of a run, of several, or of a study."""
     folder = values.workdir()
-    runs = [Path(run).expanduser() for run in FLAGS.runs or ()]
+    runs = [expand(run) for run in FLAGS.runs or ()]
     if (folder is None) == (not runs):
         raise UsageError(
             "--mode=report needs --workdir, the folder of a run or a comparison, or else --runs=A,B"
@@ -60,7 +61,7 @@ def write_report(_: StopSignals) -> int:
         report_study(folder)
         return 0
     runs = runs or [folder or Path()]
-    target = Path(FLAGS.output or (runs[0] if folder else Path()) / "report.html").expanduser()
+    target = expand(FLAGS.output or (runs[0] if folder else Path()) / "report.html")
     if target.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"--output of a report ends with .html, not {target}")
     write_page(runs, target)

@@ -12,6 +12,7 @@ from aedenoise.cli.experiments import parse_levels
 from aedenoise.cli.flags import FLAGS
 from aedenoise.config import NoiseConfig, noise_from_text
 from aedenoise.config.fields import option_fields
+from aedenoise.config.folders import expand
 from aedenoise.config.options import WRITTEN, DenoiseOptions, HostOptions, ProbeOptions, RunOptions
 from aedenoise.errors import UsageError
 
@@ -75,7 +76,7 @@ def workdir() -> Path | None:
             f"--workdir must be a local folder, not {FLAGS.workdir}; checkpoints can go there: "
             f"--checkpoint_dir={FLAGS.workdir}"
         )
-    return Path(FLAGS.workdir).expanduser() if FLAGS.workdir else None
+    return expand(FLAGS.workdir) if FLAGS.workdir else None
 
 
 def checkpoint_choice() -> str:
@@ -113,4 +114,4 @@ def _flag_values(options: type[Any]) -> dict[str, Any]:
 
 
 def _expand(place: str | None) -> str | None:
-    return str(Path(place).expanduser()) if place else None
+    return str(expand(place)) if place else None

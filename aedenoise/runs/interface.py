@@ -17,6 +17,7 @@ import numpy as np
 
 from aedenoise.config import Experiment, override
 from aedenoise.config.fields import option_fields
+from aedenoise.config.folders import expand
 from aedenoise.config.options import RunOptions
 from aedenoise.config.registry import find_experiment
 from aedenoise.data.arrays import Data, make_dataset
@@ -127,7 +128,7 @@ def train(
     options = {name: settings.pop(name) for name in _OPTIONS if name in settings}
     chosen = _make_experiment(experiment, {**named, **settings}, own_data=data is not None)
     components = Components(**own, corruption=corruption, metrics=metrics or {})
-    folder = Path(workdir or Path("runs") / chosen.label).expanduser()
+    folder = expand(workdir or Path("runs") / chosen.label)
     results = training.train(
         chosen,
         RunOptions(workdir=folder, **options),
@@ -164,7 +165,7 @@ def evaluate(
     Raises:
       UsageError, CheckpointError, DataError: as in ``train``.
     """
-    folder = Path(workdir).expanduser()
+    folder = expand(workdir)
     options = {name: settings.pop(name) for name in _OPTIONS if name in settings}
     experiment = Workdir(folder).read_experiment()
     given = _fields(settings)
