@@ -196,9 +196,7 @@ def _lowering(asked: str, notify: Callable[[str], None]) -> str:
     # XLA partitions its own convolutions over devices, but not foreign calls.
     if jax.device_count() > 1:
         return "plain"
-    if native.needs_compiling():
-        notify("compiling the CPU kernels for this machine, once")
-    kernels = native.load()
+    kernels = native.load(notify)
     if kernels.notice:
         notify(kernels.notice)
     if kernels.problem:

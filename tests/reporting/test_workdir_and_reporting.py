@@ -16,7 +16,7 @@ from PIL import Image
 from tensorboardX.proto import event_pb2
 
 from aedenoise.errors import AedenoiseError, CheckpointError, Stopped, StorageError, report
-from aedenoise.files import write_atomically
+from aedenoise.files import remove_leftovers, write_atomically, writing
 from aedenoise.reporting.console import results_table
 from aedenoise.reporting.figures import denoised_figure, strip
 from aedenoise.reporting.flat import flat
@@ -88,6 +88,32 @@ def test_an_atomic_write_that_fails_leaves_the_old_content(
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_an_error_names_the_file_and_not_its_temporary_name(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    for path in (tmp_path / "none" / "a.json", tmp_path / "folder"):
+        with pytest.raises(OSError, match=rf"{path}'$") as raised:
+            write_atomically(path, b"new")
+        assert raised.value.filename == str(path)
+    assert [p.name for p in tmp_path.rglob("*")] == ["folder"]
+
+
+def test_only_temporary_files_that_nobody_writes_are_removed(tmp_path: Path) -> None:
+    for name in (".a.json.abcd_123", ".a.json.settings2", ".b.json.abcdefgh", "a.json"):
+        (tmp_path / name).write_text("")
+    (tmp_path / ".a.json.linklink").symlink_to("a.json")
+    with writing(tmp_path / "a.json") as file:
+        file.write(b"new")
+        remove_leftovers(tmp_path, "a.json")
+        remove_leftovers(tmp_path / "none", "a.json")
+    assert {path.name for path in tmp_path.iterdir()} == {
+        ".a.json.linklink",
+        ".a.json.settings2",
+        ".b.json.abcdefgh",
+        "a.json",
+    }
+    assert (tmp_path / "a.json").read_text() == "new"
 
 
 def _umask() -> int:
