@@ -68,8 +68,9 @@ def _naming(path: Path, temporary: str | None = None) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if temporary is not None and error.filename not in (None, temporary):
-            raise  # of another file
+        other = temporary is not None and error.filename not in (None, temporary)
+        if other or error.errno is None:
+            raise
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 

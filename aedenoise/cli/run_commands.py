@@ -64,12 +64,16 @@ def evaluate(_: StopSignals) -> int:
 
 def _restored(folder: Path, mode: str, free: Sequence[str]) -> tuple[Experiment, Experiment]:
     """Reads the experiment of a run; returns it, and it with flags applied to its free parts."""
+    from aedenoise.training.checkpoint_place import find_checkpoints
     from aedenoise.training.workdir import Workdir
 
     workdir = Workdir(folder)
     trained = workdir.read_experiment()
-    if not FLAGS.checkpoint_dir and not any(workdir.checkpoints.glob("[0-9]*")):
-        raise CheckpointError(f"{workdir.path} has no checkpoint yet; train there first")
+    place = find_checkpoints(workdir, FLAGS.checkpoint_dir)
+    if place == workdir.checkpoints and not any(workdir.checkpoints.glob("[0-9]*")):
+        raise CheckpointError(
+            f"{workdir.path} has no checkpoint yet; train there first, or give --checkpoint_dir"
+        )
     given = read_overrides()
     fixed = trained
     if any(field.startswith("noise.") for field in given):
@@ -94,6 +98,7 @@ def denoise(_: StopSignals) -> int:
     """Denoises the user's own images."""
     options = values.denoise_options()
     folder, checkpoint = values.workdir(), values.checkpoint_choice()
+    place = values.checkpoint_dir(folder)
     if folder is None and checkpoint != "newest":
         raise UsageError("--checkpoint needs --workdir; the packaged network has only one")
     if folder is not None:
@@ -108,7 +113,10 @@ def denoise(_: StopSignals) -> int:
     from aedenoise.runtime.process import prepare_process
 
     prepare_process(warn)
-    denoiser = load_pretrained() if folder is None else load_denoiser(folder, checkpoint)
+    if folder is None:
+        denoiser = load_pretrained()
+    else:
+        denoiser = load_denoiser(folder, checkpoint, checkpoint_dir=place)
     denoise_files(denoiser, options)
     return 0
 
@@ -124,7 +132,8 @@ def sample_run(_: StopSignals) -> int:
     from aedenoise.runtime.process import prepare_process
 
     prepare_process(warn)
-    sample(load_generator(folder, checkpoint), count, seed, target, overwrite=FLAGS.overwrite)
+    generator = load_generator(folder, checkpoint, values.checkpoint_dir(folder))
+    sample(generator, count, seed, target, overwrite=FLAGS.overwrite)
     return 0
 
 

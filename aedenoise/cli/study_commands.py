@@ -64,6 +64,8 @@ def count_label_flips(signals: StopSignals) -> int:
         base = adapt(base, read_overrides())
         for decoder in decoders:
             parse_decoder(decoder, base.model)
+    if FLAGS.checkpoint_dir and len(runs) != 1:
+        raise UsageError("--checkpoint_dir is for a single run of --runs; others know their own")
     name = "runs" if runs else base.data.short_name
     options = values.run_options(Path("runs") / f"invent-{name}")
     quiet_libraries()

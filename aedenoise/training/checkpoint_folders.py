@@ -8,6 +8,7 @@ from pathlib import Path
 
 from etils import epath
 
+from aedenoise.config.folders import check_place, expand
 from aedenoise.errors import StorageError, as_expected
 
 
@@ -29,10 +30,15 @@ def remove_checkpoints(directory: Path | str) -> None:
 
 
 def resolve_folder(directory: Path | str) -> epath.Path:
-    """Returns ``directory`` as a path; local paths become absolute, as Orbax requires."""
+    """Returns ``directory`` as a path; local paths become absolute, as Orbax requires.
+
+    Raises:
+      UsageError: if it is neither a local folder nor one in a bucket.
+    """
+    check_place(str(directory))
     # ``absolute`` would put the current folder before ``gs://``.
     place = epath.Path(directory)
-    return place if "://" in str(directory) else place.expanduser().absolute()
+    return place if "://" in str(directory) else epath.Path(expand(directory).absolute())
 
 
 @contextmanager

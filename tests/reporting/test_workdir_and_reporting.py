@@ -27,11 +27,14 @@ from aedenoise.training.workdir import Workdir
 
 def test_a_workdir_is_claimed_once_and_by_its_own_experiment(tmp_path: Path) -> None:
     workdir = Workdir(tmp_path / "a" / "run")
-    workdir.claim(small(), {})
-    workdir.write_config(small(), {})
-    workdir.claim(small(), {})
+    assert workdir.check(small()) == small()
+    workdir.check_writable()
+    assert list(tmp_path.iterdir()) == []
+    with workdir.alone():
+        workdir.write_config(small(), {})
+    assert workdir.check(small()) == small()
     with pytest.raises(CheckpointError, match=r"noise\.level \(0\.4, now 0\.2\)"):
-        workdir.claim(small(noise__level=0.2), {})
+        workdir.check(small(noise__level=0.2))
     assert workdir.read_experiment() == small()
 
 
@@ -43,7 +46,7 @@ def test_overwrite_removes_what_a_run_wrote_and_nothing_else(tmp_path: Path) -> 
     workdir.results.write_text("{}")
     (tmp_path / "mine.txt").write_text("keep")
     workdir.clear()
-    workdir.claim(small(epochs=9), {})
+    workdir.check(small(epochs=9))
     assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
 
 
@@ -70,7 +73,7 @@ def test_a_config_that_cannot_be_read_is_one_error(
 def test_a_workdir_that_cannot_be_made_is_a_storage_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="cannot write to workdir"):
-        Workdir(tmp_path / "file" / "run").claim(small(), {})
+        Workdir(tmp_path / "file" / "run").check_writable()
 
 
 def test_an_atomic_write_that_fails_leaves_the_old_content(
