@@ -42,11 +42,15 @@ def settle(config: Mapping[str, Any], asked: Experiment) -> Experiment | None:
         total = config["total_steps"]
         share = warmup_steps(share, total) / (total // recorded.epochs * asked.epochs)
     going_on = replace(recorded, {"epochs": asked.epochs, "optimizer.warmup": share})
-    begun = {"optimizer.warmup": begun_with(config)["warmup"]}
-    for known in (going_on, replace(going_on, begun)):
+    for known in (going_on, _as_begun(config, going_on)):
         if first_difference(known, asked) is None:
             return replace(going_on, {"name": asked.name})
     return None
+
+
+def _as_begun(config: Mapping[str, Any], experiment: Experiment) -> Experiment:
+    """Returns ``experiment`` with the share of warm-up that its user gives."""
+    return replace(experiment, {"optimizer.warmup": begun_with(config)["warmup"]})
 
 
 def begun_with(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,9 +67,9 @@ def may_grow(experiment: Experiment) -> bool:
 
 def difference(config: Mapping[str, Any], asked: Experiment) -> str | None:
     """Describes why a run cannot train on as ``asked``; None if it can."""
-    recorded = from_dict(config["experiment"])
     if settle(config, asked) is not None:
         return None
+    recorded = _as_begun(config, from_dict(config["experiment"]))
     found = first_difference(recorded, asked)
     grown = asked.epochs > recorded.epochs and not may_grow(recorded)
     if grown and first_difference(replace(recorded, {"epochs": asked.epochs}), asked) is None:
