@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aedenoise.cli import values
-from aedenoise.cli.experiments import read_experiment, read_overrides
+from aedenoise.cli.experiments import read_experiment, read_named, read_overrides
 from aedenoise.cli.flags import FLAGS
 from aedenoise.cli.process import quiet_libraries
 from aedenoise.config import Experiment, first_difference, override, replace
@@ -17,11 +17,11 @@ from aedenoise.runtime.preemption import StopSignals
 def train_run(signals: StopSignals) -> int:
     """Trains a network, or continues an unfinished run."""
     experiment = read_experiment()
-    options = values.run_options(Path("runs") / experiment.label)
+    from aedenoise.training.workdir import Workdir, default_workdir
+
+    options = values.run_options(default_workdir(experiment, read_named()))
     hosts = values.host_options()
     if not options.overwrite:
-        from aedenoise.training.workdir import Workdir
-
         Workdir(options.workdir).check(experiment)  # refused before JAX is imported
     quiet_libraries()
     from aedenoise.reporting.console import say

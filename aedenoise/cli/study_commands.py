@@ -9,7 +9,9 @@ from aedenoise.cli.experiments import adapt, read_experiment, read_named, read_o
 from aedenoise.cli.flags import DEFINED, FLAGS
 from aedenoise.cli.grid import parse_shard, read_study
 from aedenoise.cli.process import quiet_libraries
+from aedenoise.config import Experiment
 from aedenoise.config.folders import expand
+from aedenoise.config.run_names import run_name, suffix
 from aedenoise.errors import UsageError
 from aedenoise.runtime.preemption import StopSignals
 
@@ -40,7 +42,7 @@ def compare_decoders(signals: StopSignals) -> int:
 def map_robustness(signals: StopSignals) -> int:
     """Trains on some noises, tests on others."""
     base = read_experiment()
-    options = values.run_options(Path("runs") / f"robustness-{base.label}")
+    options = values.run_options(Path("runs") / f"robustness-{run_name(base, read_named())}")
     train = values.noises(FLAGS.train_noises, base.noise)
     test = values.noises(FLAGS.test_noises, base.noise) or train
     quiet_libraries()
@@ -66,7 +68,8 @@ def count_label_flips(signals: StopSignals) -> int:
             parse_decoder(decoder, base.model)
     if FLAGS.checkpoint_dir and len(runs) != 1:
         raise UsageError("--checkpoint_dir is for a single run of --runs; others know their own")
-    name = "runs" if runs else base.data.short_name
+    own = f"{base.data.short_name}{suffix(base, Experiment())}"
+    name = "runs" if runs else run_name(base, read_named()) if base.name else own
     options = values.run_options(Path("runs") / f"invent-{name}")
     quiet_libraries()
     from aedenoise.studies.hallucination.hallucination import (

@@ -54,7 +54,9 @@ class RunOptions:
     """
 
     workdir: Path = field(
-        metadata=describe("folder of the run (default: runs/EXPERIMENT or runs/DECODER-DATASET)")
+        metadata=describe(
+            "folder of the run (default: runs/EXPERIMENT or runs/DECODER-DATASET, and changes)"
+        )
     )
     checkpoint_dir: str | None = option(
         None,

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from aedenoise.config import Experiment, from_dict, to_dict
+from aedenoise.config import Experiment, first_difference, from_dict, to_dict
 from aedenoise.config.continuation import difference, settle
+from aedenoise.config.run_names import run_name
 from aedenoise.errors import CheckpointError, StorageError
 from aedenoise.files import (
     check_writable,
@@ -183,6 +184,21 @@ class Workdir:
         ):
             with contextlib.suppress(FileNotFoundError):
                 remove(path)
+
+
+def default_workdir(experiment: Experiment, base: Experiment) -> Path:
+    """Returns ``runs/NAME``, see ``run_names.run_name`` for the arguments.
+
+    A run begun by version 0.1.0, which named folders after the label alone, stays where it is.
+    """
+    named = Path("runs") / run_name(experiment, base)
+    first = Workdir(Path("runs") / experiment.label)
+    if first.path == named or named.exists() or not first.config.is_file():
+        return named
+    try:
+        return named if first_difference(first.read_experiment(), experiment) else first.path
+    except CheckpointError:
+        return named
 
 
 def read_json(path: Path) -> dict[str, Any]:

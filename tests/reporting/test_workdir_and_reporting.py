@@ -15,6 +15,7 @@ from helpers import small
 from PIL import Image
 from tensorboardX.proto import event_pb2
 
+from aedenoise.config import Experiment, replace
 from aedenoise.errors import AedenoiseError, CheckpointError, Stopped, StorageError, report
 from aedenoise.files import remove_leftovers, write_atomically, writing
 from aedenoise.reporting.console import results_table
@@ -22,7 +23,7 @@ from aedenoise.reporting.figures import denoised_figure, strip
 from aedenoise.reporting.flat import flat
 from aedenoise.reporting.metrics_log import MetricsLog
 from aedenoise.reporting.wandb_log import WandbLog
-from aedenoise.training.workdir import Workdir
+from aedenoise.training.workdir import Workdir, default_workdir
 
 
 def test_a_workdir_is_claimed_once_and_by_its_own_experiment(tmp_path: Path) -> None:
@@ -36,6 +37,22 @@ def test_a_workdir_is_claimed_once_and_by_its_own_experiment(tmp_path: Path) -> 
     with pytest.raises(CheckpointError, match=r"noise\.level \(0\.4, now 0\.2\)"):
         workdir.check(small(noise__level=0.2))
     assert workdir.read_experiment() == small()
+
+
+def test_a_run_of_an_earlier_version_keeps_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    seeded = replace(Experiment(), {"seed": 1})
+    own, first = Path("runs/upsample-notmnist-seed1"), Path("runs/upsample-notmnist")
+    assert default_workdir(Experiment(), Experiment()) == first
+    assert default_workdir(seeded, Experiment()) == own
+    first.mkdir(parents=True)
+    Workdir(first).write_config(seeded, {})
+    assert default_workdir(seeded, Experiment()) == first
+    assert default_workdir(replace(seeded, {"epochs": 6}), Experiment()).name.endswith("seed1")
+    Workdir(first).write_config(Experiment(), {})
+    assert default_workdir(seeded, Experiment()) == own
 
 
 def test_overwrite_removes_what_a_run_wrote_and_nothing_else(tmp_path: Path) -> None:
