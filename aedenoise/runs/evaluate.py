@@ -21,7 +21,7 @@ from aedenoise.runs.workload import check_channels
 from aedenoise.runtime.distributed import all_agree, first_process_first, is_first_process
 from aedenoise.runtime.process import prepare_process
 from aedenoise.training.checkpoint_folders import has_checkpoints
-from aedenoise.training.checkpoint_place import find_checkpoints
+from aedenoise.training.checkpoint_place import find_checkpoints, record_checkpoints
 from aedenoise.training.checkpoints import Checkpoints, Restored
 from aedenoise.training.components import NO_COMPONENTS, Components
 from aedenoise.training.sharding import devices_here
@@ -131,6 +131,8 @@ def recover_config(options: RunOptions) -> None:
         if record is not None and not workdir.config.exists():
             workdir.path.mkdir(parents=True, exist_ok=True)
             write_json(workdir.config, record["config"])
+            if options.checkpoint_dir:
+                record_checkpoints(workdir, options.checkpoint_dir)
             say(f"{workdir.config} is restored from a checkpoint in {directory}")
 
     first_process_first(restore)

@@ -16,7 +16,7 @@ from helpers import digest, letters, saved_state, small
 
 from aedenoise.config import Experiment, to_dict
 from aedenoise.config.continuation import begun_with, difference, settle, warmup_steps
-from aedenoise.config.options import RunOptions
+from aedenoise.config.options import ProbeOptions, RunOptions
 from aedenoise.data.arrays import make_dataset
 from aedenoise.errors import CheckpointError, StorageError, UsageError
 from aedenoise.inference.denoiser import load_denoiser
@@ -24,6 +24,10 @@ from aedenoise.runs.evaluate import evaluate_run
 from aedenoise.runs.report_page import write_page
 from aedenoise.runs.resume import open_workdir
 from aedenoise.runs.train import train
+from aedenoise.runtime.preemption import StopSignals
+from aedenoise.studies.hallucination.hallucination import measure_hallucination
+from aedenoise.studies.probing.probe import probe
+from aedenoise.studies.robustness import RobustnessPlan, robustness
 from aedenoise.training.checkpoint_place import find_checkpoints
 from aedenoise.training.workdir import Workdir
 
@@ -209,6 +213,21 @@ def test_a_page_that_cannot_be_written_is_named(run: Path) -> None:
     os.mkfifo(fifo)
     with pytest.raises(StorageError, match="exists and is not a report"):
         write_page([run], fifo)
+
+
+def test_studies_ask_before_the_work_whether_they_can_write(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "NamedTemporaryFile", refuse_writing)
+    options, signals = RunOptions(workdir=run), StopSignals()
+    plan = RobustnessPlan(ONCE, (ONCE.noise,), (ONCE.noise,))
+    for study in (
+        lambda: probe(ONCE, options, ProbeOptions(), signals),
+        lambda: robustness(plan, options, signals),
+        lambda: measure_hallucination([], options, signals),
+    ):
+        with pytest.raises(StorageError, match="cannot write to workdir"):
+            study()
 
 
 def test_colour_images_for_a_grey_network_are_refused(run: Path, data_dir: str) -> None:
