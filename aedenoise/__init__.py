@@ -41,6 +41,7 @@ def load(
     workdir: str | PathLike[str] | None = None,
     checkpoint: str = "newest",
     *,
+    checkpoint_dir: str | None = None,
     model: nn.Module | None = None,
     decoder: nn.Module | None = None,
 ) -> Denoiser:
@@ -49,6 +50,7 @@ def load(
     Args:
       workdir: folder of a run; None: the network that comes with the package.
       checkpoint: of the run: ``newest``, ``best`` (by test PSNR) or a step.
+      checkpoint_dir: folder of its checkpoints; None: the one that the workdir knows.
       model, decoder: the linen module of your own that the run was trained with.
 
     Raises:
@@ -61,15 +63,22 @@ def load(
     from aedenoise.inference.denoiser import load_denoiser
     from aedenoise.training.components import Components
 
-    return load_denoiser(workdir, checkpoint, Components(model=model, decoder=decoder))
+    components = Components(model=model, decoder=decoder)
+    return load_denoiser(workdir, checkpoint, components, checkpoint_dir)
 
 
-def load_generator(workdir: str | PathLike[str], checkpoint: str = "newest") -> ImageMaker:
+def load_generator(
+    workdir: str | PathLike[str],
+    checkpoint: str = "newest",
+    *,
+    checkpoint_dir: str | None = None,
+) -> ImageMaker:
     """Loads the generator of a GAN as a function: ``make(count, seed) -> images``.
 
     Args:
       workdir: folder of a run.
       checkpoint: ``newest``, ``best`` (by Frechet distance) or a step.
+      checkpoint_dir: folder of its checkpoints; None: the one that the workdir knows.
 
     Raises:
       CheckpointError: if there is no run or no readable checkpoint.
@@ -77,4 +86,4 @@ def load_generator(workdir: str | PathLike[str], checkpoint: str = "newest") -> 
     """
     from aedenoise.inference import generator
 
-    return generator.load_generator(workdir, checkpoint)
+    return generator.load_generator(workdir, checkpoint, checkpoint_dir)

@@ -21,7 +21,9 @@ from aedenoise.cli import dispatch, help, values
 from aedenoise.cli.experiments import list_experiments
 from aedenoise.cli.flags import FLAGS
 from aedenoise.errors import Stopped, UsageError, report
+from aedenoise.runtime.home import ensure_home
 from aedenoise.runtime.preemption import StopSignals
+from aedenoise.runtime.streams import ensure_streams, escape_unprintable
 
 
 def main(argv: Sequence[str]) -> int:
@@ -42,7 +44,14 @@ def _run(signals: StopSignals) -> int:
     command = dispatch.find(FLAGS.mode)
     dispatch.check_flags(command)
     values.preempt_exit_code()
+    ensure_home(_warn)
     return command.run(signals)
+
+
+def _warn(line: str) -> None:
+    from aedenoise.reporting.console import warn
+
+    warn(line)
 
 
 def _stopped(stopped: Stopped) -> int:
@@ -100,6 +109,8 @@ def _main_and_leave(argv: Sequence[str]) -> int:
 
 def run() -> None:
     """Runs the console script ``aedenoise``."""
+    ensure_streams()
+    escape_unprintable()
     app.run(_main_and_leave, flags_parser=_parse)
 
 

@@ -19,7 +19,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from matplotlib.figure import Figure
 
 import aedenoise
 from aedenoise.config import replace
@@ -34,6 +33,7 @@ from aedenoise.metrics import image_quality
 from aedenoise.metrics.generative import fit_gaussian, frechet
 from aedenoise.ops.images import scale_numpy
 from aedenoise.ops.noise import corruption
+from aedenoise.reporting.canvas import Figure
 from aedenoise.reporting.figures import write_figure
 from aedenoise.runs.train import train
 from experiments.adversarial import EXPERIMENT

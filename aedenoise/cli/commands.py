@@ -24,6 +24,7 @@ from aedenoise.cli.flags import (
 from aedenoise.config.options import DEVICES, INTERVALS, STORED
 
 _PLACES = ("workdir", "overwrite", STORED, DEVICES)
+_RESTORED = ("checkpoint", "checkpoint_dir")
 _TRAINING = (*EXPERIMENT_GROUPS, *_PLACES, INTERVALS)
 
 COMMANDS = (
@@ -48,7 +49,7 @@ COMMANDS = (
         run=run_commands.evaluate,
         flags=(
             *(NOISE, DATA, "workdir", STORED, DEVICES),
-            *("checkpoint", "checkpoint_dir", "baselines", "bm3d", HOSTS),
+            *(*_RESTORED, "baselines", "bm3d", HOSTS),
         ),
         needs={"workdir": "the folder of a trained run"},
         meanings={
@@ -62,7 +63,7 @@ COMMANDS = (
         name="denoise",
         help="denoise your own images",
         run=run_commands.denoise,
-        flags=(PICTURES, "workdir", "checkpoint", "noise_level", "overwrite"),
+        flags=(PICTURES, "workdir", *_RESTORED, "noise_level", "overwrite"),
         needs={"input": "an image or a folder of them"},
         meanings={
             "workdir": "folder of the run (default: the packaged network)",
@@ -76,7 +77,7 @@ COMMANDS = (
         help="classify images by the code of a finished run",
         run=run_commands.probe_run,
         flags=(
-            *(PROBING, DATA, "workdir", "checkpoint", STORED, DEVICES),
+            *(PROBING, DATA, "workdir", *_RESTORED, STORED, DEVICES),
             *("log_every", "preempt_exit_code"),
         ),
         needs={"workdir": "the folder of a trained run"},
@@ -90,7 +91,7 @@ COMMANDS = (
         name="sample",
         help="make images with a trained GAN",
         run=run_commands.sample_run,
-        flags=(SAMPLES, "workdir", "checkpoint", "seed", "output", "overwrite"),
+        flags=(SAMPLES, "workdir", *_RESTORED, "seed", "output", "overwrite"),
         needs={"workdir": "the folder of a trained GAN"},
         meanings={
             "workdir": "folder of the GAN",
@@ -126,8 +127,12 @@ COMMANDS = (
         name="hallucination",
         help="count the images whose class a denoiser changes",
         run=study_commands.count_label_flips,
-        flags=(*_TRAINING, "decoders", "noise_levels", "runs", "preempt_exit_code"),
+        flags=(
+            *(*_TRAINING, "decoders", "noise_levels", "runs", "checkpoint_dir"),
+            "preempt_exit_code",
+        ),
         meanings={
+            "checkpoint_dir": "folder of the checkpoints of the only run of --runs",
             "workdir": "folder of the results (default: runs/invent-DATASET)",
             "decoders": "decoders to train (default: upsample,transpose:k3)",
             "noise_levels": "noise levels to test (default: that of training)",

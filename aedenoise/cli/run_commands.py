@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aedenoise.cli import values
-from aedenoise.cli.experiments import read_experiment, read_overrides
+from aedenoise.cli.experiments import read_experiment, read_named, read_overrides
 from aedenoise.cli.flags import FLAGS
 from aedenoise.cli.process import quiet_libraries
 from aedenoise.config import Experiment, first_difference, override, replace
@@ -17,11 +17,11 @@ from aedenoise.runtime.preemption import StopSignals
 def train_run(signals: StopSignals) -> int:
     """Trains a network, or continues an unfinished run."""
     experiment = read_experiment()
-    options = values.run_options(Path("runs") / experiment.label)
+    from aedenoise.training.workdir import Workdir, default_workdir
+
+    options = values.run_options(default_workdir(experiment, read_named()))
     hosts = values.host_options()
     if not options.overwrite:
-        from aedenoise.training.workdir import Workdir
-
         Workdir(options.workdir).check(experiment)  # refused before JAX is imported
     quiet_libraries()
     from aedenoise.reporting.console import say
@@ -64,12 +64,16 @@ def evaluate(_: StopSignals) -> int:
 
 def _restored(folder: Path, mode: str, free: Sequence[str]) -> tuple[Experiment, Experiment]:
     """Reads the experiment of a run; returns it, and it with flags applied to its free parts."""
+    from aedenoise.training.checkpoint_place import find_checkpoints
     from aedenoise.training.workdir import Workdir
 
     workdir = Workdir(folder)
     trained = workdir.read_experiment()
-    if not FLAGS.checkpoint_dir and not any(workdir.checkpoints.glob("[0-9]*")):
-        raise CheckpointError(f"{workdir.path} has no checkpoint yet; train there first")
+    place = find_checkpoints(workdir, FLAGS.checkpoint_dir)
+    if place == workdir.checkpoints and not any(workdir.checkpoints.glob("[0-9]*")):
+        raise CheckpointError(
+            f"{workdir.path} has no checkpoint yet; train there first, or give --checkpoint_dir"
+        )
     given = read_overrides()
     fixed = trained
     if any(field.startswith("noise.") for field in given):
@@ -94,6 +98,7 @@ def denoise(_: StopSignals) -> int:
     """Denoises the user's own images."""
     options = values.denoise_options()
     folder, checkpoint = values.workdir(), values.checkpoint_choice()
+    place = values.checkpoint_dir(folder)
     if folder is None and checkpoint != "newest":
         raise UsageError("--checkpoint needs --workdir; the packaged network has only one")
     if folder is not None:
@@ -108,7 +113,10 @@ def denoise(_: StopSignals) -> int:
     from aedenoise.runtime.process import prepare_process
 
     prepare_process(warn)
-    denoiser = load_pretrained() if folder is None else load_denoiser(folder, checkpoint)
+    if folder is None:
+        denoiser = load_pretrained()
+    else:
+        denoiser = load_denoiser(folder, checkpoint, checkpoint_dir=place)
     denoise_files(denoiser, options)
     return 0
 
@@ -124,7 +132,8 @@ def sample_run(_: StopSignals) -> int:
     from aedenoise.runtime.process import prepare_process
 
     prepare_process(warn)
-    sample(load_generator(folder, checkpoint), count, seed, target, overwrite=FLAGS.overwrite)
+    generator = load_generator(folder, checkpoint, values.checkpoint_dir(folder))
+    sample(generator, count, seed, target, overwrite=FLAGS.overwrite)
     return 0
 
 

@@ -9,6 +9,8 @@ from aedenoise.cli.experiments import adapt, read_experiment, read_named, read_o
 from aedenoise.cli.flags import DEFINED, FLAGS
 from aedenoise.cli.grid import parse_shard, read_study
 from aedenoise.cli.process import quiet_libraries
+from aedenoise.config import Experiment
+from aedenoise.config.run_names import run_name, suffix
 from aedenoise.config.validation import local_path
 from aedenoise.errors import UsageError
 from aedenoise.runtime.preemption import StopSignals
@@ -40,7 +42,7 @@ def compare_decoders(signals: StopSignals) -> int:
 def map_robustness(signals: StopSignals) -> int:
     """Trains on some noises, tests on others."""
     base = read_experiment()
-    options = values.run_options(Path("runs") / f"robustness-{base.label}")
+    options = values.run_options(Path("runs") / f"robustness-{run_name(base, read_named())}")
     train = values.noises(FLAGS.train_noises, base.noise)
     test = values.noises(FLAGS.test_noises, base.noise) or train
     quiet_libraries()
@@ -64,7 +66,10 @@ def count_label_flips(signals: StopSignals) -> int:
         base = adapt(base, read_overrides())
         for decoder in decoders:
             parse_decoder(decoder, base.model)
-    name = "runs" if runs else base.data.short_name
+    if FLAGS.checkpoint_dir and len(runs) != 1:
+        raise UsageError("--checkpoint_dir is for a single run of --runs; others know their own")
+    own = f"{base.data.short_name}{suffix(base, Experiment())}"
+    name = "runs" if runs else run_name(base, read_named()) if base.name else own
     options = values.run_options(Path("runs") / f"invent-{name}")
     quiet_libraries()
     from aedenoise.studies.hallucination.hallucination import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from aedenoise.cli import values
-from aedenoise.cli.experiments import read_experiment
+from aedenoise.cli.experiments import read_experiment, read_named
 from aedenoise.cli.flags import FLAGS
 from aedenoise.cli.process import quiet_libraries
 from aedenoise.config import DATASETS
@@ -72,7 +72,9 @@ def write_report(_: StopSignals) -> int:
 def examine_machine(_: StopSignals) -> int:
     """Examines this machine: devices, kernels, data, disk."""
     experiment = read_experiment()
-    options = values.run_options(Path("runs") / experiment.label)
+    from aedenoise.training.workdir import default_workdir
+
+    options = values.run_options(default_workdir(experiment, read_named()))
     quiet_libraries()
     from aedenoise.cli.doctor import examine
 

@@ -12,6 +12,7 @@ from aedenoise.cli.experiments import parse_levels
 from aedenoise.cli.flags import FLAGS
 from aedenoise.config import NoiseConfig, noise_from_text
 from aedenoise.config.fields import option_fields
+from aedenoise.config.folders import check_place
 from aedenoise.config.options import WRITTEN, DenoiseOptions, HostOptions, ProbeOptions, RunOptions
 from aedenoise.config.validation import local_path
 from aedenoise.errors import UsageError
@@ -77,6 +78,14 @@ def workdir() -> Path | None:
             f"--checkpoint_dir={FLAGS.workdir}"
         )
     return local_path("--workdir", FLAGS.workdir) if FLAGS.workdir else None
+
+
+def checkpoint_dir(folder: Path | None) -> str | None:
+    """Returns the folder of ``--checkpoint_dir`` for the run in ``folder``, if it was given."""
+    if FLAGS.checkpoint_dir and folder is None:
+        raise UsageError("--checkpoint_dir needs --workdir, the folder of the run")
+    check_place(FLAGS.checkpoint_dir or "")
+    return FLAGS.checkpoint_dir or None
 
 
 def checkpoint_choice() -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from aedenoise.config.fields import describe, option
+from aedenoise.config.folders import check_place
 from aedenoise.config.validation import check_known, check_positive
 from aedenoise.errors import DataError, UsageError
 
@@ -53,7 +54,9 @@ class RunOptions:
     """
 
     workdir: Path = field(
-        metadata=describe("folder of the run (default: runs/EXPERIMENT or runs/DECODER-DATASET)")
+        metadata=describe(
+            "folder of the run (default: runs/EXPERIMENT or runs/DECODER-DATASET, and changes)"
+        )
     )
     checkpoint_dir: str | None = option(
         None,
@@ -118,6 +121,8 @@ class RunOptions:
         )
         if self.bm3d and importlib.util.find_spec("bm3d") is None:
             raise UsageError("--bm3d needs the package bm3d: pip install bm3d, or leave it out")
+        if self.checkpoint_dir is not None:
+            check_place(str(self.checkpoint_dir))
         if self.steps_per_call < 0:
             raise UsageError(f"steps_per_call must be 0 (automatic) or more: {self.steps_per_call}")
 

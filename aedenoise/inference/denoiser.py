@@ -177,6 +177,7 @@ def load_denoiser(
     workdir: str | PathLike[str],
     checkpoint: str = "newest",
     components: Components = NO_COMPONENTS,
+    checkpoint_dir: str | None = None,
 ) -> Denoiser:
     """Restores the denoiser in a workdir; writes nothing.
 
@@ -184,12 +185,13 @@ def load_denoiser(
       workdir: folder of the run.
       checkpoint: ``newest``, ``best`` (by test PSNR) or a step.
       components: user-defined model or decoder, if the run was trained with one.
+      checkpoint_dir: folder of the checkpoints; None: the one that the workdir knows.
 
     Raises:
       CheckpointError: if there is no run or no readable checkpoint.
       UsageError: if the run is a GAN.
     """
-    run = read_run(workdir)
+    run = read_run(workdir, checkpoint_dir=checkpoint_dir)
     channels, size = run.image_shape[-1], run.image_shape[:2]
     components.check_recorded(run.folder.read_parts(), f"the run in {run.folder.path}")
     model = components.build_model(run.experiment.model, channels, lowering="auto", size=size)

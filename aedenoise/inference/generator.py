@@ -66,18 +66,21 @@ class ImageMaker:
         return in_batches(lambda part: self._generate(self.params, part), latents, self._batch)
 
 
-def load_generator(workdir: str | PathLike[str], checkpoint: str = "newest") -> ImageMaker:
+def load_generator(
+    workdir: str | PathLike[str], checkpoint: str = "newest", checkpoint_dir: str | None = None
+) -> ImageMaker:
     """Restores the generator in the workdir of a GAN; writes nothing.
 
     Args:
       workdir: folder of the run.
       checkpoint: ``newest``, ``best`` (by Frechet distance) or a step.
+      checkpoint_dir: folder of the checkpoints; None: the one that the workdir knows.
 
     Raises:
       CheckpointError: if there is no run or no readable checkpoint.
       UsageError: if the run is a denoiser.
     """
-    run = read_run(workdir, gan=True)
+    run = read_run(workdir, gan=True, checkpoint_dir=checkpoint_dir)
     model = build_generator(run.experiment.model, run.image_shape)
     params = abstract_params(model, jnp.zeros((1, run.experiment.model.latent_size)))
     restored = run.restore_params({"params": params, "average": params}, checkpoint)

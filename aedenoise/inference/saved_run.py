@@ -9,6 +9,7 @@ from typing import Any
 
 from aedenoise.config import Experiment
 from aedenoise.errors import UsageError
+from aedenoise.training.checkpoint_place import find_checkpoints
 from aedenoise.training.checkpoints import Checkpoints, Restored
 from aedenoise.training.sharding import make_executor
 from aedenoise.training.workdir import Workdir
@@ -22,11 +23,13 @@ class SavedRun:
       folder: the workdir.
       experiment: configuration of its training.
       image_shape: shape ``[H, W, C]`` of its training images.
+      checkpoint_dir: folder of its checkpoints, if it is not the one that the workdir knows.
     """
 
     folder: Workdir
     experiment: Experiment
     image_shape: tuple[int, int, int]
+    checkpoint_dir: str | None = None
 
     def restore_params(self, like: dict[str, Any], checkpoint: str) -> Restored[dict[str, Any]]:
         """Restores the parameters of a checkpoint, see ``Checkpoints.restore_params``.
@@ -38,28 +41,31 @@ class SavedRun:
         Raises:
           CheckpointError: if there is no readable checkpoint.
         """
-        with Checkpoints(self.folder.checkpoints, read_only=True) as checkpoints:
+        place = find_checkpoints(self.folder, self.checkpoint_dir)
+        with Checkpoints(place, read_only=True) as checkpoints:
             # Placed on the devices of this machine, not on those that wrote the checkpoint.
             placed = make_executor("jit").abstract(like)
             return checkpoints.restore_params(placed, checkpoints.choose(checkpoint))
 
 
-def read_run(workdir: str | PathLike[str], *, gan: bool = False) -> SavedRun:
+def read_run(
+    workdir: str | PathLike[str], *, gan: bool = False, checkpoint_dir: str | None = None
+) -> SavedRun:
     """Reads the run in a workdir.
 
     Args:
       workdir: folder of the run.
       gan: expects a GAN instead of a denoiser.
+      checkpoint_dir: folder of its checkpoints; None: the one that the workdir knows.
 
     Raises:
       CheckpointError: if there is no run.
       UsageError: if the run is of the other kind.
     """
     folder = Workdir(Path(workdir))
-    config, experiment = folder.read_config(), folder.read_experiment()
+    experiment = folder.read_experiment()
     if gan != (experiment.model.network == "gan"):
         other = "a denoiser, which cannot generate images; this needs a GAN"
         own = "a GAN, which cannot denoise; use --mode=sample or aedenoise.load_generator()"
         raise UsageError(f"{folder.path} holds {other if gan else own}")
-    height, width, channels = config["dataset"]["image_shape"]
-    return SavedRun(folder, experiment, (height, width, channels))
+    return SavedRun(folder, experiment, folder.image_shape, checkpoint_dir)

@@ -6,14 +6,11 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import matplotlib
 import numpy as np
-from matplotlib.figure import Figure
 
 from aedenoise.files import write_atomically
+from aedenoise.reporting.canvas import Figure
 
-# Renders without a display, as on a cluster node.
-matplotlib.use("Agg")
 Series = tuple[Sequence[int], Sequence[float]]
 # More decoders than this are laid out as columns instead of rows.
 _MANY = 4

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import matplotlib
 import numpy as np
-from matplotlib.figure import Figure
 
+from aedenoise.reporting.canvas import Figure, colormaps
 from aedenoise.reporting.figures import write_figure
 
 # More classes than this make a legend or axis labels illegible.
@@ -26,7 +25,7 @@ def code_figure(
     """Writes a PNG of several projections, each ``[N, 2]``, coloured by ``labels[N]``."""
     figure = Figure(figsize=(4.4 * len(planes) + 0.9, 4.4), dpi=120)
     axes = figure.subplots(1, len(planes), squeeze=False)[0]
-    colours = matplotlib.colormaps["tab10" if len(names) <= 10 else "turbo"]
+    colours = colormaps["tab10" if len(names) <= 10 else "turbo"]
     for axis, (name, plane) in zip(axes, planes.items(), strict=True):
         for label in range(len(names)):
             own = labels == label

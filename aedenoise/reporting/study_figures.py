@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
+from aedenoise.reporting.canvas import Figure
 from aedenoise.reporting.figures import write_figure
 
 # Panels per row, and images per decoder.

@@ -17,13 +17,15 @@ from aedenoise.runs.gan_hooks import gan_record, say_gan
 from aedenoise.runs.hooks import say
 from aedenoise.runs.kinds import make_workload
 from aedenoise.runs.records import evaluation_record
+from aedenoise.runs.workload import check_channels
 from aedenoise.runtime.distributed import all_agree, first_process_first, is_first_process
 from aedenoise.runtime.process import prepare_process
 from aedenoise.training.checkpoint_folders import has_checkpoints
+from aedenoise.training.checkpoint_place import find_checkpoints, record_checkpoints
 from aedenoise.training.checkpoints import Checkpoints, Restored
 from aedenoise.training.components import NO_COMPONENTS, Components
 from aedenoise.training.sharding import devices_here
-from aedenoise.training.workdir import Workdir, checkpoint_place
+from aedenoise.training.workdir import Workdir, well_formed
 
 
 def evaluate_run(
@@ -68,10 +70,13 @@ def evaluate_run(
     # Parameters alone: neither an optimizer nor a discriminator is needed here.
     like = workload.params_like()
     restored: Restored[dict[str, Any]]
-    with Checkpoints(checkpoint_place(options), read_only=True, notify=say) as checkpoints:
+    check_channels(workdir, workload)
+    place = find_checkpoints(workdir, options.checkpoint_dir)
+    with Checkpoints(place, read_only=True, notify=say) as checkpoints:
         restored = checkpoints.restore_params(like, checkpoints.choose(checkpoint))
     say(start_line(workload, options))
-    say(f"checkpoint of step {restored.step} of {workdir.read_config()['total_steps']}")
+    with well_formed(workdir.config):
+        say(f"checkpoint of step {restored.step} of {workdir.read_config()['total_steps']}")
     if isinstance(workload, GanWorkload):
         # Before the evaluation, since one process trains the classifier that all load.
         workload.prepare()
@@ -114,7 +119,7 @@ def recover_config(options: RunOptions) -> None:
     on this machine.
     """
     workdir = Workdir(options.workdir)
-    directory = checkpoint_place(options)
+    directory = find_checkpoints(workdir, options.checkpoint_dir)
     # Orbax has barriers of its own: either every process opens the checkpoints, or none.
     if all_agree(workdir.config.exists()) or not has_checkpoints(directory):
         return
@@ -126,6 +131,8 @@ def recover_config(options: RunOptions) -> None:
         if record is not None and not workdir.config.exists():
             workdir.path.mkdir(parents=True, exist_ok=True)
             write_json(workdir.config, record["config"])
+            if options.checkpoint_dir:
+                record_checkpoints(workdir, options.checkpoint_dir)
             say(f"{workdir.config} is restored from a checkpoint in {directory}")
 
     first_process_first(restore)

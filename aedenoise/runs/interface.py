@@ -19,6 +19,7 @@ from aedenoise.config import Experiment, override
 from aedenoise.config.fields import option_fields
 from aedenoise.config.options import RunOptions
 from aedenoise.config.registry import find_experiment
+from aedenoise.config.validation import local_path
 from aedenoise.data.arrays import Data, make_dataset
 from aedenoise.errors import UsageError, nearest
 from aedenoise.inference.denoiser import Denoiser, load_denoiser
@@ -27,7 +28,7 @@ from aedenoise.runs import evaluate as evaluation
 from aedenoise.runs import train as training
 from aedenoise.runs.hooks import say
 from aedenoise.training.components import Components
-from aedenoise.training.workdir import Workdir
+from aedenoise.training.workdir import Workdir, default_workdir
 
 if TYPE_CHECKING:
     import flax.linen as nn
@@ -98,7 +99,8 @@ def train(
 
     Args:
       experiment: an ``Experiment`` or the name of one; None: the default.
-      workdir: folder of the run; None: ``runs/<label of the experiment>``.
+      workdir: folder of the run; None: ``runs/NAME``, where the name says what differs from the
+        default or the named experiment.
       data: ``(train_images, test_images)``, each uint8, or float in [0, 1], of shape ``[N, H, W]``
         or ``[N, H, W, C]``; or ``((images, labels), (images, labels))``. Float images are rounded
         to 8 bits. None: the experiment's dataset.
@@ -125,9 +127,12 @@ def train(
     named = {name: part for name, part in parts.items() if isinstance(part, str)}
     own: dict[str, Any] = {k: part for k, part in parts.items() if not isinstance(part, str)}
     options = {name: settings.pop(name) for name in _OPTIONS if name in settings}
-    chosen = _make_experiment(experiment, {**named, **settings}, own_data=data is not None)
+    base = experiment if isinstance(experiment, Experiment) else Experiment()
+    if isinstance(experiment, str):
+        base = find_experiment(experiment)
+    chosen = _make_experiment(base, {**named, **settings}, own_data=data is not None)
     components = Components(**own, corruption=corruption, metrics=metrics or {})
-    folder = Path(workdir or Path("runs") / chosen.label).expanduser()
+    folder = local_path("workdir", workdir or default_workdir(chosen, base))
     results = training.train(
         chosen,
         RunOptions(workdir=folder, **options),
@@ -164,7 +169,7 @@ def evaluate(
     Raises:
       UsageError, CheckpointError, DataError: as in ``train``.
     """
-    folder = Path(workdir).expanduser()
+    folder = local_path("workdir", workdir)
     options = {name: settings.pop(name) for name in _OPTIONS if name in settings}
     experiment = Workdir(folder).read_experiment()
     given = _fields(settings)
@@ -188,11 +193,8 @@ def evaluate(
 
 
 def _make_experiment(
-    experiment: Experiment | str | None, settings: Mapping[str, Any], *, own_data: bool
+    base: Experiment, settings: Mapping[str, Any], *, own_data: bool
 ) -> Experiment:
-    base = experiment if isinstance(experiment, Experiment) else Experiment()
-    if isinstance(experiment, str):
-        base = find_experiment(experiment)
     given = _fields(settings)
     if own_data:
         if "data.dataset" in given:

@@ -10,7 +10,7 @@ from aedenoise.files import write_atomically
 from aedenoise.reporting.html import is_page
 from aedenoise.reporting.page import page
 from aedenoise.reporting.run_record import RunRecord
-from aedenoise.training.workdir import Workdir, read_json
+from aedenoise.training.workdir import Workdir, read_json, well_formed
 
 
 def write_page(runs: Sequence[Path], target: Path) -> None:
@@ -18,26 +18,40 @@ def write_page(runs: Sequence[Path], target: Path) -> None:
 
     Raises:
       CheckpointError: if a run is not finished.
-      StorageError: if ``target`` exists and is not a report.
+      StorageError: if ``target`` exists and is not a report, or cannot be written.
     """
     # Only reports are overwritten: a mistyped --output must not cost a file of the user.
-    if target.is_dir() or (target.is_file() and not is_page(target.read_bytes())):
-        raise StorageError(f"{target} exists and is not a report; choose another --output")
+    try:
+        if target.exists() and not (target.is_file() and is_page(target.read_bytes())):
+            raise StorageError(f"{target} exists and is not a report; choose another --output")
+        content = _content(runs)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(target, content)
+    except OSError as error:
+        raise StorageError(f"cannot write {target}: {error.strerror}") from error
+
+
+def _content(runs: Sequence[Path]) -> bytes:
     names = [run.resolve().name for run in runs]
     # Runs of different folders can share a name; then whole paths tell them apart.
     if len(set(names)) < len(names):
         names = [str(run) for run in runs]
-    records = [_record(name, Workdir(run)) for name, run in zip(names, runs, strict=True)]
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(target, page(records).encode())
+    records = []
+    for name, run in zip(names, runs, strict=True):
+        records.append(_record(name, Workdir(run)))
+        # Each by itself first: an error of all together could not name the file.
+        with well_formed(Workdir(run).results):
+            content = page(records[-1:])
+    return (content if len(runs) == 1 else page(records)).encode()
 
 
 def _record(name: str, workdir: Workdir) -> RunRecord:
     config = workdir.read_config()
-    if not workdir.results.is_file():
+    if not workdir.owns(workdir.results):
         raise CheckpointError(
             f"{workdir.path} is not finished (no results.json); resume its training"
         )
-    figures = {file.stem: file.read_bytes() for file in sorted(workdir.figures.glob("*.png"))}
-    probe = read_json(workdir.probe) if workdir.probe.is_file() else None
+    pictures = filter(workdir.owns, sorted(workdir.figures.glob("*.png")))
+    figures = {file.stem: file.read_bytes() for file in pictures}
+    probe = read_json(workdir.probe) if workdir.owns(workdir.probe) else None
     return RunRecord(name, config, read_json(workdir.results), figures, probe)

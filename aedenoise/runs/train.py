@@ -6,16 +6,14 @@ Arguments and results are values, so that notebooks can call it as well as the c
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Any
 
 import jax
 
-from aedenoise.config import Experiment, first_difference, from_dict
+from aedenoise.config import Experiment
 from aedenoise.config.options import RunOptions
 from aedenoise.data.reading import Dataset
-from aedenoise.errors import CheckpointError, DataError
 from aedenoise.files import write_json
 from aedenoise.reporting.console import Progress
 from aedenoise.reporting.flat import flat
@@ -24,20 +22,20 @@ from aedenoise.reporting.wandb_log import WandbLog
 from aedenoise.runs.figures import start_line
 from aedenoise.runs.hooks import say
 from aedenoise.runs.kinds import make_workload, select_hooks
-from aedenoise.runs.records import config_record
 from aedenoise.runs.report_page import write_page
+from aedenoise.runs.resume import open_workdir, record_config, report_finished
 from aedenoise.runs.workload import Workload
 from aedenoise.runtime import accelerators
 from aedenoise.runtime.distributed import first_process_first, first_says, is_first_process
 from aedenoise.runtime.preemption import StopSignals
 from aedenoise.runtime.process import prepare_process
 from aedenoise.training import loop
-from aedenoise.training.checkpoint_folders import remove_checkpoints
+from aedenoise.training.checkpoint_place import find_checkpoints
 from aedenoise.training.checkpoints import Checkpoints
 from aedenoise.training.components import NO_COMPONENTS, Components
 from aedenoise.training.sharding import automatic_steps_per_call, devices_here
 from aedenoise.training.task import run_keys
-from aedenoise.training.workdir import Workdir, checkpoint_place, read_json
+from aedenoise.training.workdir import Workdir
 
 
 def train(
@@ -74,30 +72,23 @@ def train(
     devices_here()
     workdir = Workdir(options.workdir)
     if not options.overwrite:
-        first_process_first(lambda: workdir.claim(experiment, components.names))
-        if first_says(workdir.results.exists()):
-            # Without a shared disk only process 0 has the file.
-            finished = read_json(workdir.results) if workdir.results.exists() else {}
-            if not is_first_process():
-                return finished
-            if dataset is not None:
-                _check_data(workdir.read_config(), dataset)
-            # Missing if the run was killed between writing results.json and the page.
-            if not workdir.page.exists():
-                write_page([workdir.path], workdir.page)
-            say(f"{workdir.path} is finished ({finished['train']['steps']} steps); nothing to do")
-            select_hooks(experiment).show(finished)
-            return finished
+        asked = experiment
+        experiment = first_process_first(lambda: workdir.check(asked, components.names))
+        if first_says(workdir.is_finished(experiment)):
+            return report_finished(experiment, workdir, dataset)
+    # Asked now, since training would find out at its end; nothing is created before all is checked.
+    first_process_first(workdir.check_writable)
     prepare_process(say)
     _say_what_is_left_unused()
     workload = make_workload(
         experiment, options, notify=say, components=components, dataset=dataset
     )
     with workdir.alone() if is_first_process() else nullcontext():
-        if options.overwrite:
-            # After the workload is built, so that a run that cannot start leaves the old one.
-            first_process_first(lambda: _start_anew(workdir, options))
-        with Checkpoints(checkpoint_place(options), notify=say) as checkpoints:
+        # After the workload is built, so that a run that cannot start leaves the old one.
+        first_process_first(lambda: open_workdir(workdir, options))
+        with Checkpoints(
+            find_checkpoints(workdir, options.checkpoint_dir), notify=say
+        ) as checkpoints:
             return _train(workload, options, workdir, checkpoints, signals)
 
 
@@ -121,7 +112,7 @@ def _train(
     say(start_line(workload, options))
     # On all processes together: Orbax has barriers of its own.
     saved = checkpoints.newest_record()
-    first_process_first(lambda: _record_config(workdir, workload, saved, options.command))
+    first_process_first(lambda: record_config(workdir, workload, saved, options.command))
     init_key, noise_key = run_keys(workload.experiment.seed)
     record = None
     if checkpoints.steps():
@@ -184,55 +175,6 @@ def _wandb(workload: Workload, workdir: Workdir, options: RunOptions) -> WandbLo
         return None
     config = flat(workdir.read_config()["experiment"])
     return WandbLog(options.wandb, workload.experiment.label, config, workdir.wandb, say)
-
-
-def _start_anew(workdir: Workdir, options: RunOptions) -> None:
-    if is_first_process():
-        workdir.clear()
-        workdir.make()
-        remove_checkpoints(checkpoint_place(options))
-
-
-def _record_config(
-    workdir: Workdir, workload: Workload, saved: Mapping[str, Any] | None, command: str
-) -> None:
-    """Writes ``config.json`` once, and checks that a resumed run has the same experiment and data.
-
-    Args:
-      workdir: workdir of the run.
-      workload: workload of the run.
-      saved: record of the newest checkpoint, which may be stored outside the workdir; or None.
-      command: command line that the user typed.
-
-    Raises:
-      CheckpointError: if workdir or checkpoint belong to another experiment.
-      DataError: if the data have changed.
-    """
-    # Each process with a disk of its own writes a file.
-    if not workdir.config.exists():
-        workdir.write_config(workload.experiment, config_record(workload, command))
-    for config, where in (
-        (workdir.read_config(), workdir.config),
-        (saved and saved["config"], "the checkpoint"),
-    ):
-        if not config:
-            continue
-        difference = first_difference(from_dict(config["experiment"]), workload.experiment)
-        if difference:
-            raise CheckpointError(
-                f"{where} belongs to another experiment: {difference}; choose another --workdir "
-                "and --checkpoint_dir, or replace the run with --overwrite"
-            )
-        _check_data(config, workload.dataset)
-
-
-def _check_data(config: Mapping[str, Any], dataset: Dataset) -> None:
-    recorded = config["dataset"]["digest"]
-    if recorded != dataset.digest:
-        raise DataError(
-            f"{dataset.name} has changed since the run began: digest {dataset.digest[:12]}, "
-            f"recorded {recorded[:12]}; check --data_dir"
-        )
 
 
 def _say_what_is_left_unused() -> None:

@@ -22,6 +22,7 @@ from aedenoise.metrics.image_quality import SSIM_RADIUS
 from aedenoise.ops import native
 from aedenoise.runtime.distributed import first_process_first
 from aedenoise.training.sharding import Executor, make_executor
+from aedenoise.training.workdir import Workdir
 
 # Bounds on the images, and on the pixels, that checkerboard artifacts are measured on.
 GRID_IMAGES = 1024
@@ -156,6 +157,20 @@ def load_context(
     )
 
 
+def check_channels(workdir: Workdir, context: RunContext) -> None:
+    """Checks that the data have the channels that the network of a run takes.
+
+    Raises:
+      UsageError: if not.
+    """
+    taken, found = workdir.image_shape[-1], context.image_shape[-1]
+    if found != taken:
+        raise UsageError(
+            f"{context.dataset.name} has {found} channels, the network in {workdir.path} takes "
+            f"{taken}; convert the images, or train on such data"
+        )
+
+
 def _load(config: DataConfig, options: RunOptions, notify: Callable[[str], None]) -> Dataset:
     # On a shared disk process 0 prepares the data once; without one, each process does.
     dataset = first_process_first(
@@ -199,9 +214,7 @@ def _lowering(asked: str, notify: Callable[[str], None]) -> str:
     # XLA partitions its own convolutions over devices, but not foreign calls.
     if jax.device_count() > 1:
         return "plain"
-    if native.needs_compiling():
-        notify("compiling the CPU kernels for this machine, once")
-    kernels = native.load()
+    kernels = native.load(notify)
     if kernels.notice:
         notify(kernels.notice)
     if kernels.problem:

@@ -14,6 +14,8 @@ from typing import Any
 import jax
 
 from aedenoise.files import cache_folder
+from aedenoise.runtime.home import ensure_home
+from aedenoise.runtime.streams import ensure_streams
 
 # Constants of glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
@@ -32,6 +34,9 @@ def prepare_process(notify: Callable[[str], None]) -> None:
     ``notify`` gets a line if the folder cannot be written; JAX's own settings
     (``JAX_COMPILATION_CACHE_DIR``, ``JAX_ENABLE_COMPILATION_CACHE``) have precedence.
     """
+    # The command line has done both already; programs that call from Python have not.
+    ensure_streams()
+    ensure_home(notify)
     _keep_programs(notify)
     _remove_damaged_programs()
     _keep_freed_memory()

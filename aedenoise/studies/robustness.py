@@ -19,6 +19,7 @@ from aedenoise.runs.denoising import DenoisingWorkload, make_denoising_workload
 from aedenoise.runs.hooks import say
 from aedenoise.runs.train import train
 from aedenoise.runtime.preemption import StopSignals
+from aedenoise.training.workdir import Workdir
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ def robustness(
     Returns:
       The content of ``robustness.json``; None if a signal stopped it.
     """
+    # Asked now, not after hours of training.
+    Workdir(options.workdir).check_writable()
     for number, noise in enumerate(plan.train, start=1):
         say(f"network {number} of {len(plan.train)}: {noise}")
         own = dataclasses.replace(

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from etils import epath
 
+from aedenoise.config.folders import check_place
+from aedenoise.config.validation import local_path
 from aedenoise.errors import StorageError, as_expected
 
 
@@ -29,10 +31,17 @@ def remove_checkpoints(directory: Path | str) -> None:
 
 
 def resolve_folder(directory: Path | str) -> epath.Path:
-    """Returns ``directory`` as a path; local paths become absolute, as Orbax requires."""
+    """Returns ``directory`` as a path; local paths become absolute, as Orbax requires.
+
+    Raises:
+      UsageError: if it is neither a local folder nor one in a bucket.
+    """
+    check_place(str(directory))
     # ``absolute`` would put the current folder before ``gs://``.
     place = epath.Path(directory)
-    return place if "://" in str(directory) else place.expanduser().absolute()
+    if "://" in str(directory):
+        return place
+    return epath.Path(local_path("checkpoint_dir", directory).absolute())
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from aedenoise.config import OptimizerConfig
+from aedenoise.config import OptimizerConfig, continuation
 
 Optimizer = optax.GradientTransformation
 Schedule = optax.Schedule
@@ -40,8 +40,7 @@ def make_schedule(config: OptimizerConfig, total_steps: int) -> optax.Schedule:
 
 def warmup_steps(config: OptimizerConfig, total_steps: int) -> int:
     """Returns the number of warm-up steps in a stage of ``total_steps``."""
-    # At least one step is left: cosine decay over zero steps is refused by Optax.
-    return min(round(config.warmup * total_steps), total_steps - 1)
+    return continuation.warmup_steps(config.warmup, total_steps)
 
 
 def staged_schedule(config: OptimizerConfig, lengths: Sequence[int]) -> optax.Schedule:

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import json
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from aedenoise.config import Experiment, first_difference, from_dict, to_dict
-from aedenoise.config.options import RunOptions
+from aedenoise.config.continuation import difference, settle
+from aedenoise.config.run_names import run_name
 from aedenoise.errors import CheckpointError, StorageError
-from aedenoise.files import folder_lock, remove, write_json
+from aedenoise.files import (
+    check_writable,
+    folder_lock,
+    remove,
+    remove_leftovers,
+    write_json,
+)
 
 FORMAT = 1
 
@@ -34,69 +40,77 @@ class Workdir:
         self.probe = path / "probe.json"
         self.tuning = path / "tuning"
         self.wandb = path / "wandb-id"
+        self.place = path / "checkpoint-dir"
 
-    def check(self, experiment: Experiment, parts: Mapping[str, str] | None = None) -> None:
-        """Checks that a run in this workdir, if any, is of the same ``experiment``.
+    def check(self, experiment: Experiment, parts: Mapping[str, str] | None = None) -> Experiment:
+        """Checks that a run in this workdir, if any, is of the same ``experiment``; reads only.
 
         Args:
           experiment: the experiment to be trained here.
           parts: names of user-defined parts, see ``Components.names``.
 
+        Returns:
+          The experiment to train: ``experiment``, or that with which the run goes on for more
+          epochs, see ``continuation.settle``.
+
         Raises:
           CheckpointError: if the experiment or the parts differ.
         """
         if not self.config.is_file():
-            return
-        difference = first_difference(self.read_experiment(), experiment)
+            return experiment
+        config = self.read_config()
+        found = difference(config, experiment)
         recorded = self.read_parts()
-        if not difference and recorded != (parts or {}):
+        if not found and recorded != (parts or {}):
             named = [", ".join(f"{k}={v}" for k, v in p.items()) for p in (recorded, parts or {})]
-            difference = f"custom parts ({named[0] or 'none'}, now {named[1] or 'none'})"
-        if difference:
+            found = f"custom parts ({named[0] or 'none'}, now {named[1] or 'none'})"
+        if found:
             raise CheckpointError(
-                f"{self.path} holds a run of another experiment: {difference}; "
+                f"{self.path} holds a run of another experiment: {found}; "
                 "choose another --workdir, or replace the run with --overwrite"
             )
+        return settle(config, experiment) or experiment
 
-    def claim(self, experiment: Experiment, parts: Mapping[str, str]) -> None:
-        """Prepares the workdir for training ``experiment``; existing files stay untouched.
+    def is_finished(self, experiment: Experiment) -> bool:
+        """Returns True if the run here has all epochs of ``experiment``, which ``check`` passed."""
+        return self.results.is_file() and self.read_experiment().epochs == experiment.epochs
 
-        Raises:
-          CheckpointError: see ``check``.
-          StorageError: if the folder cannot be created or written.
-        """
-        self.check(experiment, parts)
-        self.make()
-
-    def make(self) -> None:
-        """Creates the folder and checks that it is writable.
+    def check_writable(self) -> None:
+        """Checks that the folder can be written; creates nothing.
 
         Raises:
           StorageError: if it cannot be created or written.
         """
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            # Permission bits do not show read-only mounts or quotas; writing a file does.
-            with tempfile.NamedTemporaryFile(dir=self.path):
-                pass
+            check_writable(self.path)
         except OSError as error:
             raise StorageError(f"cannot write to workdir {self.path}: {error.strerror}") from error
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
-        """Locks the workdir against other training processes on this machine.
+        """Creates the folder and locks it against other training processes on this machine.
 
         Raises:
           CheckpointError: if another process holds the lock.
+          StorageError: if the folder cannot be created.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            self.check_writable()
+            self.path.mkdir(parents=True)
         with folder_lock(self.path) as mine:
             if not mine:
                 raise CheckpointError(
                     f"another process is training in {self.path}; wait for it, or choose another "
                     "--workdir"
                 )
+            self.remove_leftovers()
             yield
+
+    def remove_leftovers(self) -> None:
+        """Removes the temporary files that a killed process has left here."""
+        files = (self.config, self.results, self.evaluation, self.metrics, self.page, self.probe)
+        remove_leftovers(self.path, *(file.name for file in (*files, self.wandb, self.place)))
+        remove_leftovers(self.figures, "*.png")
 
     def read_config(self) -> dict[str, Any]:
         """Returns the content of ``config.json``.
@@ -111,7 +125,7 @@ class Workdir:
         try:
             config = json.loads(self.config.read_text(encoding="utf-8"))
             version, _ = config["format"], config["experiment"]
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise CheckpointError(
                 f"{self.config} is damaged ({type(error).__name__}); remove it, and the next run "
                 "restores it from the checkpoint"
@@ -135,6 +149,21 @@ class Workdir:
         """Writes ``config.json``: the experiment, and a record of the environment."""
         write_json(self.config, {"format": FORMAT, "experiment": to_dict(experiment), **record})
 
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of the training images."""
+        config = self.read_config()
+        with well_formed(self.config):
+            height, width, channels = map(int, config["dataset"]["image_shape"])
+        return height, width, channels
+
+    def owns(self, path: Path) -> bool:
+        """Returns True for a regular file in this folder, also through links inside it.
+
+        A link to a file elsewhere, in a run from another person, would bring that file into a page.
+        """
+        return path.is_file() and path.resolve().is_relative_to(self.path.resolve())
+
     def clear(self) -> None:
         """Removes what a run writes, and nothing else that may lie in the folder."""
         # The configuration goes last: until then the folder is known as a run's.
@@ -150,15 +179,26 @@ class Workdir:
             self.probe,
             self.tuning,
             self.wandb,
+            self.place,
             self.config,
         ):
             with contextlib.suppress(FileNotFoundError):
                 remove(path)
 
 
-def checkpoint_place(options: RunOptions) -> Path | str:
-    """Returns ``checkpoint_dir`` if given, else the folder for checkpoints in the workdir."""
-    return options.checkpoint_dir or Workdir(options.workdir).checkpoints
+def default_workdir(experiment: Experiment, base: Experiment) -> Path:
+    """Returns ``runs/NAME``, see ``run_names.run_name`` for the arguments.
+
+    A run begun by version 0.1.0, which named folders after the label alone, stays where it is.
+    """
+    named = Path("runs") / run_name(experiment, base)
+    first = Workdir(Path("runs") / experiment.label)
+    if first.path == named or named.exists() or not first.config.is_file():
+        return named
+    try:
+        return named if first_difference(first.read_experiment(), experiment) else first.path
+    except CheckpointError:
+        return named
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -167,8 +207,30 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
       CheckpointError: if the file is damaged.
     """
-    try:
+    with well_formed(path):
         values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise CheckpointError(f"{path} is damaged; remove it and run again") from error
+        if not isinstance(values, dict):
+            raise TypeError
     return values
+
+
+@contextlib.contextmanager
+def well_formed(path: Path) -> Iterator[None]:
+    """Turns errors from values that are missing in a file, or of another type, into expected ones.
+
+    Raises:
+      CheckpointError: naming the file.
+    """
+    try:
+        yield
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
+        raise CheckpointError(
+            f"{path} is damaged ({type(error).__name__}); remove it and run again"
+        ) from error

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
 from aedenoise.config import Experiment, NoiseConfig, override, replace
 from aedenoise.config.registry import find_experiment, named_experiments
+from aedenoise.config.run_names import run_name
 from aedenoise.errors import UsageError
 
 SMALL = {"epochs": 1, "data.train_examples": 512, "data.test_examples": 128}
@@ -124,3 +126,48 @@ def test_a_gan_keeps_its_own_settings() -> None:
 def test_a_misspelt_field_is_answered_with_the_nearest() -> None:
     with pytest.raises(UsageError, match=r"did you mean 'noise\.level'"):
         override(Experiment(), {"noise.levl": 0.2})
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ({}, "upsample-notmnist"),
+        ({"noise.kind": "masking", "noise.level": 0.25, "seed": 1}, "@-masking0.25-seed1"),
+        ({"noise.level": 0.2, "noise.level_max": 0.6}, "@-gaussian0.2to0.6"),
+        ({"noise.kind": "none"}, "@-nonoise"),
+        ({"noise.fresh": False}, "@-nonoise_fresh"),
+        ({"epochs": 10}, "@-epochs10"),
+        ({"loss": "mse", "model.encoder_features": (4, 4)}, "@-encoder_features4x4-mse"),
+        ({"data.dataset": "notmnist/small"}, "@-small"),
+        ({"data.dataset": "mnist", "model.decoder": "transpose"}, "transpose-mnist"),
+        ({"model.network": "gan", "seed": 2}, "gan-upsample-notmnist-seed2"),
+        ({"model.network": "mlp"}, "mlp-notmnist"),
+    ],
+)
+def test_a_run_is_named_after_what_was_changed(given: dict[str, Any], name: str) -> None:
+    experiment, _ = override(Experiment(), given)
+    assert run_name(experiment, Experiment()) == name.replace("@", "upsample-notmnist")
+
+
+def test_a_changed_named_experiment_has_a_name_of_its_own() -> None:
+    named = replace(Experiment(), {"name": "debug", "epochs": 3})
+    assert run_name(named, named) == "debug"
+    assert run_name(replace(named, {"model.decoder": "transpose"}), named) == "debug-transpose"
+
+
+def test_any_two_experiments_have_two_names() -> None:
+    folders = [f"folder:/{where}/letters" for where in "ab"]
+    long = {"model.encoder_features": (8,) * 9, "model.decoder_features": (8,) * 9}
+    variants: list[dict[str, Any]] = [
+        {},
+        *({"data.dataset": name} for name in (*folders, "npz:/a/letters.npz", "notmnist/large")),
+        *({"data.dataset": folders[0], "seed": seed} for seed in (1, 2)),
+        *({"model.encoder_features": widths} for widths in ((44, 4), (4, 44))),
+        *({**long, "seed": seed} for seed in (1, 2)),
+        *({"noise.level": level} for level in (0.25, 0.2500001)),
+        *({"optimizer.b1": b1} for b1 in (0.1, 0.11)),
+    ]
+    names = [run_name(replace(Experiment(), each), Experiment()) for each in variants]
+    assert len(set(names)) == len(names)
+    assert max(map(len, names)) < 90
+    assert all(re.fullmatch(r"[\w.+-]+", name) for name in names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -217,7 +218,7 @@ def test_a_compiler_that_fails_is_named(tmp_path: Path, monkeypatch: pytest.Monk
     compiler.chmod(0o755)
     monkeypatch.setenv("CXX", str(compiler))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    kernels = build.load.__wrapped__()
+    kernels = build._load(print)
     assert kernels.problem == f"{compiler} could not compile them: cannot do that"
 
 
@@ -226,7 +227,7 @@ def test_without_a_compiler_the_reason_is_given(
 ) -> None:
     monkeypatch.delenv("CXX", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert "no C++ compiler" in str(build.load.__wrapped__().problem)
+    assert "no C++ compiler" in str(build._load(print).problem)
     assert not build.needs_compiling()
 
 
@@ -242,11 +243,45 @@ def test_a_damaged_library_is_compiled_again(
     kept = build._kept(str(compiler))
     kept.parent.mkdir(parents=True)
     kept.write_bytes(b"half a library")
-    library, notice = build._library(str(compiler))
+    killed = kept.with_suffix("")  # the folder in which a process was compiling
+    killed.mkdir()
+    (killed / "half.o").write_bytes(b"left by a kill")
+    library, notice = build._library(str(compiler), print)
     assert notice is None
     assert library.aedenoise_phase_conv
     assert kept.read_bytes() == compiled.read_bytes()
     assert [path.name for path in kept.parent.iterdir()] == [kept.name]
+
+
+@needs_kernels
+def test_of_several_processes_one_compiles(tmp_path: Path) -> None:
+    compiled = build._kept(str(build._compiler()))
+    compiler = tmp_path / "c++"
+    compiler.write_text(f'#!/bin/sh\nfor last; do :; done\nsleep 0.2; cp {compiled} "$last"\n')
+    compiler.chmod(0o755)
+    kept = tmp_path / "cache" / "kernels.so"
+    said: list[str] = []
+    # Locks belong to open files: threads exclude each other as processes do.
+    with ThreadPoolExecutor() as pool:
+        for _ in range(4):
+            pool.submit(build._compile_kept, str(compiler), kept, said.append)
+    assert said == ["compiling the CPU kernels for this machine, once"]
+    assert [path.name for path in kept.parent.iterdir()] == [kept.name]
+
+
+@needs_kernels
+def test_kernels_without_a_cache_are_compiled_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled = build._kept(str(build._compiler()))
+    compiler = tmp_path / "c++"
+    compiler.write_text(f'#!/bin/sh\nfor last; do :; done\ncp {compiled} "$last"\n')
+    compiler.chmod(0o755)
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    library, notice = build._library(str(compiler), print)
+    assert library.aedenoise_phase_conv
+    assert "cannot be written (Not a directory): the CPU kernels will be" in str(notice)
 
 
 @pytest.mark.parametrize("factor", [2, 3, 4])

@@ -15,24 +15,44 @@ from helpers import small
 from PIL import Image
 from tensorboardX.proto import event_pb2
 
+from aedenoise.config import Experiment, replace
 from aedenoise.errors import AedenoiseError, CheckpointError, Stopped, StorageError, report
-from aedenoise.files import write_atomically
+from aedenoise.files import remove_leftovers, write_atomically, writing
 from aedenoise.reporting.console import results_table
 from aedenoise.reporting.figures import denoised_figure, strip
 from aedenoise.reporting.flat import flat
 from aedenoise.reporting.metrics_log import MetricsLog
 from aedenoise.reporting.wandb_log import WandbLog
-from aedenoise.training.workdir import Workdir
+from aedenoise.training.workdir import Workdir, default_workdir
 
 
 def test_a_workdir_is_claimed_once_and_by_its_own_experiment(tmp_path: Path) -> None:
     workdir = Workdir(tmp_path / "a" / "run")
-    workdir.claim(small(), {})
-    workdir.write_config(small(), {})
-    workdir.claim(small(), {})
+    assert workdir.check(small()) == small()
+    workdir.check_writable()
+    assert list(tmp_path.iterdir()) == []
+    with workdir.alone():
+        workdir.write_config(small(), {})
+    assert workdir.check(small()) == small()
     with pytest.raises(CheckpointError, match=r"noise\.level \(0\.4, now 0\.2\)"):
-        workdir.claim(small(noise__level=0.2), {})
+        workdir.check(small(noise__level=0.2))
     assert workdir.read_experiment() == small()
+
+
+def test_a_run_of_an_earlier_version_keeps_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    seeded = replace(Experiment(), {"seed": 1})
+    own, first = Path("runs/upsample-notmnist-seed1"), Path("runs/upsample-notmnist")
+    assert default_workdir(Experiment(), Experiment()) == first
+    assert default_workdir(seeded, Experiment()) == own
+    first.mkdir(parents=True)
+    Workdir(first).write_config(seeded, {})
+    assert default_workdir(seeded, Experiment()) == first
+    assert default_workdir(replace(seeded, {"epochs": 6}), Experiment()).name.endswith("seed1")
+    Workdir(first).write_config(Experiment(), {})
+    assert default_workdir(seeded, Experiment()) == own
 
 
 def test_overwrite_removes_what_a_run_wrote_and_nothing_else(tmp_path: Path) -> None:
@@ -43,7 +63,7 @@ def test_overwrite_removes_what_a_run_wrote_and_nothing_else(tmp_path: Path) -> 
     workdir.results.write_text("{}")
     (tmp_path / "mine.txt").write_text("keep")
     workdir.clear()
-    workdir.claim(small(epochs=9), {})
+    workdir.check(small(epochs=9))
     assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
 
 
@@ -70,7 +90,7 @@ def test_a_config_that_cannot_be_read_is_one_error(
 def test_a_workdir_that_cannot_be_made_is_a_storage_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="cannot write to workdir"):
-        Workdir(tmp_path / "file" / "run").claim(small(), {})
+        Workdir(tmp_path / "file" / "run").check_writable()
 
 
 def test_an_atomic_write_that_fails_leaves_the_old_content(
@@ -88,6 +108,32 @@ def test_an_atomic_write_that_fails_leaves_the_old_content(
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_an_error_names_the_file_and_not_its_temporary_name(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    for path in (tmp_path / "none" / "a.json", tmp_path / "folder"):
+        with pytest.raises(OSError, match=rf"{path}'$") as raised:
+            write_atomically(path, b"new")
+        assert raised.value.filename == str(path)
+    assert [p.name for p in tmp_path.rglob("*")] == ["folder"]
+
+
+def test_only_temporary_files_that_nobody_writes_are_removed(tmp_path: Path) -> None:
+    for name in (".a.json.abcd_123", ".a.json.settings2", ".b.json.abcdefgh", "a.json"):
+        (tmp_path / name).write_text("")
+    (tmp_path / ".a.json.linklink").symlink_to("a.json")
+    with writing(tmp_path / "a.json") as file:
+        file.write(b"new")
+        remove_leftovers(tmp_path, "a.json")
+        remove_leftovers(tmp_path / "none", "a.json")
+    assert {path.name for path in tmp_path.iterdir()} == {
+        ".a.json.linklink",
+        ".a.json.settings2",
+        ".b.json.abcdefgh",
+        "a.json",
+    }
+    assert (tmp_path / "a.json").read_text() == "new"
 
 
 def _umask() -> int:

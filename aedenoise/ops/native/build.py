@@ -10,13 +10,18 @@ import platform
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 import jax
 
-from aedenoise.files import cache_folder
+from aedenoise.files import cache_folder, locked_folder
+
+Notify = Callable[[str], None]
+_COMPILING = "compiling the CPU kernels for this machine, once"
 
 TARGETS = ("aedenoise_phase_conv", "aedenoise_phase_conv_weight_gradient")
 _FOLDER = Path(__file__).parent
@@ -38,15 +43,26 @@ class Kernels:
     notice: str | None = None
 
 
-@functools.cache
-def load() -> Kernels:
-    """Registers the kernels with XLA; compiles them first (about 20 s) if the cache folder does
-    not hold them."""
+_loaded: list[Kernels] = []
+
+
+def load(notify: Notify = lambda line: None) -> Kernels:
+    """Registers the kernels with XLA, once in a process.
+
+    They are compiled first, about 20 s, if the cache folder does not hold them: by one process of
+    several that start together, for which the others wait. ``notify`` receives a line before.
+    """
+    if not _loaded:
+        _loaded.append(_load(notify))
+    return _loaded[0]
+
+
+def _load(notify: Notify) -> Kernels:
     compiler = _compiler()
     if compiler is None:
         return Kernels(problem="no C++ compiler (c++, g++, clang++ or $CXX) was found")
     try:
-        library, notice = _library(compiler)
+        library, notice = _library(compiler, notify)
     except (OSError, subprocess.SubprocessError) as error:
         return Kernels(problem=f"{compiler} could not compile them: {_last_line(error)}")
     for target in TARGETS:
@@ -67,29 +83,42 @@ def _compiler() -> str | None:
     return next((found for name in names if name and (found := shutil.which(name))), None)
 
 
-def _library(compiler: str) -> tuple[ctypes.CDLL, str | None]:
+def _library(compiler: str, notify: Notify) -> tuple[ctypes.CDLL, str | None]:
     """Loads the cached library, or a fresh one, with a notice if it could not be cached."""
     kept = _kept(compiler)
-    try:
+    with suppress(OSError):  # not there, or not for this system
         return ctypes.CDLL(str(kept)), None
-    except OSError:  # not there, or not for this system
-        pass
+    try:
+        _compile_kept(compiler, kept, notify)
+        return ctypes.CDLL(str(kept)), None
+    except OSError as error:
+        reason = error.strerror or error
+    notify(_COMPILING)
     with tempfile.TemporaryDirectory() as folder:
         fresh = Path(folder) / kept.name
         _compile(compiler, fresh)
+        return ctypes.CDLL(str(fresh)), (
+            f"{kept.parent} cannot be written ({reason}): "
+            "the CPU kernels will be compiled again next time; set XDG_CACHE_HOME"
+        )
+
+
+def _compile_kept(compiler: str, kept: Path, notify: Notify) -> None:
+    """Compiles the library ``kept`` in the cache, unless another process does so first.
+
+    Raises:
+      OSError: if it cannot be written.
+      subprocess.SubprocessError: if it cannot be compiled.
+    """
+    with locked_folder(kept.with_suffix("")) as folder:
         try:
-            kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # Copy and rename: processes that start together must never load half a file.
-            temporary = kept.with_suffix(f".{os.getpid()}")
-            shutil.copy(fresh, temporary)
-            temporary.replace(kept)
-            notice = None
-        except OSError as error:
-            notice = (
-                f"{kept.parent} cannot be written ({error.strerror}): "
-                "the CPU kernels will be compiled again next time; set XDG_CACHE_HOME"
-            )
-        return ctypes.CDLL(str(fresh)), notice
+            ctypes.CDLL(str(kept))
+        except OSError:
+            notify(_COMPILING)
+            fresh = folder / kept.name
+            _compile(compiler, fresh)
+            # Renamed: processes that start together must never load half a file.
+            fresh.replace(kept)
 
 
 def _compile(compiler: str, target: Path) -> None:
@@ -98,7 +127,15 @@ def _compile(compiler: str, target: Path) -> None:
     for flags in _PROCESSOR_FLAGS:
         command = [compiler, *fixed, *flags, *sources, "-o", str(target)]
         try:
-            subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
+            subprocess.run(
+                command,
+                check=True,
+                capture_output=True,
+                text=True,
+                timeout=300,
+                # Where the compiler's temporary files are found again if this is killed.
+                env={**os.environ, "TMPDIR": str(target.parent)},
+            )
             return
         except subprocess.CalledProcessError:
             if flags == _PROCESSOR_FLAGS[-1]:

@@ -33,7 +33,7 @@ from aedenoise.studies.hallucination.report import (
     found_record,
     markdown,
 )
-from aedenoise.training.workdir import Workdir
+from aedenoise.training.workdir import Workdir, well_formed
 
 # Flipped images per row of the gallery, and its largest number of rows.
 _SHOWN, _ROWS = 5, 24
@@ -123,6 +123,8 @@ def measure_hallucination(
     Raises:
       DataError: if the data have no labels; raised before training.
     """
+    # Asked now, not after hours of training.
+    Workdir(options.workdir).check_writable()
     prepare_process(say)
     shared = _Shared(options)
     # Data and classifiers first: missing labels must be reported before hours of training.
@@ -133,7 +135,9 @@ def measure_hallucination(
         if Workdir(network.folder).results.is_file() and not options.overwrite:
             continue
         say(f"network {number} of {len(networks)}: {network.name}, {network.experiment.noise}")
-        own = dataclasses.replace(options, workdir=network.folder, baselines=False)
+        own = dataclasses.replace(
+            options, workdir=network.folder, baselines=False, checkpoint_dir=None
+        )
         if train(network.experiment, own, signals) is None:
             return None
     tested, examples = _tested(networks, shared)
@@ -156,6 +160,7 @@ class _Shared:
 
     def __init__(self, options: RunOptions) -> None:
         self._options = options
+        self.checkpoint_dir = options.checkpoint_dir
         self._datasets: dict[Any, Dataset] = {}
         self.classifiers: dict[str, TrainedClassifier] = {}
 
@@ -187,8 +192,10 @@ def _tested(networks: Sequence[Network], shared: _Shared) -> tuple[list[Outcome]
     examples: list[Example] = []
     noisy: dict[tuple[str, str], Outcome] = {}
     for network in networks:
-        params = load_denoiser(network.folder).params
-        steps = Workdir(network.folder).read_config()["total_steps"]
+        params = load_denoiser(network.folder, checkpoint_dir=shared.checkpoint_dir).params
+        workdir = Workdir(network.folder)
+        with well_formed(workdir.config):
+            steps = workdir.read_config()["total_steps"]
         for noise in network.noises:
             workload = shared.set_up(network, noise)
             classifier = shared.classifiers[workload.dataset.name]

@@ -21,13 +21,14 @@ from aedenoise.runs.denoising import DenoisingWorkload, make_denoising_workload
 from aedenoise.runs.hooks import say
 from aedenoise.runs.records import dataset_record, environment
 from aedenoise.runs.report_page import write_page
+from aedenoise.runs.workload import check_channels
 from aedenoise.runtime.preemption import StopSignals
 from aedenoise.runtime.process import prepare_process
 from aedenoise.studies.probing.codes import encode_images, flatten_pixels, make_encode
 from aedenoise.studies.probing.fine_tune import fine_tune
 from aedenoise.studies.probing.projection import neighbours, principal
 from aedenoise.studies.probing.regression import Logistic, fit_chosen
-from aedenoise.training.workdir import Workdir, read_json
+from aedenoise.training.workdir import Workdir, read_json, well_formed
 
 # Largest number of float32 values in regression, which holds all rows in memory: 1 GiB.
 _MOST_VALUES = 2**28
@@ -65,23 +66,29 @@ def probe(
       UsageError: if the images do not suit the network.
     """
     workdir = Workdir(options.workdir)
+    if not workdir.probe.is_file():
+        workdir.check_writable()
     prepare_process(say)
-    denoiser = load_denoiser(options.workdir, checkpoint)
+    denoiser = load_denoiser(options.workdir, checkpoint, checkpoint_dir=options.checkpoint_dir)
     lasting = {"epochs": max(1, choice.epochs), "clean_epochs": 0, "greedy_epochs": 0}
     base = dataclasses.replace(replace(trained, lasting), data=data or trained.data)
     workload = make_denoising_workload(base, options, notify=say, training=choice.epochs > 0)
+    check_channels(workdir, workload)
     _check(workload, denoiser.params)
     record = {
         "step": denoiser.step,
         "settings": dataclasses.asdict(choice),
         "dataset": dataset_record(workload),
     }
-    if workdir.probe.exists():
+    if workdir.probe.is_file():
         found = read_json(workdir.probe)
         if {name: found.get(name) for name in record} == record:
             say(f"{workdir.probe} already exists; nothing to do")
-            say(probe_table(found))
+            with well_formed(workdir.probe):
+                say(probe_table(found))
             return found
+        workdir.check_writable()
+    workdir.remove_leftovers()
     encode = make_encode(workload.task.model)
     scores, head, shown = _regressions(workload, encode, denoiser.params)
     if choice.epochs:
@@ -111,7 +118,7 @@ def probe(
     }
     _draw(workdir, workload, found, shown)
     write_json(workdir.probe, found)
-    if workdir.results.exists():
+    if workdir.results.is_file():
         write_page([workdir.path], workdir.page)
     say(probe_table(found))
     say(f"probe.json and figures/code.png are in {workdir.path}")
