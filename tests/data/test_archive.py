@@ -263,7 +263,8 @@ class _Server(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[str]:
-    _Server.content = os.urandom(100_000)
+    # Begins as gzip does: content that happens to begin with `<` would be taken for a web page.
+    _Server.content = b"\x1f\x8b" + os.urandom(99_998)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Server) as running:
         threading.Thread(target=running.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{running.server_address[1]}"
