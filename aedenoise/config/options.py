@@ -26,7 +26,15 @@ INTERVALS = "Intervals"
 # Standard input or output.
 STREAM = "-"
 # Formats of denoised pictures; PNG and TIFF keep 16 bits, JPEG is lossy.
-WRITTEN = {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WEBP", ".jpg": "JPEG"}
+WRITTEN = {
+    ".png": "PNG",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".webp": "WEBP",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".bmp": "BMP",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
