@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 from dataclasses import dataclass, field
+from os import PathLike, fspath
 from pathlib import Path
 
 from aedenoise.config.fields import describe, option
@@ -119,6 +120,8 @@ class RunOptions:
     command: str = ""
 
     def __post_init__(self) -> None:
+        # Python callers pass text too.
+        object.__setattr__(self, "workdir", Path(self.workdir).expanduser())
         check_known("parallel", self.parallel, PARALLEL)
         check_known("lowering", self.lowering, LOWERINGS)
         check_positive(
@@ -234,6 +237,10 @@ class DenoiseOptions:
     overwrite: bool = False
 
     def __post_init__(self) -> None:
+        for name in ("source", "target"):
+            place = getattr(self, name)
+            if place is not None:
+                object.__setattr__(self, name, _expanded(place))
         check_known("invert", self.invert, INVERSIONS)
         if self.level is not None and not 0.0 <= self.level <= 2.0:
             raise UsageError(f"noise_level must be from 0 to 2, not {self.level:g}")
@@ -258,3 +265,10 @@ class DenoiseOptions:
     def many(self) -> bool:
         """True where the source is a folder."""
         return self.source != STREAM and Path(self.source).is_dir()
+
+
+def _expanded(place: str | PathLike[str]) -> str:
+    """Expands ``~``; keeps a slash at the end, which marks a folder."""
+    text = fspath(place)
+    slash = "/" if text.endswith("/") else ""
+    return text if text == STREAM else f"{Path(text).expanduser()}{slash}"

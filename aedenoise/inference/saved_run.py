@@ -62,7 +62,7 @@ def read_run(
       CheckpointError: if there is no run.
       UsageError: if the run is of the other kind.
     """
-    folder = Workdir(Path(workdir))
+    folder = Workdir(Path(workdir).expanduser())
     experiment = folder.read_experiment()
     if gan != (experiment.model.network == "gan"):
         other = "a denoiser, which cannot generate images; this needs a GAN"
