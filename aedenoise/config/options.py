@@ -222,6 +222,7 @@ class DenoiseOptions:
       invert: inverts dark on light for the network; ``auto``: where it was trained on light glyphs
         and the picture is mostly light.
       before_after: writes pictures of both, side by side, as well.
+      keep_input: writes the input itself where the result is certainly worse.
       overwrite: replaces files that exist. A source is never replaced.
     """
 
@@ -234,6 +235,7 @@ class DenoiseOptions:
     level: float | None = None
     invert: str = option("auto", "inversion of dark on light", choices=INVERSIONS)
     before_after: bool = option(False, "pictures of both, side by side, as well")
+    keep_input: bool = option(True, "the input itself where the result would be worse")
     overwrite: bool = False
 
     def __post_init__(self) -> None:

@@ -42,7 +42,7 @@ def scaled(images: np.ndarray) -> np.ndarray:
             "float images must be finite, in units of the [0, 1] range: divide by 255 or pass "
             f"uint8{_extent(images)}"
         )
-    values = images.astype(np.float32)
+    values = images.astype(np.float32, copy=False)
     if values.size and _of_another_range(values):
         remedy = "pass (images + 1) / 2" if _within_signed(values) else "undo its normalisation"
         raise ValueError(f"images are not in the [0, 1] range: {remedy}{_extent(images)}")
