@@ -12,7 +12,7 @@ from pathlib import Path
 
 from aedenoise.config.fields import describe, option
 from aedenoise.config.folders import check_place
-from aedenoise.config.validation import check_known, check_positive
+from aedenoise.config.validation import check_known, check_positive, local_path
 from aedenoise.errors import DataError, UsageError
 
 PARALLEL = ("jit", "pmap")
@@ -121,7 +121,7 @@ class RunOptions:
 
     def __post_init__(self) -> None:
         # Python callers pass text too.
-        object.__setattr__(self, "workdir", Path(self.workdir).expanduser())
+        object.__setattr__(self, "workdir", local_path("workdir", self.workdir))
         check_known("parallel", self.parallel, PARALLEL)
         check_known("lowering", self.lowering, LOWERINGS)
         check_positive(
@@ -242,7 +242,7 @@ class DenoiseOptions:
         for name in ("source", "target"):
             place = getattr(self, name)
             if place is not None:
-                object.__setattr__(self, name, _expanded(place))
+                object.__setattr__(self, name, _expanded(name, place))
         check_known("invert", self.invert, INVERSIONS)
         if self.level is not None and not 0.0 <= self.level <= 2.0:
             raise UsageError(f"noise_level must be from 0 to 2, not {self.level:g}")
@@ -269,8 +269,9 @@ class DenoiseOptions:
         return self.source != STREAM and Path(self.source).is_dir()
 
 
-def _expanded(place: str | PathLike[str]) -> str:
+def _expanded(name: str, place: str | PathLike[str]) -> str:
     """Expands ``~``; keeps a slash at the end, which marks a folder."""
     text = fspath(place)
-    slash = "/" if text.endswith("/") else ""
-    return text if text == STREAM else f"{Path(text).expanduser()}{slash}"
+    if text in ("", STREAM):
+        return text
+    return f"{local_path(name, text)}{'/' if text.endswith('/') else ''}"
