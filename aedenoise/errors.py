@@ -131,7 +131,9 @@ def report(error: BaseException, *, debug: bool) -> int:
     if isinstance(error, KeyboardInterrupt):
         error = Stopped(signal.SIGINT)
     if isinstance(error, Stopped):
-        print(f"aedenoise: {error}: interrupted", file=sys.stderr)
+        # A reader that exits early, such as ``head``, ends its writer without a word.
+        if error.number != signal.SIGPIPE:
+            print(f"aedenoise: {error}: interrupted", file=sys.stderr)
         return 128 + error.number  # the shell's convention
     if debug:
         traceback.print_exception(error)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import pkgutil
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, Command
 
 import aedenoise
 from aedenoise.data.pictures import read_picture
@@ -26,6 +28,15 @@ CURRENT = [page for page in PAGES if page != CHANGELOG]
 
 def read(page: Path) -> str:
     return page.read_text(encoding="utf-8")
+
+
+def commands(page: Path) -> list[list[str]]:
+    """Returns the arguments of ``python -m aedenoise.main`` in the command blocks of a page."""
+    blocks = re.findall(r"```bash\n(.*?)```", read(page), re.DOTALL)
+    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    start = ["python", "-m", "aedenoise.main"]
+    words = [shlex.split(line, comments=True) for line in lines if line.startswith("python")]
+    return [line[3:] for line in words if line[:3] == start]
 
 
 def headings(page: Path) -> set[str]:
@@ -54,6 +65,52 @@ def test_every_named_path_and_module_exists(page: Path) -> None:
         assert (ROOT / path).exists(), path
     for dotted in re.findall(r"\baedenoise(?:\.[a-z_]+)+(?![\w/])", text):
         pkgutil.resolve_name(dotted)
+
+
+@pytest.mark.parametrize("page", CURRENT, ids=lambda page: page.name)
+def test_files_in_commands_are_in_a_fresh_clone(page: Path) -> None:
+    made = set()
+    for words in commands(page):
+        read_from = [word.removeprefix("--input=") for word in words if word.startswith("--input=")]
+        read_from += re.findall(r"=folder:(docs\S*)", " ".join(words))
+        if "<" in words:
+            read_from.append(words[words.index("<") + 1])
+        for name in read_from:
+            assert name in ("-", "DIR") or name in made or _tracked(name), name
+        made |= {word.removeprefix("--output=") for word in words if word.startswith("--output=")}
+
+
+def _tracked(name: str) -> bool:
+    """Returns True for a file in the repository, or a folder of such files."""
+    if not (ROOT / ".git").exists():
+        return (ROOT / name).exists()
+    listed = ["git", "-C", str(ROOT), "ls-files", "--", name]
+    return bool(subprocess.run(listed, capture_output=True, check=True).stdout)
+
+
+# What makes a command of the documents short: tiny splits, one epoch.
+_FEW = ["--train_examples=64", "--test_examples=32"]
+_SHORT = {
+    "train": [*_FEW, "--epochs=1", "--nobaselines"],
+    "eval": ["--nobaselines"],
+    "compare": [*_FEW, "--steps=4", "--seeds=2", "--decoders=upsample,transpose:k4"],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.end_to_end
+@pytest.mark.parametrize("page", ["README.md", "docs/denoising.md"])
+def test_commands_of_a_page_run_in_their_order(page: str, command: Command, tmp_path: Path) -> None:
+    for folder in ("docs/samples", "docs/sheets"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    if page != "README.md":  # the first command of the README's start
+        command("--dataset=notmnist", *_SHORT["train"], cwd=tmp_path)
+    for words in commands(ROOT / page):
+        if "<" in words:
+            continue  # a pipe, tested with the command itself
+        mode = words[0] if not words[0].startswith("-") else "train"
+        done = command(*words, *_SHORT.get(mode, []), cwd=tmp_path, timeout=600)
+        assert done.returncode == 0, (words, done.stderr)
 
 
 def test_the_readme_fits_on_two_screens() -> None:

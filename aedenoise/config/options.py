@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import importlib.util
 from dataclasses import dataclass, field
+from os import PathLike, fspath
 from pathlib import Path
 
 from aedenoise.config.fields import describe, option
 from aedenoise.config.folders import check_place
-from aedenoise.config.validation import check_known, check_positive
+from aedenoise.config.validation import check_known, check_positive, local_path
 from aedenoise.errors import DataError, UsageError
 
 PARALLEL = ("jit", "pmap")
@@ -26,7 +27,15 @@ INTERVALS = "Intervals"
 # Standard input or output.
 STREAM = "-"
 # Formats of denoised pictures; PNG and TIFF keep 16 bits, JPEG is lossy.
-WRITTEN = {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WEBP", ".jpg": "JPEG"}
+WRITTEN = {
+    ".png": "PNG",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".webp": "WEBP",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".bmp": "BMP",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +120,8 @@ class RunOptions:
     command: str = ""
 
     def __post_init__(self) -> None:
+        # Python callers pass text too.
+        object.__setattr__(self, "workdir", local_path("workdir", self.workdir))
         check_known("parallel", self.parallel, PARALLEL)
         check_known("lowering", self.lowering, LOWERINGS)
         check_positive(
@@ -211,6 +222,7 @@ class DenoiseOptions:
       invert: inverts dark on light for the network; ``auto``: where it was trained on light glyphs
         and the picture is mostly light.
       before_after: writes pictures of both, side by side, as well.
+      keep_input: writes the input itself where the result is certainly worse.
       overwrite: replaces files that exist. A source is never replaced.
     """
 
@@ -223,9 +235,14 @@ class DenoiseOptions:
     level: float | None = None
     invert: str = option("auto", "inversion of dark on light", choices=INVERSIONS)
     before_after: bool = option(False, "pictures of both, side by side, as well")
+    keep_input: bool = option(True, "the input itself where the result would be worse")
     overwrite: bool = False
 
     def __post_init__(self) -> None:
+        for name in ("source", "target"):
+            place = getattr(self, name)
+            if place is not None:
+                object.__setattr__(self, name, _expanded(name, place))
         check_known("invert", self.invert, INVERSIONS)
         if self.level is not None and not 0.0 <= self.level <= 2.0:
             raise UsageError(f"noise_level must be from 0 to 2, not {self.level:g}")
@@ -250,3 +267,11 @@ class DenoiseOptions:
     def many(self) -> bool:
         """True where the source is a folder."""
         return self.source != STREAM and Path(self.source).is_dir()
+
+
+def _expanded(name: str, place: str | PathLike[str]) -> str:
+    """Expands ``~``; keeps a slash at the end, which marks a folder."""
+    text = fspath(place)
+    if text in ("", STREAM):
+        return text
+    return f"{local_path(name, text)}{'/' if text.endswith('/') else ''}"

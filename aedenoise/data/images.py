@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from typing import Generic, TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
+
+from aedenoise.data.tiff import describe_kind
 
 # Enough for photographs; larger images are rejected before they are decoded.
 MAX_PIXELS = 64_000_000
@@ -61,11 +64,28 @@ def read_image(path: Path) -> Image.Image:
     Raises:
       UnreadableImageError: if the format is unknown, or the image is damaged or too large.
     """
-    return read_with(path, lambda image: _plain(_upright(image)))
+    return read_with(path, lambda image: _plain(upright(image)))
 
 
-def read_with(source: Path | bytes, use: Callable[[Image.Image], Read]) -> Read:
+def upright(image: Image.Image) -> Image.Image:
+    """Loads an image and applies its EXIF orientation; EXIF data that are damaged are ignored."""
+    image.load()
+    # Pillow raises many types for damaged EXIF data, whose pixels may well be intact.
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:
+        return image
+
+
+def read_with(
+    source: Path | bytes, use: Callable[[Image.Image], Read], most: int = MAX_PIXELS
+) -> Read:
     """Opens the image in a file, or in the bytes of one, and returns ``use(image)``.
+
+    Args:
+      source: path, or content of a file.
+      use: function of the opened image, whose pixels are not yet loaded.
+      most: number of pixels above which an image is rejected before it is decoded.
 
     Raises:
       UnreadableImageError: if the format is unknown, or the image is damaged or too large.
@@ -73,14 +93,26 @@ def read_with(source: Path | bytes, use: Callable[[Image.Image], Read]) -> Read:
     file = io.BytesIO(source) if isinstance(source, bytes) else source
     try:
         with warnings.catch_warnings():
-            # Pillow warns of large images; MAX_PIXELS rejects them instead.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            # Pillow warns of large images, which ``most`` rejects instead, and of damaged tags,
+            # whose pixels may well be intact.
+            warnings.simplefilter("ignore")
             with Image.open(file, formats=FORMATS) as image:
-                _check_pixels(image)
-                image.load()
+                _check_pixels(image, most)
                 return use(image)
     except UnreadableImageError:
         raise
+    except Image.DecompressionBombError as error:
+        # Pillow's own limit, checked while it opens a file: only its text has the size.
+        found = re.search(r"\((\d+) pixels\)", str(error))
+        pixels_there = f"{int(found[1]):,} pixels, " if found else ""
+        raise UnreadableImageError(f"has {pixels_there}more than {most:,}") from error
+    except UnidentifiedImageError as error:
+        kind = describe_kind(file)
+        if kind is None:
+            raise UnreadableImageError(_why_unreadable(error)) from error
+        raise UnreadableImageError(
+            f"is {kind}, which cannot be read; convert it to 8 or 16 bits, uncompressed"
+        ) from error
     except Exception as error:  # Pillow raises many types for damaged files
         raise UnreadableImageError(_why_unreadable(error)) from error
 
@@ -117,7 +149,7 @@ def read_pages(path: Path, use: Callable[[Image.Image], Read]) -> Pages[Read]:
         # Before the transposition, which returns an image without pages.
         name = image.format or ""
         frames = getattr(image, "n_frames", 1) if name in ANIMATED else 1
-        results, unreadable = [use(_plain(_upright(image)))], []
+        results, unreadable = [use(_plain(upright(image)))], []
         number = 1
         while name == "TIFF":
             try:
@@ -131,9 +163,8 @@ def read_pages(path: Path, use: Callable[[Image.Image], Read]) -> Pages[Read]:
             if image.tag_v2.get(_SUBFILE_TYPE, 0) & _NO_PAGE:  # type: ignore[attr-defined]
                 continue
             try:
-                _check_pixels(image)
-                image.load()
-                page = _plain(_upright(image))
+                _check_pixels(image, MAX_PIXELS)
+                page = _plain(upright(image))
             except Exception:  # Pillow raises many types for damaged files
                 unreadable.append(number)
             else:
@@ -143,18 +174,10 @@ def read_pages(path: Path, use: Callable[[Image.Image], Read]) -> Pages[Read]:
     return read_with(path, all_pages)
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    """Applies the EXIF orientation, unless the EXIF data are damaged."""
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:  # the pixels are loaded already, so only the orientation is lost
-        return image
-
-
-def _check_pixels(image: Image.Image) -> None:
+def _check_pixels(image: Image.Image, most: int) -> None:
     pixels = image.width * image.height
-    if pixels > MAX_PIXELS:
-        raise UnreadableImageError(f"has {pixels:,} pixels, more than {MAX_PIXELS:,}")
+    if pixels > most:
+        raise UnreadableImageError(f"has {pixels:,} pixels, more than {most:,}")
 
 
 def _why_unreadable(error: Exception) -> str:

@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cached_property, partial
 from os import PathLike
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from aedenoise.config import Experiment
+from aedenoise.inference.arrays import check_layout, scaled
 from aedenoise.inference.noise_estimation import estimate_level
 from aedenoise.inference.saved_run import read_run
 from aedenoise.inference.tiling import denoise_any_size
 from aedenoise.models import Autoencoder, abstract_params
 from aedenoise.models.autoencoder import predict
 from aedenoise.ops.noise import Noisy
+from aedenoise.runtime.forks import check_not_forked
 from aedenoise.training.components import NO_COMPONENTS, Components
 from aedenoise.training.task import Params
 
 # Pixels per call of the network, for memory.
 _PIXELS = 2**20
-# Largest magnitude accepted for float images: beyond any noise, below an 8-bit range.
-_FARTHEST = 20.0
 # Rounds of denoising and estimating for networks conditioned on an unknown noise level.
 _GUESSES = 3
 
 
 class Denoiser:
     """Network with its parameters, callable as ``denoise(noisy) -> denoised``.
+
+    It can be pickled and sent to processes that are started by ``spawn``.
 
     Attributes:
       experiment: configuration of its training.
@@ -57,15 +60,26 @@ class Denoiser:
         self.size = size
         self._own_parts = own_parts
         self.model = model
-        self._predict = jax.jit(partial(predict, model))
+        check_not_forked()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Returns the state to pickle, with parameters of NumPy and no compiled program."""
+        state = {name: value for name, value in self.__dict__.items() if name != "_predict"}
+        return {**state, "params": jax.tree.map(np.asarray, self.params)}
+
+    @cached_property
+    def _predict(self) -> Any:
+        # Made at the first call, so that unpickling uses no JAX: in a forked worker it would hang.
+        return jax.jit(partial(predict, self.model))
 
     def __call__(self, noisy: np.ndarray, level: float | None = None) -> np.ndarray:
         """Denoises images of any size.
 
         Args:
           noisy: images ``[N, H, W, C]``, or ``[N, H, W]`` for one channel; float in units of the
-            [0, 1] range, or uint8 or uint16. Networks for grey images denoise each channel
-            separately; networks for colour images treat grey images as colour.
+            [0, 1] range, uint8, or uint16 whose white is 65,535; of any byte order. Networks for
+            grey images denoise each channel separately; networks for colour images treat grey
+            images as colour.
           level: noise level, for networks with ``condition="noise_level"``. None: zero-mean
             Gaussian noise is estimated per image (and channel); for other noise the middle of
             the training range is used.
@@ -75,7 +89,9 @@ class Denoiser:
 
         Raises:
           ValueError: if shape, dtype or values are not supported.
+          RuntimeError: in a fork of the process that loaded the network.
         """
+        check_not_forked()
         noisy = np.asarray(noisy)
         batch, channels = self._prepared(noisy)
         if level is None and self._conditioned:
@@ -105,7 +121,7 @@ class Denoiser:
         noise = self.experiment.noise
         if noise.kind != "gaussian" or noise.mean:
             return None
-        return estimate_level(_scaled(np.asarray(noisy)), denoised)
+        return estimate_level(scaled(np.asarray(noisy)), denoised)
 
     @property
     def _conditioned(self) -> bool:
@@ -114,11 +130,8 @@ class Denoiser:
     def _prepared(self, noisy: np.ndarray) -> tuple[np.ndarray, int]:
         """Converts images to the network's channels; also returns their own number of channels."""
         images = np.asarray(noisy)
-        if images.ndim not in (3, 4) or 0 in images.shape:
-            raise ValueError(
-                f"images must have shape [N, H, W] or [N, H, W, C], not {images.shape}"
-            )
-        batch = _scaled(images if images.ndim == 4 else images[..., None])
+        check_layout(images)
+        batch = scaled(images if images.ndim == 4 else images[..., None])
         channels = batch.shape[-1]
         if channels == self.channels:
             return batch, channels
@@ -127,7 +140,8 @@ class Denoiser:
         if channels == 1:
             return np.repeat(batch, self.channels, axis=-1), channels
         raise ValueError(
-            f"images have {channels} channels; this network needs {self.channels}, or grey images"
+            f"images of shape {images.shape} have {channels} channels; this network needs "
+            f"{self.channels}, or grey images"
         )
 
     def _guessed(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -206,16 +220,3 @@ def load_denoiser(
         size=None if run.experiment.model.any_size else size,
         own_parts=components.network is not None,
     )
-
-
-def _scaled(images: np.ndarray) -> np.ndarray:
-    if images.dtype in (np.uint8, np.uint16):
-        return images.astype(np.float32) / np.float32(np.iinfo(images.dtype).max)
-    if not np.issubdtype(images.dtype, np.floating):
-        raise ValueError(f"images must be float, uint8 or uint16, not {images.dtype}")
-    # Written so that NaN fails too: every comparison with NaN is false.
-    if not np.all(np.abs(images) <= _FARTHEST):
-        raise ValueError(
-            "float images must be finite, in units of the [0, 1] range: divide by 255 or pass uint8"
-        )
-    return images.astype(np.float32)

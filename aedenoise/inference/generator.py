@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from os import PathLike
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +14,7 @@ from aedenoise.config import Experiment
 from aedenoise.inference.batching import fit_batch_size, generate_fn, in_batches
 from aedenoise.inference.saved_run import read_run
 from aedenoise.models import Generator, abstract_params, build_generator
+from aedenoise.runtime.forks import check_not_forked
 from aedenoise.training.task import Params
 
 
@@ -39,15 +42,28 @@ class ImageMaker:
         self.step = step
         self.latent_size = experiment.model.latent_size
         self.image_shape = image_shape
-        self._generate = generate_fn(model)
+        self._model = model
         self._batch = fit_batch_size(image_shape)
+        check_not_forked()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Returns the state to pickle, with parameters of NumPy and no compiled program."""
+        state = {name: value for name, value in self.__dict__.items() if name != "_generate"}
+        return {**state, "params": jax.tree.map(np.asarray, self.params)}
+
+    @cached_property
+    def _generate(self) -> Any:
+        # Made at the first call, so that unpickling uses no JAX: in a forked worker it would hang.
+        return generate_fn(self._model)
 
     def __call__(self, count: int, seed: int = 0) -> np.ndarray:
         """Generates images, float32 ``[count, H, W, C]`` in [0, 1], reproducibly from the seed.
 
         Raises:
           ValueError: if ``count`` is not at least 1.
+          RuntimeError: in a fork of the process that loaded the network.
         """
+        check_not_forked()
         if count < 1:
             raise ValueError(f"count must be at least 1, not {count}")
         numbers = jax.random.normal(jax.random.key(seed), (count, self.latent_size))
@@ -58,7 +74,9 @@ class ImageMaker:
 
         Raises:
           ValueError: if ``latents`` has another shape.
+          RuntimeError: in a fork of the process that loaded the network.
         """
+        check_not_forked()
         if latents.ndim != 2 or latents.shape[1] != self.latent_size:
             raise ValueError(
                 f"latents must have shape [N, {self.latent_size}], not {latents.shape}"

@@ -1,8 +1,9 @@
-"""Estimation of an image's Gaussian noise level from its denoised version."""
+"""Estimation of an image's Gaussian noise level, from its denoised version and from itself."""
 
 from __future__ import annotations
 
 import functools
+import math
 
 import numpy as np
 
@@ -12,6 +13,8 @@ _LEVELS = np.geomspace(1e-3, 2.0, 200)
 _BINS = 64
 # Share of values at exactly 0 or 1 above which an image counts as clipped.
 _CLIPPED_SHARE = 0.005
+# Side of the blocks in which the noise of an image is measured.
+_BLOCK = 8
 
 
 def estimate_level(noisy: np.ndarray, denoised: np.ndarray) -> float:
@@ -38,6 +41,67 @@ def estimate_level(noisy: np.ndarray, denoised: np.ndarray) -> float:
     return float(np.interp(change, expected, _LEVELS))
 
 
+def measure_level(image: np.ndarray) -> float:
+    """Measures the noise standard deviation of an image without knowing the clean one.
+
+    In each block the difference of diagonal neighbours cancels brightness, slopes and upright
+    edges (Immerkaer, 1996); the result is the median over blocks, which leaves out those with
+    structure. It is too high rather than too low where most blocks hold fine structure.
+
+    Args:
+      image: float ``[H, W, C]`` in units of the [0, 1] range, of at least one block of 8 x 8.
+
+    Returns:
+      Standard deviation in units of the [0, 1] range, averaged over channels.
+    """
+    height, width = (side // _BLOCK for side in image.shape[:2])
+    whole = image[: height * _BLOCK, : width * _BLOCK].astype(np.float32)
+    blocks = whole.reshape(height, _BLOCK, width, _BLOCK, -1).swapaxes(1, 2)
+    down = blocks[:, :, :-1] - blocks[:, :, 1:]
+    change = 0.5 * (down[:, :, :, :-1] - down[:, :, :, 1:])
+    spread = np.mean(np.square(change), axis=(2, 3))
+    clipped = np.mean((blocks == 0.0) | (blocks == 1.0), axis=(2, 3))
+    # Clipping narrows noise. The share of clipped pixels says by how much, also in a block that
+    # mixes black and white, whose mean does not.
+    levels = np.sqrt(spread / np.interp(clipped, *_narrowing()))
+    return float(np.median(levels, axis=(0, 1)).mean())
+
+
+@functools.cache
+def _narrowing() -> tuple[np.ndarray, np.ndarray]:
+    """Computes the share of clipped pixels and the ratio of variances after and before clipping.
+
+    First for weak noise on ever darker greys, down to black; then for ever stronger noise on black,
+    which is clipped at white too.
+    """
+    nodes, weights = _gauss()
+    weak = 1e-3
+    levels = np.concatenate([np.full(33, weak), np.linspace(0.2, 1.0, 33)])
+    clean = np.concatenate([np.linspace(4.0, 0.0, 33) * weak, np.zeros(33)])
+    noisy = np.clip(clean[:, None] + levels[:, None] * nodes, 0.0, 1.0)
+    means = noisy @ weights
+    ratios = (np.square(noisy) @ weights - np.square(means)) / np.square(levels)
+    # From the normal distribution: as a sum over nodes the share would have steps.
+    shares = np.asarray(
+        [
+            _tail(black / level) + _tail((1.0 - black) / level)
+            for black, level in zip(clean, levels, strict=True)
+        ]
+    )
+    return shares, ratios
+
+
+def _tail(distance: float) -> float:
+    """Returns the share of a normal distribution beyond ``distance`` standard deviations."""
+    return 0.5 * math.erfc(distance / math.sqrt(2.0))
+
+
+def _gauss() -> tuple[np.ndarray, np.ndarray]:
+    """Returns nodes and weights of the Gauss-Hermite quadrature of a normal distribution."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(64)
+    return nodes, weights / weights.sum()
+
+
 @functools.cache
 def _clipped_change() -> np.ndarray:
     """Computes ``E[(clip(b + s n) - b)**2]`` for each level s and bin of brightness b."""
@@ -45,8 +109,8 @@ def _clipped_change() -> np.ndarray:
     brightness = 0.5 * (edges[1:] + edges[:-1])
     # Glyphs are mostly pure black and white: the outer bins stand for their ends, not centres.
     brightness[0], brightness[-1] = 0.0, 1.0
-    nodes, weights = np.polynomial.hermite_e.hermegauss(64)
+    nodes, weights = _gauss()
     clean = brightness[None, :, None]
     noisy = np.clip(clean + _LEVELS[:, None, None] * nodes, 0.0, 1.0)
-    squares: np.ndarray = np.square(noisy - clean) @ (weights / weights.sum())
+    squares: np.ndarray = np.square(noisy - clean) @ weights
     return squares

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 from aedenoise.config import Experiment
+from aedenoise.config.validation import local_path
 from aedenoise.errors import UsageError
 from aedenoise.training.checkpoint_place import find_checkpoints
 from aedenoise.training.checkpoints import Checkpoints, Restored
@@ -62,7 +62,7 @@ def read_run(
       CheckpointError: if there is no run.
       UsageError: if the run is of the other kind.
     """
-    folder = Workdir(Path(workdir))
+    folder = Workdir(local_path("workdir", workdir))
     experiment = folder.read_experiment()
     if gan != (experiment.model.network == "gan"):
         other = "a denoiser, which cannot generate images; this needs a GAN"

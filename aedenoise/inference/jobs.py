@@ -1,0 +1,120 @@
+"""Sources and targets of ``--mode=denoise``: names of results, and files that must stay."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from aedenoise.config.options import STREAM, WRITTEN, DenoiseOptions
+from aedenoise.data.pictures import find_pictures
+from aedenoise.errors import DataError, StorageError, UsageError
+from aedenoise.reporting.console import warn
+
+_DENOISED, _BEFORE_AFTER = "-denoised", "-before-after"
+
+
+@dataclass(frozen=True)
+class Job:
+    """Source and target of one picture; None is standard input or output."""
+
+    source: Path | None
+    target: Path | None
+
+    @property
+    def name(self) -> str:
+        """Returns the source's name for messages."""
+        return "standard input" if self.source is None else str(self.source)
+
+    @property
+    def comparison(self) -> Path | None:
+        """Returns the path of the before-and-after picture, None for standard output."""
+        return self.target and self.target.with_name(f"{self.target.stem}{_BEFORE_AFTER}.png")
+
+    def check(self, options: DenoiseOptions) -> None:
+        """Raises StorageError if a result would replace its source or an unrelated file."""
+        for path in (self.target, self.comparison if options.before_after else None):
+            if path is None or not path.exists():
+                continue
+            if self.source is not None and path.samefile(self.source):
+                raise StorageError(f"{path} is the source itself; choose another --output")
+        if options.before_after and self.comparison and self.comparison.exists():
+            # If the denoised picture exists too, this one is from an earlier call, which is kept.
+            ours = self.target is not None and self.target.exists()
+            if not (ours or options.overwrite):
+                raise StorageError(f"{self.comparison} already exists; --overwrite replaces it")
+
+
+def make_jobs(options: DenoiseOptions) -> list[Job]:
+    """Lists the pictures to denoise with the files to write, checked for conflicts.
+
+    Raises:
+      DataError: if a folder holds no images.
+      StorageError: if a result would replace its source or an unrelated file.
+      UsageError: if source and target contradict each other.
+    """
+    jobs = _jobs_of_folder(options) if options.many else [_only_job(options)]
+    # All targets are checked first: a conflict in a folder ends the call before any work.
+    for job in jobs:
+        job.check(options)
+    return jobs
+
+
+def _only_job(options: DenoiseOptions) -> Job:
+    source = None if options.source == STREAM else Path(options.source)
+    if options.target == STREAM:
+        return Job(source, None)
+    if options.target is None:
+        assert source is not None
+        return Job(source, source.with_name(f"{source.stem}{_DENOISED}.png"))
+    target = Path(options.target)
+    if options.into_folder:
+        target /= f"{source.stem}{_DENOISED}.png" if source else "denoised.png"
+    return Job(source, target)
+
+
+def _jobs_of_folder(options: DenoiseOptions) -> list[Job]:
+    source, folder = Path(options.source), result_folder(options)
+    if folder.suffix.lower() in WRITTEN and not folder.exists():
+        raise UsageError(f"--output={folder} names a picture; --input is a folder and needs one")
+    if folder.exists() and not folder.is_dir():
+        raise StorageError(f"{folder} is not a folder; --output must be one if --input is")
+    if folder.resolve() == source.resolve():
+        raise StorageError("--output must not be the folder of the images; choose another")
+    # A folder of results inside the source would be denoised again by the next call.
+    results = folder.resolve()
+    files = [file for file in find_pictures(source) if results not in file.resolve().parents]
+    found = {file.with_suffix("") for file in files}
+    made = [file for file in files if _made_here(file, found)]
+    files = [file for file in files if file not in made]
+    if made:
+        warn(f"{made[0]} is an earlier result next to its source: {len(made)} such files skipped")
+    if not files:
+        raise DataError(f"{source} holds no images except results of earlier calls")
+    stems = Counter(file.with_suffix("") for file in files)
+    jobs = []
+    for file in files:
+        # The extension is kept where stems collide (a.jpg, a.png).
+        name = file.name if stems[file.with_suffix("")] > 1 else file.stem
+        jobs.append(Job(file, folder / file.relative_to(source).parent / f"{name}.png"))
+    return jobs
+
+
+def _made_here(file: Path, found: set[Path]) -> bool:
+    """Returns True for the result of an earlier single-file call, written next to its source."""
+    result = file.stem.removesuffix(_BEFORE_AFTER)
+    source = result.removesuffix(_DENOISED)
+    return source != result and file.suffix == ".png" and file.with_name(source) in found
+
+
+def result_folder(options: DenoiseOptions) -> Path:
+    """Returns the folder of results for a folder of pictures."""
+    if options.target:
+        return Path(options.target)
+    source = Path(options.source)
+    # "." and ".." have no name to derive the folder of results from.
+    if source.name in ("", ".."):
+        source = source.resolve()
+    if not source.name:
+        raise UsageError(f"--input={options.source} needs an --output")
+    return source.with_name(f"{source.name}{_DENOISED}")

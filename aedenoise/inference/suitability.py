@@ -1,0 +1,200 @@
+"""Judgement of a picture and its result: what the network is not made for, and what it worsens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from aedenoise.config import Experiment
+from aedenoise.data.pictures import Picture
+from aedenoise.inference.denoiser import Denoiser
+from aedenoise.inference.noise_estimation import measure_level
+
+# Ratio to the training levels beyond which results are unreliable. The margin is small because
+# the estimate is too low there: strong noise passes through the network.
+_FAR = 1.25
+# Clipped noise of level 0.6 gives black a mean of 0.24; strokes are thinner than a block.
+_DARK, _BLOCK, _BLOCKS = 0.3, 8, 8
+# With noise s, a result that differs from its input by r s has an error of about s sqrt(r**2 - 1),
+# hence is worse from r = sqrt(2) on. Measured on 25 photographs: from 1.5 on all were worse, below
+# 1.35 all better. Pages of letters of 2 or more pixels' strokes reached 1.13.
+_WORSE, _DOUBTFUL = 1.5, 1.35
+# Width in pixels of strokes: nine in ten training glyphs have 2 or more, type of 24 pixels 1.8.
+_THIN = 2.0
+# Pixels of a picture above which every few rows stand for all, for memory.
+_SAMPLED = 2**22
+
+
+class Note(NamedTuple):
+    """Line about a picture: predicates for one of them, and for several."""
+
+    one: str
+    many: str
+
+
+_INVERTED = "dark on light: inverted for denoising (--invert=no prevents this)"
+_GREYS = (
+    "many greys, but the network was trained on light strokes on dark: the result may be poor "
+    "(--dataset=folder:DIR trains on your pictures)"
+)
+
+
+def describe_file(picture: Picture) -> list[Note]:
+    """Returns notes on what the file holds besides the pixels that are denoised."""
+    notes = []
+    if picture.pages > 1:
+        notes.append(
+            Note(
+                f"has {picture.pages} pages: only the first is denoised",
+                "have several pages: only the first of each is denoised",
+            )
+        )
+    if picture.guessed:
+        notes.append(
+            Note(
+                f"uses {picture.bits} of 16 bits: {2**picture.bits - 1:,} is taken for white",
+                "use fewer than 16 bits: the largest value of their depth is taken for white",
+            )
+        )
+    if picture.reduced:
+        rest = "16 bits per channel, of which 8 are kept (only grey pictures keep 16)"
+        notes.append(Note(f"has {rest}", f"have {rest}"))
+    return notes
+
+
+def choose_inversion(
+    pixels: np.ndarray, denoiser: Denoiser, choice: str
+) -> tuple[bool, list[Note]]:
+    """Returns whether to invert a picture for the network, and the note on it."""
+    if choice != "auto":
+        return choice == "yes", []
+    dark_on_light = bool(np.median(_sampled(pixels)) > 0.5)
+    if not (_trained_on_light_glyphs(denoiser.experiment) and dark_on_light):
+        return False, []
+    return True, [Note(f"is {_INVERTED}", f"are {_INVERTED}")]
+
+
+def judge(
+    seen: np.ndarray, clean: np.ndarray, denoiser: Denoiser, *, keep: bool
+) -> tuple[bool, list[Note]]:
+    """Judges a result without knowing the clean picture.
+
+    Args:
+      seen: picture as the network saw it, ``[H, W, C]``.
+      clean: its result, of the same shape.
+      denoiser: the network.
+      keep: allows to reject the result.
+
+    Returns:
+      Whether the result is certainly worse than the picture, and at most one note: the first
+      reason for doubt explains the others.
+    """
+    level, own = _levels(seen, clean, denoiser)
+    if level is not None and own is not None and keep and level > _WORSE * own:
+        why = f"denoising would change it by {level:.2f}, its noise is only {own:.2f}"
+        rest = "(--nokeep_input denoises it)"
+        return True, [
+            Note(
+                f"is kept as it is: {why} {rest}",
+                "are kept as they are: denoising would change them by more than their noise "
+                "(--nokeep_input denoises them)",
+            )
+        ]
+    return False, _doubts(seen, clean, denoiser.experiment, level, own)[:1]
+
+
+def _levels(
+    seen: np.ndarray, clean: np.ndarray, denoiser: Denoiser
+) -> tuple[float | None, float | None]:
+    """Returns the level that the network removed, and that measured in the picture itself."""
+    some = _sampled(seen)
+    level = denoiser.estimate(some, _sampled(clean))
+    own = measure_level(some) if _large(seen) and level is not None else None
+    return level, own
+
+
+def _doubts(
+    seen: np.ndarray,
+    clean: np.ndarray,
+    experiment: Experiment,
+    level: float | None,
+    own: float | None,
+) -> list[Note]:
+    glyphs = _trained_on_light_glyphs(experiment)
+    noise = experiment.noise
+    least, most = noise.level, noise.level_max or noise.level
+    notes = []
+    if glyphs and _mostly_grey(seen):
+        notes.append(Note(f"has {_GREYS}", f"have {_GREYS}"))
+    if level is not None and not least / _FAR <= level <= most * _FAR:
+        rest = f"but the network was trained on {noise}: the result may be poor"
+        notes.append(Note(f"has noise of about {level:.2f}, {rest}", f"have other noise, {rest}"))
+    if level is not None and own is not None and level > _DOUBTFUL * own:
+        rest = "as much detail as noise: the result may be no better"
+        notes.append(Note(f"may lose {rest} than the picture", f"may lose {rest}"))
+    width = _stroke_width(clean) if glyphs and _large(seen) else _THIN
+    if width < _THIN:
+        rest = "thinner than trained on: letters may be changed (enlarge"
+        notes.append(
+            Note(
+                f"has strokes of about {width:.1f} pixels, {rest} it first)",
+                f"have strokes of less than {_THIN:.0f} pixels, {rest} them first)",
+            )
+        )
+    return notes
+
+
+def group(notes: Sequence[tuple[str, Note]], total: int) -> list[str]:
+    """Returns one line per kind of note, with the number of pictures and the name of the first."""
+    kinds: dict[str, list[tuple[str, Note]]] = {}
+    for name, note in notes:
+        kinds.setdefault(note.many, []).append((name, note))
+    lines = []
+    for many, those in kinds.items():
+        name, note = those[0]
+        if len(those) == 1:
+            lines.append(f"{name} {note.one}")
+        else:
+            lines.append(f"{len(those):,} of {total:,} images {many}; the first is {name}")
+    return lines
+
+
+def _trained_on_light_glyphs(experiment: Experiment) -> bool:
+    names = experiment.data.dataset.split("+")
+    return all(name.split("/")[0] in ("mnist", "notmnist") for name in names)
+
+
+def _large(pixels: np.ndarray) -> bool:
+    height, width = pixels.shape[:2]
+    return bool(min(height, width) >= _BLOCK * _BLOCKS)
+
+
+def _sampled(pixels: np.ndarray) -> np.ndarray:
+    """Returns evenly spaced bands of a large picture, whose height is a block each."""
+    height, width = pixels.shape[:2]
+    step = -(-height * width // _SAMPLED)
+    if step == 1 or height < _BLOCK * step:
+        return pixels
+    bands = pixels[: height // _BLOCK * _BLOCK].reshape(-1, _BLOCK, *pixels.shape[1:])
+    return bands[::step].reshape(-1, *pixels.shape[1:])
+
+
+def _mostly_grey(pixels: np.ndarray) -> bool:
+    """Returns True if most blocks of a picture ``[H, W, C]`` have a mean that is neither dark nor
+    light. Block means survive strong noise. Small pictures, where a stroke fills a block, give
+    False."""
+    if not _large(pixels):
+        return False
+    height, width = (side // _BLOCK for side in pixels.shape[:2])
+    whole = pixels[: height * _BLOCK, : width * _BLOCK]
+    means = whole.reshape(height, _BLOCK, width, _BLOCK, -1).mean(axis=(1, 3, 4))
+    return bool(np.mean((means > _DARK) & (means < 1.0 - _DARK)) > 0.5)
+
+
+def _stroke_width(clean: np.ndarray) -> float:
+    """Returns the mean width of light strokes in pixels: twice their area by their outline."""
+    ink = clean.mean(axis=-1) > 0.5
+    outline = np.count_nonzero(ink[1:] != ink[:-1]) + np.count_nonzero(ink[:, 1:] != ink[:, :-1])
+    return 2.0 * np.count_nonzero(ink) / outline if outline else np.inf
