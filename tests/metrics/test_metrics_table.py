@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-
 from skimage.metrics import structural_similarity
 
 from aedenoise.config import ModelConfig, NoiseConfig
