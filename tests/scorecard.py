@@ -25,7 +25,7 @@ ENTRIES = {
     6: ("Byte corruption of every file of a checkpoint", "0 silent of ≥ 200"),
     7: ("Disk full, folder read-only, workdir is a file", "7/7 one line, earlier checkpoint whole"),
     8: ("Saving while the state is donated", "100/100 equal to the snapshot"),
-    9: ("1, 2, 4, 8 devices, 200 steps", "same noise bits, loss ≤ 1e-6, parameters ≤ 1e-4"),
+    9: ("1, 2, 4, 8 devices, 200 steps", "same noise bits, loss of a step ≤ 1e-6, of a run ≤ 1e-3"),
     10: ("jit against pmap, 4 devices, 200 steps", "same noise bits, loss ≤ 1e-6"),
     11: ("Two processes against one", "loss ≤ 1e-6, one writer"),
     12: ("Restore on another topology", "8/8 bit-identical"),
