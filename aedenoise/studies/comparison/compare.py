@@ -23,6 +23,7 @@ from aedenoise.studies.comparison.folder import Networks, StudyFolder
 from aedenoise.studies.comparison.matching import match_networks
 from aedenoise.studies.comparison.pairing import differences_table
 from aedenoise.studies.comparison.rows import Row, from_csv, to_csv
+from aedenoise.training.memory import check_memory
 from aedenoise.training.sharding import automatic_steps_per_call
 
 # Seeds trained together on an accelerator; one seed already saturates a CPU.
@@ -57,14 +58,14 @@ def compare(
     folder = StudyFolder(options.workdir)
     folder.claim(study, overwrite=options.overwrite)
     prepare_process(say)
-    networks = folder.networks(lambda: _match(study, options))
+    on_cpu = jax.default_backend() == "cpu"
+    together = min(seeds_at_once or (1 if on_cpu else _SEEDS_AT_ONCE), study.seeds)
+    networks = folder.networks(lambda: _match(study, options, together))
     for line in _network_lines(networks):
         say(line)
     cells = list(study.cells())
     todo = [cell for cell in cells[shard[0] - 1 :: shard[1]] if not folder.is_done(cell)]
     say(f"{len(cells)} cells, {len(todo)} to train here, in {folder.path}")
-    on_cpu = jax.default_backend() == "cpu"
-    together = seeds_at_once or (1 if on_cpu else _SEEDS_AT_ONCE)
     runner = Runner(study, options, say)
     # From here on a signal lets the current step finish instead of raising.
     signals.remember()
@@ -142,7 +143,7 @@ def _check_same_data(rows: list[Row]) -> None:
             )
 
 
-def _match(study: Study, options: RunOptions) -> Networks:
+def _match(study: Study, options: RunOptions, together: int) -> Networks:
     """Finds networks of equal cost for each match and dataset."""
     shapes = {}
     for dataset in study.datasets:
@@ -151,6 +152,7 @@ def _match(study: Study, options: RunOptions) -> Networks:
         workload = make_denoising_workload(
             study.experiment(cell, features), options, notify=say, training=False
         )
+        check_memory(workload.experiment, workload.image_shape, networks=together)
         shapes[dataset] = workload.image_shape
     networks: Networks = {}
     for match in study.matches:
