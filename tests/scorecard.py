@@ -41,6 +41,12 @@ ENTRIES = {
     22: ("Checkpoints that cannot be restored", "10/10 one line that names the first mismatch"),
     23: ("Checkpoints of earlier versions", "all restore bit-identical"),
     24: ("Soak: 10,000 steps, a checkpoint every 10", "memory < 5 %, no files, no folders left"),
+    25: ("Foreign files: JSON, npz, pictures, damaged at random", "read or refused in one line"),
+    26: ("Streams: closed, full, of another encoding", "0 internal errors"),
+    27: ("Environment: warnings as errors, no home, odd variables", "every mode as elsewhere"),
+    28: ("Leftovers of what is refused, stopped or killed", "0 files"),
+    29: ("Figures in the headers of named experiments", "measured again within 0.15 dB"),
+    30: ("Flags of any text", "0 internal errors"),
 }
 
 _outcomes: dict[int, list[str]] = defaultdict(list)
