@@ -12,7 +12,7 @@ from aedenoise.config.options import RunOptions
 from aedenoise.config.study import Cell, Study, display_name
 from aedenoise.errors import CheckpointError
 from aedenoise.files import write_atomically
-from aedenoise.reporting.console import say
+from aedenoise.reporting.console import Parts, say
 from aedenoise.runs.denoising import make_denoising_workload
 from aedenoise.runtime.preemption import StopSignals
 from aedenoise.runtime.process import prepare_process
@@ -69,26 +69,12 @@ def compare(
     runner = Runner(study, options, say)
     # From here on a signal lets the current step finish instead of raising.
     signals.remember()
-    for group in _groups(todo, together):
-        with folder.taking(group) as mine:
-            if not mine:
-                continue
-            condition = mine[0].condition
-            network = networks[condition.match][condition.dataset][mine[0].decoder]
-            finished = runner.run(
-                mine,
-                network,
-                steps_per_call=options.steps_per_call or automatic_steps_per_call(),
-                stop_requested=lambda: signals.received is not None,
-            )
-            for each in finished or []:
-                # Pictures of one seed suffice for the figures.
-                drawn = each.pictures if each.cell.seed == study.base.seed else {}
-                folder.record(each.cell, each.row, each.curve, drawn)
-        for each in finished or []:
-            say(_cell_line(folder, cells, each))
-        if signals.received is not None:
-            break
+    with Parts(len(todo), "cell") as parts:
+        for group in _groups(todo, together):
+            for each in _train_group(group, networks, runner, folder, options, signals, parts):
+                say(_cell_line(folder, cells, each))
+            if signals.received is not None:
+                break
     left = sum(not folder.is_done(cell) for cell in cells)
     if any(folder.is_done(cell) for cell in cells):
         write_report(folder, quiet=left > 0)
@@ -99,6 +85,36 @@ def compare(
             "the same command continues"
         )
     return left == 0
+
+
+def _train_group(
+    group: list[Cell],
+    networks: Networks,
+    runner: Runner,
+    folder: StudyFolder,
+    options: RunOptions,
+    signals: StopSignals,
+    parts: Parts,
+) -> list[Finished]:
+    """Trains and records those cells of a group that no other process has taken."""
+    with folder.taking(group) as mine:
+        if not mine:
+            parts.passed(len(group))
+            return []
+        condition = mine[0].condition
+        finished = runner.run(
+            mine,
+            networks[condition.match][condition.dataset][mine[0].decoder],
+            steps_per_call=options.steps_per_call or automatic_steps_per_call(),
+            stop_requested=lambda: signals.received is not None,
+            reached=lambda share: parts.reached(share * len(mine)),
+        )
+        for each in finished or []:
+            # Pictures of one seed suffice for the figures.
+            drawn = each.pictures if each.cell.seed == runner.study.base.seed else {}
+            folder.record(each.cell, each.row, each.curve, drawn)
+    parts.passed(len(group))
+    return finished or []
 
 
 def write_report(folder: StudyFolder, *, quiet: bool = False) -> None:
