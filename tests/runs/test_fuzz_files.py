@@ -21,8 +21,8 @@ from PIL import Image
 from aedenoise.config import Experiment, to_dict
 from aedenoise.config.study import Study, study_to_dict
 from aedenoise.data.images import FORMATS, UnreadableImageError
+from aedenoise.data.npz_source import NpzSource
 from aedenoise.data.pictures import read_picture
-from aedenoise.data.user_files import NpzSource
 from aedenoise.errors import AedenoiseError
 from aedenoise.inference.saved_run import read_run
 from aedenoise.metrics.image_quality import METRICS
@@ -197,7 +197,7 @@ def test_an_npz_of_any_content(
     whole = buffer.getvalue()
     place = folder / "x.npz"
     place.write_bytes(whole[:at] + inserted + whole[at:] if at < 300 else whole)
-    read_or_refused(lambda: NpzSource(place, folder / "data").prepare(lambda line: None))
+    read_or_refused(lambda: NpzSource(place, folder / "data", 2**30).prepare(lambda line: None))
     read_or_refused(lambda: unpacked(place.read_bytes()), ValueError, OSError, zipfile.BadZipFile)
 
 
