@@ -108,6 +108,12 @@ def as_expected(error: BaseException) -> AedenoiseError | None:
     # TensorStore reports a full disk as a ValueError that carries this status name.
     if isinstance(error, ValueError) and "RESOURCE_EXHAUSTED" in str(error):
         return StorageError("the disk is full; free some space and run the same command again")
+    # JAX's error class has no public home below JAX itself, which is not imported here.
+    exhausted = type(error).__name__ == "JaxRuntimeError" and "RESOURCE_EXHAUSTED" in str(error)
+    if isinstance(error, MemoryError) or exhausted:
+        return UsageError(
+            "out of memory; use a smaller --batch_size, narrower layers or smaller images"
+        )
     if isinstance(error, ValueError):
         status = _PASSING_STATUS.search(str(error))
         if status and (status[1] is None or int(status[1]) in _PASSING_ERRNOS):

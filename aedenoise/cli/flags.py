@@ -172,15 +172,50 @@ def _flag(field: OptionField, group: str) -> Flag:
     )
 
 
+class _WholeNumber(flags.IntegerParser):
+    def convert(self, argument: int | str) -> int:
+        try:
+            return super().convert(argument)
+        except (TypeError, ValueError):
+            raise ValueError("takes a whole number, such as 5") from None
+
+
+class _Number(flags.FloatParser):
+    def convert(self, argument: float | str) -> float:
+        try:
+            return super().convert(argument)
+        except (TypeError, ValueError, OverflowError):
+            raise ValueError("takes a number, such as 0.001") from None
+
+
+class _Switch(flags.BooleanParser):
+    def parse(self, argument: str | int) -> bool:
+        try:
+            return bool(super().parse(argument))
+        except (TypeError, ValueError):
+            raise ValueError("takes true or false") from None
+
+
+# absl's own parsers answer in Python's words: "invalid literal for int()".
+_PARSERS: dict[str, flags.ArgumentParser[Any]] = {"integer": _WholeNumber(), "float": _Number()}
 DEFINED: list[Flag] = []
 
 
 def define(*table: Flag) -> None:
     """Adds flags to absl's and to ``DEFINED``, which is ordered by group."""
     for flag in table:
-        make: Callable[..., Any] = getattr(flags, f"DEFINE_{flag.kind}")
         text = f"{flag.help}: {' | '.join(flag.choices)}" if flag.choices else flag.help
-        make(flag.name, None if flag.optional else flag.default, text)
+        default = None if flag.optional else flag.default
+        if flag.kind in _PARSERS:
+            writer: flags.ArgumentSerializer[Any] = flags.ArgumentSerializer()
+            flags.DEFINE(_PARSERS[flag.kind], flag.name, default, text, serializer=writer)
+        elif flag.kind == "bool":
+            switch = flags.BooleanFlag(flag.name, default, text)
+            switch.parser = _Switch()
+            flags.DEFINE_flag(switch)
+        else:
+            make: Callable[..., Any] = getattr(flags, f"DEFINE_{flag.kind}")
+            make(flag.name, default, text)
     DEFINED.extend(table)
     DEFINED.sort(key=lambda flag: GROUPS.index(flag.group))
 

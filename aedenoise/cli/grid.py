@@ -57,6 +57,7 @@ def parse_shard(text: str) -> tuple[int, int]:
       UsageError: if it is no such part.
     """
     which, _, of = text.partition("/")
-    if which.isdecimal() and of.isdecimal() and 1 <= int(which) <= int(of):
+    short = max(len(which), len(of)) <= 9
+    if short and which.isdecimal() and of.isdecimal() and 1 <= int(which) <= int(of):
         return int(which), int(of)
     raise UsageError(f"--part is a part of all parts, as 2/3, not {text!r}")

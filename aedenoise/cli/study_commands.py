@@ -10,6 +10,7 @@ from aedenoise.cli.flags import DEFINED, FLAGS
 from aedenoise.cli.grid import parse_shard, read_study
 from aedenoise.cli.process import quiet_libraries
 from aedenoise.config import Experiment
+from aedenoise.config.fields import check_most
 from aedenoise.config.run_names import run_name, suffix
 from aedenoise.config.validation import local_path
 from aedenoise.errors import UsageError
@@ -31,6 +32,7 @@ def compare_decoders(signals: StopSignals) -> int:
     shard = parse_shard(FLAGS.part)
     if FLAGS.seeds_at_once < 0:
         raise UsageError(f"seeds_at_once must be 0 (automatic) or more: {FLAGS.seeds_at_once}")
+    check_most("seeds_at_once", FLAGS.seeds_at_once, 1000)
     quiet_libraries()
     from aedenoise.studies.comparison.compare import compare
 

@@ -11,7 +11,7 @@ from typing import Any
 from aedenoise.cli.experiments import parse_levels
 from aedenoise.cli.flags import FLAGS
 from aedenoise.config import NoiseConfig, noise_from_text
-from aedenoise.config.fields import option_fields
+from aedenoise.config.fields import option_fields, shorten
 from aedenoise.config.folders import check_place
 from aedenoise.config.options import WRITTEN, DenoiseOptions, HostOptions, ProbeOptions, RunOptions
 from aedenoise.config.validation import local_path
@@ -60,13 +60,13 @@ def denoise_options() -> DenoiseOptions:
 def sample_choice(folder: Path) -> tuple[int, int, Path]:
     """Returns the number of images, their seed and the file to write."""
     if not 1 <= FLAGS.count <= 1_000_000:
-        raise UsageError(f"count must be from 1 to 1,000,000, not {FLAGS.count}")
+        raise UsageError(f"count must be from 1 to 1,000,000, not {shorten(FLAGS.count)}")
     target = Path(_expand("output") or folder / "samples.png")
     if target.suffix.lower() not in (*WRITTEN, ".npz"):
         raise UsageError(f"--output ends with .npz, {', '.join(WRITTEN)}, not {target}")
     seed = FLAGS.seed or 0
     if not 0 <= seed < 2**32:
-        raise UsageError(f"seed must be from 0 to 2**32 - 1, not {seed}")
+        raise UsageError(f"seed must be from 0 to 2**32 - 1, not {shorten(seed)}")
     return FLAGS.count, seed, target
 
 
@@ -91,7 +91,8 @@ def checkpoint_dir(folder: Path | None) -> str | None:
 def checkpoint_choice() -> str:
     """Returns ``newest``, ``best`` or a step."""
     which: str = FLAGS.checkpoint
-    if which not in ("newest", "best") and not which.isdecimal():
+    # No run has steps of more than 18 digits, and Python refuses integers of thousands.
+    if which not in ("newest", "best") and not (which.isdecimal() and len(which) <= 18):
         raise UsageError(f"--checkpoint is newest, best or a step, not {which!r}")
     return which
 
@@ -100,7 +101,7 @@ def preempt_exit_code() -> int:
     """Returns the exit code after a stop signal."""
     code: int = FLAGS.preempt_exit_code
     if not 0 <= code <= 255:
-        raise UsageError(f"preempt_exit_code must be from 0 to 255, not {code}")
+        raise UsageError(f"preempt_exit_code must be from 0 to 255, not {shorten(code)}")
     return code
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from aedenoise.config.fields import option
+from aedenoise.config.fields import check_fields, option
 from aedenoise.config.validation import check_known
 from aedenoise.errors import UsageError
 
@@ -41,6 +41,7 @@ class AdversaryConfig:
     average: float = option(0.999, "decay of a GAN's averaged parameters", detail=True)
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_known("gan_loss", self.loss, GAN_LOSSES)
         check_known("regularizer", self.regularizer, REGULARIZERS)
         if not 0.0 <= self.weight < math.inf:

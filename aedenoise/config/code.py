@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from aedenoise.config.fields import option
+from aedenoise.config.fields import check_fields, option
 from aedenoise.config.validation import check_known
 from aedenoise.errors import UsageError
 
@@ -32,6 +32,7 @@ class CodeConfig:
     )
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_known("sparsity", self.sparsity, SPARSITIES)
         default = CodeConfig.__dataclass_fields__
         if self.sparsity == "none" and self.sparsity_weight != default["sparsity_weight"].default:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from aedenoise.config.fields import option
+from aedenoise.config.fields import MOST_EXAMPLES, check_fields, option
 from aedenoise.config.validation import check_known, check_positive, local_path
 from aedenoise.errors import UsageError, nearest
 
@@ -77,10 +77,16 @@ class DataConfig:
         "dataset: mnist | notmnist[/small|/large] | NAME of TFDS | folder:DIR | npz:FILE, or A+B",
     )
     train_examples: int | None = option(
-        None, "number of training images, evenly spaced (default: all)", detail=True
+        None,
+        "number of training images, evenly spaced (default: all)",
+        most=MOST_EXAMPLES,
+        detail=True,
     )
     test_examples: int | None = option(
-        None, "number of test images, evenly spaced (default: all)", detail=True
+        None,
+        "number of test images, evenly spaced (default: all)",
+        most=MOST_EXAMPLES,
+        detail=True,
     )
     image_size: int = option(64, "side of a folder's images in pixels", detail=True)
     fit: str = option(
@@ -88,6 +94,7 @@ class DataConfig:
     )
 
     def __post_init__(self) -> None:
+        check_fields(self)
         names = [_full_name(name) for name in self.parts]
         if len(set(names)) < len(names):
             raise UsageError(f"dataset {self.dataset} names one twice")

@@ -10,7 +10,7 @@ from typing import Any
 from aedenoise.config.adversary import AdversaryConfig
 from aedenoise.config.code import CodeConfig
 from aedenoise.config.data import DataConfig
-from aedenoise.config.fields import option
+from aedenoise.config.fields import MOST_EPOCHS, check_fields, option, shorten
 from aedenoise.config.model import ModelConfig
 from aedenoise.config.noise import NO_NOISE, NoiseConfig
 from aedenoise.config.optimizer import OptimizerConfig
@@ -74,18 +74,22 @@ class Experiment:
     code: CodeConfig = field(default_factory=CodeConfig)
     adversary: AdversaryConfig = field(default_factory=AdversaryConfig)
     loss: str = option("bce", "reconstruction loss", choices=LOSSES)
-    batch_size: int = option(64, "images per step over all devices")
-    epochs: int = option(5, "passes over the training set")
-    clean_epochs: int = option(0, "first epochs without noise", detail=True)
+    batch_size: int = option(64, "images per step over all devices", most=2**20)
+    epochs: int = option(5, "passes over the training set", most=MOST_EPOCHS)
+    clean_epochs: int = option(0, "first epochs without noise", most=MOST_EPOCHS, detail=True)
     greedy_epochs: int = option(
-        0, "epochs of layer-wise pretraining for each layer of an mlp", detail=True
+        0,
+        "epochs of layer-wise pretraining for each layer of an mlp",
+        most=MOST_EPOCHS,
+        detail=True,
     )
     level_power: float = option(
         0.0, "exponent that weights faint noise in a range of levels", detail=True
     )
-    seed: int = option(0, "seed of parameters, noise and order")
+    seed: int = option(0, "seed of parameters, noise and order", most=2**32 - 1)
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_known("loss", self.loss, LOSSES)
         check_positive(epochs=self.epochs, batch_size=self.batch_size)
         if not 0 <= self.clean_epochs < self.epochs:
@@ -95,8 +99,8 @@ class Experiment:
             )
         if self.clean_epochs and self.loss in _SELF_SUPERVISED:
             raise UsageError(f"{self.loss} uses no clean images, so clean_epochs must be 0")
-        if not 0 <= self.seed < 2**32:
-            raise UsageError(f"seed must be from 0 to 2**32 - 1, not {self.seed}")
+        if self.seed < 0:
+            raise UsageError(f"seed must be from 0 to 2**32 - 1, not {shorten(self.seed)}")
         if self.loss in _SELF_SUPERVISED and not self.noise.unbiased:
             raise UsageError(
                 f"{self.loss} learns the mean of noisy images, which {self.noise.kind} shifts; use "

@@ -13,7 +13,7 @@ from aedenoise.config.decoders import (
     decoders_that,
     get_decoder_spec,
 )
-from aedenoise.config.fields import DENSE, GAN, option
+from aedenoise.config.fields import DENSE, GAN, MOST_WIDTH, check_fields, option
 from aedenoise.config.published import PUBLISHED_SPECS
 from aedenoise.config.validation import check_known
 from aedenoise.errors import UsageError
@@ -37,6 +37,7 @@ _OF = {
 _OF_REST = ("conv", "gan")
 _SHARED = ("network", "precision", "initializer")
 _OF_PUBLISHED = ("network", "precision")
+_MOST_LAYERS = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +73,12 @@ class ModelConfig:
     """
 
     decoder: str = option("upsample", "decoder", choices=DECODERS)
-    encoder_features: tuple[int, ...] = option((32, 32), "channels of the encoder's stages")
-    decoder_features: tuple[int, ...] = option((32, 32), "channels of the decoder's stages")
+    encoder_features: tuple[int, ...] = option(
+        (32, 32), "channels of the encoder's stages", most=MOST_WIDTH
+    )
+    decoder_features: tuple[int, ...] = option(
+        (32, 32), "channels of the decoder's stages", most=MOST_WIDTH
+    )
     kernel_size: int = option(3, "side of the decoder's kernels")
     stride: int = option(2, "factor of each pooling and upsampling")
     order: str = option(
@@ -88,18 +93,23 @@ class ModelConfig:
     network: str = option("conv", "network", choices=NETWORKS, flag="model")
     initializer: str = option("he", "kernel initialiser", choices=INITIALIZERS, detail=True)
     hidden: tuple[int, ...] = option(
-        (512, 256), "widths of an mlp's layers before the code", group=DENSE, detail=True
+        (512, 256),
+        "widths of an mlp's layers before the code",
+        group=DENSE,
+        most=MOST_WIDTH,
+        detail=True,
     )
-    code_size: int = option(32, "size of an mlp's code", group=DENSE, detail=True)
+    code_size: int = option(32, "size of an mlp's code", group=DENSE, most=MOST_WIDTH, detail=True)
     tied: bool = option(
         False, "kernels shared by an mlp's encoder and decoder", group=DENSE, detail=True
     )
     activation: str = option(
         "relu", "activation of an mlp", choices=ACTIVATIONS, group=DENSE, detail=True
     )
-    latent_size: int = option(64, "size of a GAN's latent", group=GAN, detail=True)
+    latent_size: int = option(64, "size of a GAN's latent", group=GAN, most=MOST_WIDTH, detail=True)
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.network == "stages":  # in records of earlier development versions
             object.__setattr__(self, "network", "conv")
         check_known("model", self.network, NETWORKS)
@@ -115,6 +125,8 @@ class ModelConfig:
             object.__setattr__(self, name, features)
             if not features or any(f < 1 for f in features):
                 raise UsageError(f"{name} must be positive widths such as 32,32, not {features}")
+        if max(len(self.encoder_features), len(self.hidden)) > _MOST_LAYERS:
+            raise UsageError(f"encoder_features and hidden take at most {_MOST_LAYERS} widths")
         if len(self.encoder_features) != len(self.decoder_features):
             raise UsageError(
                 f"encoder_features {self.encoder_features} and decoder_features "

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from aedenoise.config.fields import option
+from aedenoise.config.fields import check_fields, option
 from aedenoise.errors import UsageError, nearest
 
 
@@ -87,6 +87,7 @@ class NoiseConfig:
     )
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.kind == NO_NOISE:
             if self.mean or self.level_max is not None:
                 raise UsageError("noise none has neither a mean nor a range of levels")

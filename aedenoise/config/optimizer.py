@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from aedenoise.config.fields import option
+from aedenoise.config.fields import check_fields, option
 from aedenoise.config.validation import check_known
 from aedenoise.errors import UsageError
 
@@ -31,6 +31,7 @@ class OptimizerConfig:
     )
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_known("schedule", self.schedule, SCHEDULES)
         if not 0.0 < self.learning_rate <= 1e12:
             raise UsageError(

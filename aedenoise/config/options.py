@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from os import PathLike, fspath
 from pathlib import Path
 
-from aedenoise.config.fields import describe, option
+from aedenoise.config.fields import MOST_EPOCHS, MOST_STEPS, check_fields, describe, option
 from aedenoise.config.folders import check_place
 from aedenoise.config.validation import check_known, check_positive, local_path
 from aedenoise.errors import DataError, UsageError
@@ -83,7 +83,11 @@ class RunOptions:
         detail=True,
     )
     memory_budget: int = option(
-        4096, "size in MB above which a split is read from disk", group=STORED, detail=True
+        4096,
+        "size in MB above which a split is read from disk",
+        group=STORED,
+        most=10**9,
+        detail=True,
     )
     parallel: str = option(
         "jit", "parallelism over devices", choices=PARALLEL, group=DEVICES, detail=True
@@ -99,13 +103,22 @@ class RunOptions:
         0,
         "training steps in one call of the device; 0: 1 on CPU, else 16",
         group=DEVICES,
+        most=10_000,
         detail=True,
     )
-    log_every: int = option(20, "steps between log lines", group=INTERVALS, detail=True)
-    save_every: int = option(
-        200, "steps between checkpoints; each epoch ends with one", group=INTERVALS, detail=True
+    log_every: int = option(
+        20, "steps between log lines", group=INTERVALS, most=MOST_STEPS, detail=True
     )
-    eval_every: int = option(1, "epochs between evaluations", group=INTERVALS, detail=True)
+    save_every: int = option(
+        200,
+        "steps between checkpoints; each epoch ends with one",
+        group=INTERVALS,
+        most=MOST_STEPS,
+        detail=True,
+    )
+    eval_every: int = option(
+        1, "epochs between evaluations", group=INTERVALS, most=MOST_EPOCHS, detail=True
+    )
     baselines: bool = option(True, "comparison with classical denoisers", group=RECORDS)
     bm3d: bool = option(
         False,
@@ -122,6 +135,7 @@ class RunOptions:
     def __post_init__(self) -> None:
         # Python callers pass text too.
         object.__setattr__(self, "workdir", local_path("workdir", self.workdir))
+        check_fields(self)
         check_known("parallel", self.parallel, PARALLEL)
         check_known("lowering", self.lowering, LOWERINGS)
         check_positive(
@@ -151,13 +165,14 @@ class HostOptions:
 
     distributed: str = option("auto", "use of several processes", choices=DISTRIBUTED, detail=True)
     coordinator_address: str | None = option(None, "host:port of process 0", detail=True)
-    num_processes: int | None = option(None, "number of processes", detail=True)
-    process_id: int | None = option(None, "number of this process, from 0", detail=True)
+    num_processes: int | None = option(None, "number of processes", most=10**6, detail=True)
+    process_id: int | None = option(None, "number of this process, from 0", most=10**6, detail=True)
     heartbeat_timeout: int = option(
-        100, "seconds of silence after which a process counts as dead", detail=True
+        100, "seconds of silence after which a process counts as dead", most=10**6, detail=True
     )
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_known("distributed", self.distributed, DISTRIBUTED)
         check_positive(heartbeat_timeout=self.heartbeat_timeout)
         if self.distributed == "off" and self.explicit:
@@ -195,12 +210,13 @@ class ProbeOptions:
       dropout: share of the code's values set to 0, drawn anew in each step.
     """
 
-    epochs: int = option(15, "epochs of fine-tuning; 0: none", flag="tune_epochs")
+    epochs: int = option(15, "epochs of fine-tuning; 0: none", flag="tune_epochs", most=MOST_EPOCHS)
     rate: float = option(1e-3, "first learning rate of fine-tuning", flag="tune_rate")
     masking: float = option(0.25, "share of pixels set to 0", flag="tune_masking")
     dropout: float = option(0.5, "share of the code set to 0", flag="tune_dropout")
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.epochs < 0:
             raise UsageError(f"tune_epochs must be 0 or more, not {self.epochs}")
         if not 0.0 < self.rate < 1e6:
@@ -243,6 +259,7 @@ class DenoiseOptions:
             place = getattr(self, name)
             if place is not None:
                 object.__setattr__(self, name, _expanded(name, place))
+        check_fields(self)
         check_known("invert", self.invert, INVERSIONS)
         if self.level is not None and not 0.0 <= self.level <= 2.0:
             raise UsageError(f"noise_level must be from 0 to 2, not {self.level:g}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -23,9 +24,10 @@ from aedenoise.config import (
     replace,
     to_dict,
 )
-from aedenoise.config.fields import option
+from aedenoise.config.fields import MOST_STEPS, check_fields, option
 from aedenoise.errors import CheckpointError, UsageError, nearest
 
+_MOST_CELLS = 100_000
 # Quantities that the networks of one comparison share; see ``studies.comparison.matching``.
 ALL = "all conditions"
 MATCHES = ("parameters", "multiply_adds", "latency", "widths")
@@ -95,10 +97,11 @@ class Study:
     matches: tuple[str, ...] = option(
         ("parameters",), "equal quantities of the networks", choices=MATCHES, flag="match"
     )
-    steps: tuple[int, ...] = option((1000,), "lengths of training in updates")
-    seeds: int = option(8, "number of seeds, from --seed on")
+    steps: tuple[int, ...] = option((1000,), "lengths of training in updates", most=MOST_STEPS)
+    seeds: int = option(8, "number of seeds, from --seed on", most=10_000)
 
     def __post_init__(self) -> None:
+        check_fields(self)
         self.base.check_denoises()
         names = self.datasets or (self.base.data.dataset,)
         datasets = tuple(DataConfig(dataset=name).dataset for name in names)
@@ -117,6 +120,7 @@ class Study:
             raise UsageError(f"steps must be at least 1, not {min(self.steps)}")
         if self.seeds < 1:
             raise UsageError(f"seeds must be at least 1, not {self.seeds}")
+        self._check_number()
         for decoder in self.decoders:
             parse_decoder(decoder, self.base.model)
         if self.base.clean_epochs:
@@ -132,6 +136,20 @@ class Study:
         files = [cell.name for cell in self.cells()]
         if len(set(files)) < len(files):
             raise UsageError("two datasets have the same file name; rename one of them")
+
+    def _check_number(self) -> None:
+        """Refuses grids that no one can train, before their cells are listed."""
+        if self.base.seed + self.seeds > 2**32:
+            raise UsageError(
+                f"{self.seeds} seeds from {self.base.seed} on pass 2**32 - 1; use a smaller --seed"
+            )
+        axes = (self.decoders, self.datasets, self.noise_levels, self.matches, self.steps)
+        cells = self.seeds * math.prod(map(len, axes))
+        if cells > _MOST_CELLS:
+            raise UsageError(
+                f"{cells:,} trainings are more than {_MOST_CELLS:,}; use fewer --seeds, "
+                "--noise_levels or --decoders"
+            )
 
     def conditions(self) -> Iterator[Condition]:
         """Yields every condition, in the order of the reports."""
@@ -197,10 +215,10 @@ def study_from_dict(values: Mapping[str, Any]) -> Study:
     """Inverts ``study_to_dict``; raises ``CheckpointError`` on anything else."""
     try:
         tuples: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in values.items()
+            k: tuple(v) if isinstance(v, list) else v for k, v in dict(values).items()
         }
         return Study(**{**tuples, "base": from_dict(values["base"])})
-    except (KeyError, TypeError, UsageError) as error:
+    except (KeyError, TypeError, ValueError, UsageError) as error:
         raise CheckpointError(f"study.json is not a study of this version: {error}") from error
 
 

@@ -6,6 +6,7 @@ import os
 import re
 from pathlib import Path
 
+from aedenoise.config.fields import shorten
 from aedenoise.errors import UsageError, nearest
 
 # Also `gs:/bucket`, which pathlib makes of `gs://bucket`; one letter could be a drive.
@@ -22,7 +23,7 @@ def check_positive(**values: int) -> None:
     """Raises ``UsageError`` naming the first value below 1."""
     for name, value in values.items():
         if value < 1:
-            raise UsageError(f"{name} must be at least 1, not {value}")
+            raise UsageError(f"{name} must be at least 1, not {shorten(value)}")
 
 
 def local_path(name: str, place: str | os.PathLike[str]) -> Path:

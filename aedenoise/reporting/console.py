@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
@@ -19,6 +21,8 @@ _ROWS = (
 )
 # Minimum gain in dB over a constant image; a network below it has learnt nothing.
 _BARELY = 0.3
+# Shortest time from which a pace is extrapolated.
+_PACE_SECONDS = 3.0
 
 
 def say(line: str) -> None:
@@ -140,13 +144,48 @@ def probe_table(found: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+class Forecast:
+    """Duration of a long command, from the pace of its first part.
+
+    Args:
+      total: number of parts, such as training steps.
+      clock: seconds since any moment.
+    """
+
+    def __init__(self, total: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._total, self._clock = total, clock
+        self._begin: tuple[float, float] | None = None
+        self._told = False
+
+    def reached(self, done: float) -> str:
+        """Returns the time left as a range, once: when it is known and more than a minute."""
+        if self._begin is None:  # before it programs are compiled, which happens once
+            self._begin = self._clock(), done
+            return ""
+        seconds, parts = self._clock() - self._begin[0], done - self._begin[1]
+        if self._told or seconds < _PACE_SECONDS or parts <= 0.0:
+            return ""
+        self._told = True
+        left = seconds / parts * (self._total - done)
+        return f"this takes about {time_range(left)} on this machine" if left >= 60.0 else ""
+
+
+def time_range(seconds: float) -> str:
+    """Formats a time as a range up to half as much again: evaluations and figures are extra."""
+    unit, name = (3600.0, "h") if seconds >= 2 * 3600.0 else (60.0, "min")
+    return f"{seconds / unit:.0f} to {math.ceil(1.5 * seconds / unit)} {name}"
+
+
 class Progress(AbstractContextManager["Progress"]):
     """Progress bar over training steps with loss, images per second and time left.
 
-    Disabled if stderr is not a terminal; one line per evaluation then remains.
+    Disabled if stderr is not a terminal; one line per evaluation then remains. A training of more
+    than a minute says how long it will take.
     """
 
     def __init__(self, total_steps: int, step: int, *, quiet: bool = False) -> None:
+        self._forecast = Forecast(total_steps)
+        self._step, self._quiet = step, quiet
         self._bar = tqdm(
             total=total_steps,
             initial=step,
@@ -163,12 +202,45 @@ class Progress(AbstractContextManager["Progress"]):
     def stepped(self, step: int) -> None:
         """Moves the bar to ``step``."""
         self._bar.update(step - self._bar.n)
+        self._step = step
 
     def logged(self, loss: float, images_per_second: float | None) -> None:
         """Shows the latest loss and speed next to the bar."""
         speed = f"{images_per_second:,.0f} images/s" if images_per_second else "compiling"
         # Not refreshed here: tqdm redraws at its own rate, so logging often costs nothing.
         self._bar.set_postfix_str(f"loss {loss:.4f}, {speed}", refresh=False)
+        line = self._forecast.reached(self._step)
+        if line and not self._quiet:
+            say(line)
+
+
+class Parts(AbstractContextManager["Parts"]):
+    """Progress over the parts of a study: a bar on a terminal, and its duration as a line."""
+
+    def __init__(self, total: int, unit: str) -> None:
+        self._forecast = Forecast(total)
+        self._passed = 0.0
+        self._bar = tqdm(
+            total=total, unit=unit, dynamic_ncols=True, disable=not sys.stderr.isatty()
+        )
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.close()
+
+    def reached(self, share: float) -> None:
+        """Takes the share of the present part that is done, in parts."""
+        self._show(self._passed + share)
+
+    def passed(self, count: int) -> None:
+        """Counts parts that are done."""
+        self._passed += count
+        self._show(self._passed)
+
+    def _show(self, done: float) -> None:
+        self._bar.update(done - self._bar.n)
+        line = self._forecast.reached(done)
+        if line:
+            say(line)
 
 
 def bar(items: Sequence[Item], unit: str, *, quiet: bool) -> Iterator[Item]:

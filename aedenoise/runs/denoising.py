@@ -31,6 +31,7 @@ from aedenoise.runs.workload import GRID_IMAGES, GRID_PIXELS, Workload, load_con
 from aedenoise.runtime.distributed import for_this_process
 from aedenoise.training.components import NO_COMPONENTS, Components
 from aedenoise.training.gan import adversarial_step
+from aedenoise.training.memory import check_memory
 from aedenoise.training.step import train_step
 from aedenoise.training.task import (
     Params,
@@ -161,6 +162,9 @@ def make_denoising_workload(
         any_size=components.model is not None,
     )
     height, width, channels = context.image_shape
+    # A network from Python has shapes of its own; other modes take smaller batches than training.
+    if training and components.network is None:
+        check_memory(experiment, context.image_shape)
     task = make_task(
         experiment,
         channels=channels,

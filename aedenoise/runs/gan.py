@@ -37,6 +37,7 @@ from aedenoise.ops.images import scale_numpy, to_image
 from aedenoise.runs.workload import GRID_IMAGES, GRID_PIXELS, Workload, load_context
 from aedenoise.runtime.distributed import first_process_first, for_this_process
 from aedenoise.training.gan import GanState, GanTask, create_gan, gan_step, make_gan_task
+from aedenoise.training.memory import check_memory
 from aedenoise.training.task import Params
 
 # Generated images per evaluation, and as many real ones; at most the size of the test split, and at
@@ -275,6 +276,8 @@ def make_gan_workload(
         total_steps=total_steps,
         dataset=dataset,
     )
+    if training:
+        check_memory(experiment, context.image_shape)
     task = make_gan_task(
         experiment,
         image_shape=context.image_shape,

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from aedenoise.config import DECODERS, ModelConfig
+from aedenoise.config import DECODERS, Experiment, ModelConfig
 from aedenoise.errors import StorageError, UsageError
 from aedenoise.evaluation.checkerboard import constant_response
 from aedenoise.metrics import checkerboard
@@ -20,8 +20,10 @@ from aedenoise.models.overlap import overlap_map
 from aedenoise.ops.noise import Noisy
 from aedenoise.reporting.console import say
 from aedenoise.reporting.figures import artifacts_figure
+from aedenoise.training.memory import check_memory
 
 _IMAGES = 8
+_MOST_PIXELS = 2048
 _TITLES = {"overlap": "overlap of kernels", "constant": "untrained, constant code"}
 
 
@@ -40,6 +42,12 @@ def decoder_gallery(config: ModelConfig, seed: int, path: Path) -> None:
       StorageError: if the figure cannot be written.
     """
     size = 7 * config.downsampling
+    if size > _MOST_PIXELS:
+        raise UsageError(
+            f"{config.stages} stages of stride {config.stride} have a period of {size // 7} "
+            "pixels, too large to draw; use fewer"
+        )
+    check_memory(Experiment(model=config, batch_size=_IMAGES), (size, size, 1))
     image = jax.random.uniform(jax.random.key(seed), (_IMAGES, size, size, 1))
     noisy = Noisy(image, jnp.zeros(_IMAGES))
     rows: dict[str, dict[str, np.ndarray]] = {}

@@ -35,7 +35,10 @@ def unpacked(content: bytes) -> Params:
         for path in arrays.files:
             *parts, leaf = path.split("/")
             place = params
-            for part in parts:
-                place = place.setdefault(part, {})
-            place[leaf] = jnp.asarray(arrays[path])
+            try:
+                for part in parts:
+                    place = place.setdefault(part, {})
+                place[leaf] = jnp.asarray(arrays[path])
+            except (AttributeError, TypeError) as error:
+                raise ValueError(f"{path} is no parameter") from error
     return params

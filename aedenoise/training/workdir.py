@@ -143,7 +143,8 @@ class Workdir:
 
     def read_parts(self) -> dict[str, str]:
         """Returns the names of the user-defined parts of the run."""
-        return dict(self.read_config().get("parts", {}))
+        with well_formed(self.config):
+            return dict(self.read_config().get("parts", {}))
 
     def write_config(self, experiment: Experiment, record: Mapping[str, Any]) -> None:
         """Writes ``config.json``: the experiment, and a record of the environment."""

@@ -6,10 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from skimage.metrics import structural_similarity
 
 from aedenoise.config import ModelConfig, NoiseConfig
-from aedenoise.data.batches import eval_batches
+from aedenoise.data.batch import evenly_spaced
+from aedenoise.data.batches import batch_of_rows, eval_batches
 from aedenoise.evaluation import evaluate, make_eval_step
+from aedenoise.evaluation.evaluate import evaluation_key, noisy_images
 from aedenoise.metrics.image_quality import METRICS, Metric
 from aedenoise.models import build_autoencoder
 from aedenoise.ops.noise import corruption
@@ -65,3 +68,54 @@ def test_a_metric_of_the_caller_is_evaluated_like_the_others() -> None:
     assert results["noisy"] == {"largest": 0.0}
     expected = images.max(axis=(1, 2, 3)).mean() / 255.0
     assert results["black"]["largest"] == pytest.approx(expected, rel=1e-6)
+
+
+def _in_float64(image: np.ndarray, clean: np.ndarray) -> dict[str, float]:
+    """The figures of a row of the table, by definition, for images ``[N, H, W, 1]``."""
+    image, clean = np.float64(image), np.float64(clean)
+    errors = np.mean((image - clean) ** 2, axis=(1, 2, 3))
+    p = np.clip(image, 1e-7, 1.0 - 1e-7)
+    structure = [
+        structural_similarity(
+            *pair, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=1.0
+        )
+        for pair in zip(image[..., 0], clean[..., 0], strict=True)
+    ]
+    return {
+        "psnr": np.mean(-10.0 * np.log10(errors)),
+        "psnr_of_mean_mse": -10.0 * np.log10(errors.mean()),
+        "ssim": np.mean(structure),
+        "mse": errors.mean(),
+        "bce": np.mean(-clean * np.log(p) - (1.0 - clean) * np.log1p(-p)),
+    }
+
+
+@pytest.mark.parametrize("clip", [True, False])
+def test_every_figure_of_the_table_is_its_definition_in_float64(clip: bool) -> None:
+    model = build_autoencoder(ModelConfig(encoder_features=(4, 4), decoder_features=(4, 4)))
+    # Glyphs of black and white: half of the noisy pixels are clipped to exactly 0 or 1.
+    images = 255 * np.random.default_rng(0).integers(0, 2, (7, 12, 12, 1), np.uint8)
+    images[0] //= 3
+    params = model.init(jax.random.key(0), jnp.zeros((1, 12, 12, 1)))["params"]
+    corrupt = corruption(NoiseConfig(clip=clip))
+    mean = np.float32(images.mean(0) / 255.0)
+    step = jax.jit(make_eval_step(model, corrupt, mean))
+    found = evaluate(step, params, eval_batches(images, 4))
+
+    clean = images / 255.0
+    batch = batch_of_rows(images, evenly_spaced(len(images), len(images)))
+    noisy = noisy_images(corrupt, evaluation_key(), batch)
+    logits = np.float64(model.apply({"params": params}, *noisy))
+    predictions = {
+        "denoised": 1.0 / (1.0 + np.exp(-logits)),
+        "noisy": noisy.image,
+        "black": np.zeros_like(clean),
+        "mean_image": np.broadcast_to(mean, clean.shape),
+    }
+    with np.errstate(divide="ignore", invalid="ignore"):
+        entropy = np.nan_to_num(-clean * np.log(clean) - (1.0 - clean) * np.log1p(-clean))
+    assert found["dataset"]["bce_floor"] == pytest.approx(entropy.mean(), abs=1e-6)
+    for name, image in predictions.items():
+        expected = _in_float64(np.asarray(image), clean)
+        expected["bce_above_floor"] = expected["bce"] - entropy.mean()
+        assert found[name] == pytest.approx(expected, rel=2e-5, abs=2e-6), name

@@ -18,7 +18,7 @@ from tensorboardX.proto import event_pb2
 from aedenoise.config import Experiment, replace
 from aedenoise.errors import AedenoiseError, CheckpointError, Stopped, StorageError, report
 from aedenoise.files import remove_leftovers, write_atomically, writing
-from aedenoise.reporting.console import results_table
+from aedenoise.reporting.console import Forecast, Parts, results_table, time_range
 from aedenoise.reporting.figures import denoised_figure, strip
 from aedenoise.reporting.flat import flat
 from aedenoise.reporting.metrics_log import MetricsLog
@@ -53,6 +53,28 @@ def test_a_run_of_an_earlier_version_keeps_its_folder(
     assert default_workdir(replace(seeded, {"epochs": 6}), Experiment()).name.endswith("seed1")
     Workdir(first).write_config(Experiment(), {})
     assert default_workdir(seeded, Experiment()) == own
+
+
+def test_the_time_left_is_told_once_and_only_if_it_is_long(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    now = [0.0]
+    forecast = Forecast(100, clock=lambda: now[0])
+    told = []
+    # The first part compiles and counts for nothing; two seconds are too few to go by.
+    for seconds, done in ((50.0, 1), (52.0, 2), (60.0, 6), (90.0, 30)):
+        now[0] = seconds
+        told.append(forecast.reached(done))
+    assert told == ["", "", "this takes about 3 to 5 min on this machine", ""]
+    short = Forecast(8, clock=lambda: now[0])
+    assert short.reached(0) == ""
+    now[0] += 10.0
+    assert short.reached(4) == ""
+    assert time_range(3 * 3600.0) == "3 to 5 h"
+    with Parts(3, "cell") as parts:
+        parts.reached(0.5)
+        parts.passed(3)
+    assert capsys.readouterr().out == ""
 
 
 def test_overwrite_removes_what_a_run_wrote_and_nothing_else(tmp_path: Path) -> None:

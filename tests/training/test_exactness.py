@@ -7,20 +7,22 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 from conftest import ROOT, command_environment
-from helpers import digest, run, small, workload
+from helpers import digest, letters, run, small, workload
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aedenoise.data.batches import TrainBatches
 from aedenoise.training.checkpoints import Checkpoints
 from aedenoise.training.sharding import make_executor
-from aedenoise.training.task import abstract_state, create_state, run_keys
+from aedenoise.training.step import train_step
+from aedenoise.training.task import abstract_state, create_state, make_task, run_keys
 
 CURVES = ROOT / "tests" / "curves.json"
 Reached = Callable[[str], None]
@@ -128,6 +130,46 @@ def test_any_number_of_devices(
     reached(f"{parallel} {devices}, {len(one['losses'])} steps: {loss:.0e}, {params:.0e}")
     assert loss <= 1e-6
     assert params <= 1e-4
+
+
+@pytest.mark.scorecard(9)
+@pytest.mark.slow
+def test_steps_agree_and_runs_drift_by_little(data_dir: str, soak: bool, reached: Reached) -> None:
+    seeds = 20 if soak else 3
+    images = letters(1000)
+    # One task for all seeds: the seed is in keys and order alone.
+    task = make_task(
+        small(model__encoder_features=(8, 8), model__decoder_features=(8, 8)),
+        channels=1,
+        total_steps=64,
+        lowering="plain",
+    )
+    one, four = (make_executor("jit", 64, devices=jax.devices()[:count]) for count in (1, 4))
+    step_on_one, step_on_four = (
+        executor.train(partial(train_step, task), several=False) for executor in (one, four)
+    )
+    apart, drifted = 0.0, 0.0
+    for seed in range(seeds):
+        batches = TrainBatches(images, batch_size=64, seed=seed)
+        init_key, noise_key = run_keys(seed)
+        state = jax.device_get(create_state(task, init_key, (28, 28, 1)))
+        state, drifting = one.replicate(state), four.replicate(state)
+        for number in range(64):
+            same = four.replicate(jax.device_get(state))
+            _, on_four = step_on_four(same, four.replicate(noise_key), None, batches(number))
+            drifting, drift = step_on_four(
+                drifting, four.replicate(noise_key), None, batches(number)
+            )
+            state, on_one = step_on_one(state, one.replicate(noise_key), None, batches(number))
+            expected, found, late = (
+                float(metrics["loss_sum"]) / float(metrics["count"])
+                for metrics in (on_one, on_four, drift)
+            )
+            apart = max(apart, abs(found - expected))
+            drifted = max(drifted, abs(late - expected))
+    reached(f"{seeds} seeds on 4 devices: {apart:.0e} a step, {drifted:.0e} a run")
+    assert apart <= 1e-6
+    assert drifted <= 1e-3
 
 
 @pytest.mark.scorecard(10)

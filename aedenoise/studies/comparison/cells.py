@@ -67,7 +67,7 @@ class Runner:
     """Trainer of cells that sets up each decoder and condition once."""
 
     def __init__(self, study: Study, options: RunOptions, notify: Callable[[str], None]) -> None:
-        self._study = study
+        self.study = study
         self._options = options
         self._notify = notify
         self._setups: dict[Cell, _Setup] = {}
@@ -80,6 +80,7 @@ class Runner:
         *,
         steps_per_call: int,
         stop_requested: Callable[[], bool],
+        reached: Callable[[float], None] = lambda share: None,
     ) -> list[Finished] | None:
         """Trains ``cells`` that differ only in their seeds.
 
@@ -88,6 +89,7 @@ class Runner:
           network: network with the matched widths.
           steps_per_call: updates per device call.
           stop_requested: polled during training.
+          reached: receives the share of the steps done, from time to time.
 
         Returns:
           The finished cells; None if stopped.
@@ -97,6 +99,7 @@ class Runner:
         curves: list[list[Row]] = [[] for _ in cells]
 
         def at_mark(step: int, params: list[Params]) -> None:
+            reached(step / workload.total_steps)
             for curve, each in zip(curves, params, strict=True):
                 point = {name: float(value) for name, value in setup.curve_point(each).items()}
                 if all(map(math.isfinite, point.values())):
@@ -123,11 +126,11 @@ class Runner:
 
     def _set_up(self, cell: Cell, network: Network) -> _Setup:
         # A common seed makes the cells equal as keys, so that compilation happens once.
-        alike = dataclasses.replace(cell, seed=self._study.base.seed)
+        alike = dataclasses.replace(cell, seed=self.study.base.seed)
         if alike not in self._setups:
             name = cell.condition.dataset
             workload = make_denoising_workload(
-                self._study.experiment(alike, network.features),
+                self.study.experiment(alike, network.features),
                 self._options,
                 notify=self._notify,
                 training=False,

@@ -12,7 +12,7 @@ from aedenoise.config.options import RunOptions
 from aedenoise.config.study import Cell, Study, display_name
 from aedenoise.errors import CheckpointError
 from aedenoise.files import write_atomically
-from aedenoise.reporting.console import say
+from aedenoise.reporting.console import Parts, say
 from aedenoise.runs.denoising import make_denoising_workload
 from aedenoise.runtime.preemption import StopSignals
 from aedenoise.runtime.process import prepare_process
@@ -23,6 +23,7 @@ from aedenoise.studies.comparison.folder import Networks, StudyFolder
 from aedenoise.studies.comparison.matching import match_networks
 from aedenoise.studies.comparison.pairing import differences_table
 from aedenoise.studies.comparison.rows import Row, from_csv, to_csv
+from aedenoise.training.memory import check_memory
 from aedenoise.training.sharding import automatic_steps_per_call
 
 # Seeds trained together on an accelerator; one seed already saturates a CPU.
@@ -57,37 +58,23 @@ def compare(
     folder = StudyFolder(options.workdir)
     folder.claim(study, overwrite=options.overwrite)
     prepare_process(say)
-    networks = folder.networks(lambda: _match(study, options))
+    on_cpu = jax.default_backend() == "cpu"
+    together = min(seeds_at_once or (1 if on_cpu else _SEEDS_AT_ONCE), study.seeds)
+    networks = folder.networks(lambda: _match(study, options, together))
     for line in _network_lines(networks):
         say(line)
     cells = list(study.cells())
     todo = [cell for cell in cells[shard[0] - 1 :: shard[1]] if not folder.is_done(cell)]
     say(f"{len(cells)} cells, {len(todo)} to train here, in {folder.path}")
-    on_cpu = jax.default_backend() == "cpu"
-    together = seeds_at_once or (1 if on_cpu else _SEEDS_AT_ONCE)
     runner = Runner(study, options, say)
     # From here on a signal lets the current step finish instead of raising.
     signals.remember()
-    for group in _groups(todo, together):
-        with folder.taking(group) as mine:
-            if not mine:
-                continue
-            condition = mine[0].condition
-            network = networks[condition.match][condition.dataset][mine[0].decoder]
-            finished = runner.run(
-                mine,
-                network,
-                steps_per_call=options.steps_per_call or automatic_steps_per_call(),
-                stop_requested=lambda: signals.received is not None,
-            )
-            for each in finished or []:
-                # Pictures of one seed suffice for the figures.
-                drawn = each.pictures if each.cell.seed == study.base.seed else {}
-                folder.record(each.cell, each.row, each.curve, drawn)
-        for each in finished or []:
-            say(_cell_line(folder, cells, each))
-        if signals.received is not None:
-            break
+    with Parts(len(todo), "cell") as parts:
+        for group in _groups(todo, together):
+            for each in _train_group(group, networks, runner, folder, options, signals, parts):
+                say(_cell_line(folder, cells, each))
+            if signals.received is not None:
+                break
     left = sum(not folder.is_done(cell) for cell in cells)
     if any(folder.is_done(cell) for cell in cells):
         write_report(folder, quiet=left > 0)
@@ -98,6 +85,36 @@ def compare(
             "the same command continues"
         )
     return left == 0
+
+
+def _train_group(
+    group: list[Cell],
+    networks: Networks,
+    runner: Runner,
+    folder: StudyFolder,
+    options: RunOptions,
+    signals: StopSignals,
+    parts: Parts,
+) -> list[Finished]:
+    """Trains and records those cells of a group that no other process has taken."""
+    with folder.taking(group) as mine:
+        if not mine:
+            parts.passed(len(group))
+            return []
+        condition = mine[0].condition
+        finished = runner.run(
+            mine,
+            networks[condition.match][condition.dataset][mine[0].decoder],
+            steps_per_call=options.steps_per_call or automatic_steps_per_call(),
+            stop_requested=lambda: signals.received is not None,
+            reached=lambda share: parts.reached(share * len(mine)),
+        )
+        for each in finished or []:
+            # Pictures of one seed suffice for the figures.
+            drawn = each.pictures if each.cell.seed == runner.study.base.seed else {}
+            folder.record(each.cell, each.row, each.curve, drawn)
+    parts.passed(len(group))
+    return finished or []
 
 
 def write_report(folder: StudyFolder, *, quiet: bool = False) -> None:
@@ -142,7 +159,7 @@ def _check_same_data(rows: list[Row]) -> None:
             )
 
 
-def _match(study: Study, options: RunOptions) -> Networks:
+def _match(study: Study, options: RunOptions, together: int) -> Networks:
     """Finds networks of equal cost for each match and dataset."""
     shapes = {}
     for dataset in study.datasets:
@@ -151,6 +168,7 @@ def _match(study: Study, options: RunOptions) -> Networks:
         workload = make_denoising_workload(
             study.experiment(cell, features), options, notify=say, training=False
         )
+        check_memory(workload.experiment, workload.image_shape, networks=together)
         shapes[dataset] = workload.image_shape
     networks: Networks = {}
     for match in study.matches:

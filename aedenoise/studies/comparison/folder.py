@@ -106,11 +106,15 @@ class StudyFolder:
         try:
             content = json.loads(self.study.read_text(encoding="utf-8"))
             version, study, networks = content["format"], content["study"], content["networks"]
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise CheckpointError(f"{self.study} is damaged ({type(error).__name__})") from error
         if version != FORMAT:
             raise CheckpointError(f"{self.study} has format {version}, this version reads {FORMAT}")
-        return study_from_dict(study), None if networks is None else _networks(networks)
+        known = study_from_dict(study)
+        try:
+            return known, None if networks is None else _networks(networks)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(f"{self.study} is damaged ({type(error).__name__})") from error
 
     def networks(self, solve: Any) -> Networks:
         """Returns the networks in the folder, or stores and returns those of ``solve()``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from aedenoise.errors import CheckpointError, DataError, UsageError
 from aedenoise.evaluation.classifier import TrainedClassifier, load_classifier
 from aedenoise.files import write_atomically, write_json
 from aedenoise.inference.denoiser import load_denoiser
+from aedenoise.reporting.console import time_range
 from aedenoise.reporting.label_flip_figures import Example, gallery_figure, shares_figure
 from aedenoise.runs.denoising import DenoisingWorkload, make_denoising_workload
 from aedenoise.runs.hooks import say
@@ -131,9 +133,14 @@ def measure_hallucination(
     for network in networks:
         shared.set_up(network, network.noises[0])
     options.workdir.mkdir(parents=True, exist_ok=True)
+    begin, trained = time.monotonic(), 0
     for number, network in enumerate(networks, start=1):
         if Workdir(network.folder).results.is_file() and not options.overwrite:
             continue
+        left = (time.monotonic() - begin) / max(trained, 1) * (len(networks) - number + 1)
+        if trained and left >= 60.0:
+            say(f"the networks that are left take about {time_range(left)}")
+        trained += 1
         say(f"network {number} of {len(networks)}: {network.name}, {network.experiment.noise}")
         own = dataclasses.replace(
             options, workdir=network.folder, baselines=False, checkpoint_dir=None
