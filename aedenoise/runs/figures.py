@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from aedenoise.config import Experiment
 from aedenoise.config.options import RunOptions
 from aedenoise.evaluation.evaluate import Results
 from aedenoise.reporting.console import baselines_table
@@ -47,6 +48,22 @@ def start_line(workload: Workload, options: RunOptions) -> str:
         f"{' x '.join(map(str, workload.image_shape))} | "
         f"{noise}{opponent} | "
         f"{parameter_count(workload.state_like().params):,} parameters"
+    )
+
+
+def stages_line(experiment: Experiment) -> str:
+    """Explains low figures of the first epochs of a run in stages; empty for other runs."""
+    layers = len(experiment.model.widths) if experiment.greedy_epochs else 0
+    if layers:
+        epochs = layers * experiment.greedy_epochs
+        stage = f"train the {layers} layers one after another"
+    elif experiment.clean_epochs:
+        epochs, stage = experiment.clean_epochs, "train on images without noise"
+    else:
+        return ""
+    return (
+        f"epochs 1 to {epochs} of {experiment.epochs} {stage}: the figures of test images are low "
+        "until then"
     )
 
 

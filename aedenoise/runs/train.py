@@ -19,7 +19,7 @@ from aedenoise.reporting.console import Progress
 from aedenoise.reporting.flat import flat
 from aedenoise.reporting.metrics_log import MetricsLog
 from aedenoise.reporting.wandb_log import WandbLog
-from aedenoise.runs.figures import start_line
+from aedenoise.runs.figures import stages_line, start_line
 from aedenoise.runs.hooks import say
 from aedenoise.runs.kinds import make_workload, select_hooks
 from aedenoise.runs.report_page import write_page
@@ -110,6 +110,8 @@ def _train(
         spikes=workload.spikes,
     )
     say(start_line(workload, options))
+    if line := stages_line(workload.experiment):
+        say(line)
     # On all processes together: Orbax has barriers of its own.
     saved = checkpoints.newest_record()
     first_process_first(lambda: record_config(workdir, workload, saved, options.command))
