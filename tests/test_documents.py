@@ -156,17 +156,34 @@ def test_the_script_with_own_parts_trains_resumes_and_denoises(tmp_path: Path) -
         if "nn.Module" in block
     ]
     assert len([line for line in script.splitlines() if line.strip()]) <= 25
+    said = run_script(script, tmp_path)
+    psnr, error = re.search(r"^(\S+) dB on the test images, MSE (\S+)$", said, re.M).groups()
+    assert (tmp_path / "runs" / "blocks" / "results.json").exists()
+    # The noisy images have about 11 dB, an error of about 0.08.
+    assert float(psnr) > 13.0
+    assert float(error) < 0.05
+
+
+@pytest.mark.slow
+@pytest.mark.end_to_end
+def test_scripts_of_the_recipes_denoise(tmp_path: Path) -> None:
+    scripts = re.findall(r"```python\n(.*?)```", read(ROOT / "docs/recipes.md"), re.DOTALL)
+    assert len(scripts) == 2
+    for script in scripts:
+        said = run_script(script, tmp_path)
+        psnr, of_input = map(float, re.search(r"^(\S+) dB from (\S+) dB$", said, re.M).groups())
+        assert psnr > of_input + 4.0, said
+
+
+def run_script(script: str, folder: Path) -> str:
+    """Returns what a script prints, run in ``folder`` as a user would run it."""
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", script],
-        cwd=tmp_path,
+        cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=600,
     )
     assert done.returncode == 0, done.stderr
-    psnr, error = re.search(r"^(\S+) dB on the test images, MSE (\S+)$", done.stdout, re.M).groups()
-    assert (tmp_path / "runs" / "blocks" / "results.json").exists()
-    # The noisy images have about 11 dB, an error of about 0.08.
-    assert float(psnr) > 13.0
-    assert float(error) < 0.05
+    return done.stdout

@@ -150,23 +150,33 @@ class Forecast:
     Args:
       total: number of parts, such as training steps.
       clock: seconds since any moment.
+      equal: True where all parts cost the same. The fastest of them then counts, since between
+        others a program may be compiled; otherwise their mean counts.
     """
 
-    def __init__(self, total: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._total, self._clock = total, clock
+    def __init__(
+        self, total: float, clock: Callable[[], float] = time.monotonic, *, equal: bool = False
+    ) -> None:
+        self._total, self._clock, self._equal = total, clock, equal
         self._begin: tuple[float, float] | None = None
+        self._last = (0.0, 0.0)
+        self._fastest = math.inf
         self._told = False
 
     def reached(self, done: float) -> str:
         """Returns the time left as a range, once: when it is known and more than a minute."""
+        now = self._clock()
         if self._begin is None:  # before it programs are compiled, which happens once
-            self._begin = self._clock(), done
+            self._begin = self._last = now, done
             return ""
-        seconds, parts = self._clock() - self._begin[0], done - self._begin[1]
+        seconds, parts = now - self._begin[0], done - self._begin[1]
+        if done > self._last[1]:
+            pace = (now - self._last[0]) / (done - self._last[1])
+            self._fastest, self._last = min(self._fastest, pace), (now, done)
         if self._told or seconds < _PACE_SECONDS or parts <= 0.0:
             return ""
         self._told = True
-        left = seconds / parts * (self._total - done)
+        left = (self._fastest if self._equal else seconds / parts) * (self._total - done)
         return f"this takes about {time_range(left)} on this machine" if left >= 60.0 else ""
 
 
@@ -184,7 +194,7 @@ class Progress(AbstractContextManager["Progress"]):
     """
 
     def __init__(self, total_steps: int, step: int, *, quiet: bool = False) -> None:
-        self._forecast = Forecast(total_steps)
+        self._forecast = Forecast(total_steps, equal=True)
         self._step, self._quiet = step, quiet
         self._bar = tqdm(
             total=total_steps,

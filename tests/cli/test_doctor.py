@@ -66,6 +66,7 @@ def test_a_machine_that_can(command: Command, tmp_path: Path) -> None:
 
 
 @pytest.mark.end_to_end
+@pytest.mark.slow
 def test_a_machine_that_cannot(command: Command, tmp_path: Path, data_dir: str) -> None:
     done = command("--mode=doctor", f"--workdir={tmp_path / 'run'}", "--dataset=folder:/nowhere")
     assert done.returncode == 2

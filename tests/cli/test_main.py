@@ -336,6 +336,7 @@ def test_eval_prints_the_numbers_of_the_end_of_training(
 
 
 @pytest.mark.end_to_end
+@pytest.mark.slow
 def test_eval_at_another_noise_and_of_another_model(
     command: Command, finished: tuple[Path, str]
 ) -> None:

@@ -96,6 +96,7 @@ def test_tfds_finds_the_builders_by_name(data_dir: str) -> None:
 
 
 @pytest.mark.scorecard(20)
+@pytest.mark.slow
 def test_a_second_reading_uses_the_copies_and_notices_damage(tmp_path: Path) -> None:
     lines: list[str] = []
     first = load("notmnist/open", str(tmp_path), lines.append)
@@ -131,6 +132,7 @@ def test_damaged_records_are_one_error(tmp_path: Path) -> None:
         load("notmnist/open", str(tmp_path))
 
 
+@pytest.mark.slow
 def test_what_a_killed_preparation_leaves_is_swept(tmp_path: Path) -> None:
     leftover = tmp_path / "notmnist" / "open" / "incomplete.ABCDEF_2.0.0"
     leftover.mkdir(parents=True)

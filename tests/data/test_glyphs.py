@@ -89,6 +89,7 @@ def command(*flags: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_a_folder_is_packed_byte_for_byte_and_broken_fonts_are_named(tmp_path: Path) -> None:
     fonts = tmp_path / "fonts"
     shutil.copytree(FONTS, fonts / "ttf")
@@ -165,6 +166,7 @@ def test_thirty_mutated_fonts_and_worse_leave_the_program_standing(tmp_path: Pat
 
 
 @pytest.mark.scorecard(21)
+@pytest.mark.slow
 def test_a_font_that_kills_its_worker_is_named(tmp_path: Path) -> None:
     deadly = tmp_path / "deadly.ttf"
     os.mkfifo(deadly)

@@ -94,7 +94,7 @@ def _leftovers(data_dir: Path) -> list[Path]:
 
 @pytest.mark.scorecard(19)
 @pytest.mark.parametrize("number", range(KILLS))
-@pytest.mark.fast_cases("0", "1", "2")
+@pytest.mark.fast_cases("0")
 def test_killed_and_run_again(
     processes: Processes, unbroken: tuple[str, float], tmp_path: Path, number: int
 ) -> None:
@@ -127,7 +127,7 @@ def test_several_at_once_prepare_once(
 
 @pytest.mark.scorecard(19)
 @pytest.mark.parametrize("kilobytes", [1, 8, 64, 120, 200])
-@pytest.mark.fast_cases("8", "120")
+@pytest.mark.fast_cases("120")
 def test_a_full_disk_is_one_line_and_the_next_run_succeeds(
     processes: Processes, unbroken: tuple[str, float], tmp_path: Path, kilobytes: int
 ) -> None:

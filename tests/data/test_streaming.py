@@ -42,6 +42,7 @@ def test_records_are_the_array(both: tuple[Dataset, Dataset]) -> None:
 @given(
     start=st.integers(0, 40), batch_size=st.integers(1, 700), seed=st.integers(0, 9), data=st.data()
 )
+@pytest.mark.slow
 def test_batches_read_ahead_are_the_same(
     both: tuple[Dataset, Dataset], start: int, batch_size: int, seed: int, data: st.DataObject
 ) -> None:

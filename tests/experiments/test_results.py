@@ -31,6 +31,7 @@ from experiments.report import BLOCKS, DOCUMENTS, RESULTS, STUDIES, with_blocks
 
 
 @pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.slow
 def test_tables_come_from_the_cells_to_the_byte(name: str) -> None:
     folder = StudyFolder(RESULTS / name)
     study, networks = folder.read()

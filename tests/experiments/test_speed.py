@@ -56,6 +56,7 @@ def test_a_worker_is_timed_and_a_broken_one_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("decoder", network.DECODERS)
+@pytest.mark.slow
 def test_weights_survive_the_way_to_the_workers(tmp_path: Path, decoder: str) -> None:
     network.write_inputs(letters(3), tmp_path)
     tree = network.nested(dict(np.load(tmp_path / f"{decoder}.npz")))

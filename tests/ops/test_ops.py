@@ -132,6 +132,7 @@ class TestLowerings:
 
 @needs_kernels
 @pytest.mark.parametrize("decoder", ["upsample", "bilinear", "transpose", "subpixel", "max_unpool"])
+@pytest.mark.fast_cases("upsample", "transpose")
 def test_the_network_is_the_same_function_under_both(decoder: str) -> None:
     config = ModelConfig(decoder=decoder)
     image = jax.random.uniform(jax.random.key(1), (5, 28, 28, 1))
@@ -286,6 +287,7 @@ def test_kernels_without_a_cache_are_compiled_elsewhere(
 
 @pytest.mark.parametrize("factor", [2, 3, 4])
 @pytest.mark.parametrize("shape", [(2, 7, 5, 3), (1, 1, 2, 1), (1, 1, 1, 2)])
+@pytest.mark.fast_cases("shape0-2", "shape1-3")
 def test_bilinear_enlargement_and_its_gradient_are_those_of_resize(
     shape: tuple[int, ...], factor: int
 ) -> None:

@@ -42,6 +42,7 @@ def runs(command: Command, tmp_path_factory: pytest.TempPathFactory) -> list[Pat
 
 
 @pytest.mark.end_to_end
+@pytest.mark.slow
 def test_every_run_has_a_page_with_all_that_it_found(runs: list[Path]) -> None:
     text = (runs[0] / "report.html").read_text()
     assert text.count("<img ") == 5
@@ -53,6 +54,7 @@ def test_every_run_has_a_page_with_all_that_it_found(runs: list[Path]) -> None:
 
 
 @pytest.mark.end_to_end
+@pytest.mark.slow
 def test_runs_stand_side_by_side(runs: list[Path], command: Command, tmp_path: Path) -> None:
     target = tmp_path / "both.html"
     done = command("--mode=report", f"--runs={runs[0]},{runs[1]}", f"--output={target}")
@@ -109,6 +111,7 @@ def test_a_browser_shows_it_on_a_phone(runs: list[Path], tmp_path: Path, several
 
 
 @pytest.mark.end_to_end
+@pytest.mark.slow
 def test_only_a_report_is_replaced(runs: list[Path], command: Command, tmp_path: Path) -> None:
     config = runs[0] / "config.json"
     before = config.read_bytes()

@@ -66,6 +66,11 @@ def test_the_time_left_is_told_once_and_only_if_it_is_long(
         now[0] = seconds
         told.append(forecast.reached(done))
     assert told == ["", "", "this takes about 3 to 5 min on this machine", ""]
+    # Of equal parts the fastest counts: an evaluation is compiled between others.
+    equal = Forecast(100, clock=lambda: now[0], equal=True)
+    for seconds, done in ((0.0, 10), (2.0, 20), (30.0, 30)):
+        now[0] = seconds
+        assert equal.reached(done) == ""
     short = Forecast(8, clock=lambda: now[0])
     assert short.reached(0) == ""
     now[0] += 10.0

@@ -110,6 +110,7 @@ class TestContract:
             assert bool(jnp.all(jnp.isfinite(leaf))), path
             assert bool(jnp.any(leaf != 0.0)), path
 
+    @pytest.mark.fast_cases("transpose")
     def test_the_batch_size_changes_nothing(self, decoder: str) -> None:
         model, variables, latent = make(decoder)
         whole = model.apply(variables, latent)
@@ -124,6 +125,7 @@ class TestContract:
         np.testing.assert_allclose(found, model.apply(variables, latent), atol=0.3)
 
 
+@pytest.mark.slow
 def test_the_discriminator_takes_any_side() -> None:
     model = build_discriminator(ModelConfig(network="gan"), lowering="plain")
     image = jax.random.uniform(KEY, (2, 29, 30, 3))
@@ -206,6 +208,7 @@ def test_several_steps_per_call_change_nothing(data_dir: str, overrides: dict[st
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_has_both_networks(data_dir: str, tmp_path: Path) -> None:
     b = workload(small(**GAN), data_dir)
     state = b.create_state(KEY)
@@ -231,7 +234,7 @@ def test_the_mean_over_steps_follows(data_dir: str) -> None:
 
 
 @BOTH
-@pytest.mark.fast_cases("gan")
+@pytest.mark.slow
 def test_padding_counts_for_nothing(data_dir: str, overrides: dict[str, object]) -> None:
     b = workload(small(**overrides), data_dir)
     batch = b.batches(0)._replace(image=b.dataset.train.images[b.batches(0).index])
@@ -402,6 +405,7 @@ def test_an_adversarial_denoiser_from_the_command_line(command: Command, tmp_pat
     assert "cannot generate images" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_gan_denoises_nothing() -> None:
     gan = small(**GAN)
     for refused in (

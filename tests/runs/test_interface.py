@@ -145,6 +145,7 @@ def test_a_stopped_run_resumes_to_the_same_bits(
     assert digest(resumed.params) == digest(run.params)
 
 
+@pytest.mark.slow
 def test_a_model_of_images_alone(tmp_path: Path) -> None:
     images = letters(96)[:, :27, :25]  # sides that no stride divides
     run = aedenoise.train(

@@ -100,6 +100,7 @@ def test_bilinear_by_hand() -> None:
     assert bilinear(image, row, column)[:, 0].tolist() == [1.0, 3.0, 1.75, 2.0, 0.0, 0.0]
 
 
+@pytest.mark.slow
 def test_distorted_letters_are_letters_still() -> None:
     images = jnp.asarray(letters(8), jnp.float32) / 255.0
     keys = jax.random.split(jax.random.key(0), 8)

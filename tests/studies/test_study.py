@@ -260,6 +260,7 @@ def assert_same(a: Any, b: Any) -> None:
 
 
 class TestTraining:
+    @pytest.mark.slow
     def test_seeds_trained_at_once_are_the_seeds_trained_alone(self, trainer: SeedTrainer) -> None:
         together = trainer.train([3, 4], steps_per_call=3)
         assert together is not None

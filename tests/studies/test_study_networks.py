@@ -82,6 +82,7 @@ def test_counts_of_the_two_tutorials() -> None:
 
 
 @pytest.mark.parametrize("match", ["parameters", "multiply_adds"])
+@pytest.mark.fast_cases("parameters")
 def test_networks_cost_the_same_within_one_percent(match: str) -> None:
     base = ModelConfig(encoder_features=(16, 16), decoder_features=(16, 16))
     decoders = ("upsample", "transpose:k4", "subpixel:noicnr")
@@ -115,6 +116,7 @@ def test_a_decoder_that_cannot_cost_the_same_is_named() -> None:
         match_networks(("upsample", "bilinear_additive"), base, SHAPE, "multiply_adds")
 
 
+@pytest.mark.slow
 def test_latencies_are_measured_in_turn() -> None:
     base = ModelConfig(encoder_features=(2, 2), decoder_features=(2, 2))
     networks = match_networks(("upsample", "transpose"), base, (16, 16, 1), "latency")

@@ -94,6 +94,7 @@ def test_a_damaged_checkpoint_is_moved_aside_and_its_step_saved_again(tmp_path: 
     assert "using the checkpoint of step 2" in line
 
 
+@pytest.mark.slow
 def test_where_all_are_damaged_nothing_is_moved(tmp_path: Path) -> None:
     state, like = state_and_like()
     with Checkpoints(tmp_path / "c") as checkpoints:
@@ -107,6 +108,7 @@ def test_where_all_are_damaged_nothing_is_moved(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reading /proc/self/mem at 0 fails with EIO")
 @pytest.mark.parametrize("file", ["digest/metadata", "state/_METADATA"])
+@pytest.mark.slow
 def test_a_disk_that_does_not_answer_is_no_damage(tmp_path: Path, file: str) -> None:
     state, like = state_and_like()
     folder = tmp_path / "checkpoints"
@@ -136,6 +138,7 @@ def test_what_tensorstore_says_of_a_place_that_does_not_answer(said: str, passin
     assert isinstance(as_expected(ValueError(said)), StorageError) is passing
 
 
+@pytest.mark.slow
 def test_the_best_is_kept_beside_the_newest_over_sessions(tmp_path: Path) -> None:
     state, like = state_and_like()
     for step in range(1, 7):

@@ -73,7 +73,7 @@ CASES = [(what, at) for what in ("loss", "gradient", "state") for at in (2, 8, 1
 
 @pytest.mark.scorecard(15)
 @pytest.mark.parametrize(("what", "at"), CASES)
-@pytest.mark.fast_cases("loss-8", "gradient-8", "state-8")
+@pytest.mark.fast_cases("gradient-8")
 def test_a_bad_value_stops_the_run_and_the_last_good_checkpoint_resumes(
     data_dir: str, tmp_path: Path, what: str, at: int
 ) -> None:
@@ -103,6 +103,7 @@ def test_a_rate_that_is_far_too_high_is_noticed(data_dir: str, tmp_path: Path) -
         run(data_dir, experiment)
 
 
+@pytest.mark.slow
 def test_clipping_bounds_the_gradient_that_adam_sees(data_dir: str) -> None:
     free = run(data_dir, small(epochs=1))[0]
     clipped = run(data_dir, small(epochs=1, optimizer__max_grad_norm=1e-3))[0]

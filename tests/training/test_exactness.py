@@ -80,6 +80,7 @@ def test_order_over_stops_and_processes(
 
 
 @pytest.mark.scorecard(8)
+@pytest.mark.slow
 def test_a_save_is_the_state_of_its_step_though_the_next_step_takes_its_buffers(
     data_dir: str, tmp_path: Path, soak: bool, reached: Reached
 ) -> None:

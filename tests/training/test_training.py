@@ -38,6 +38,7 @@ def test_pmap_and_jit_agree_over_fifty_steps(data_dir: str, decoder: str) -> Non
 
 
 @pytest.mark.parametrize("parallel", PARALLEL)
+@pytest.mark.fast_cases("jit")
 def test_several_steps_per_call_change_nothing(data_dir: str, parallel: str) -> None:
     one = run(data_dir, small(), parallel=parallel)
     three = run(data_dir, small(), parallel=parallel, steps_per_call=3)
@@ -124,7 +125,7 @@ def test_padding_does_not_count(data_dir: str) -> None:
 
 @pytest.mark.parametrize("parallel", PARALLEL)
 @pytest.mark.parametrize("steps_per_call", [1, 3])
-@pytest.mark.fast_cases("1-jit", "3-pmap")
+@pytest.mark.fast_cases("1-jit")
 def test_a_split_too_large_for_the_devices_gives_the_same(
     data_dir: str, parallel: str, steps_per_call: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
