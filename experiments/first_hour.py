@@ -78,8 +78,8 @@ def _head() -> str:
     python = ".".join(map(str, sys.version_info[:3]))
     return (
         "# The README's commands, timed\n\n"
-        f"`python -m experiments.first_hour --update`; {os.cpu_count()} CPU cores, Python {python}, "
-        f"{time.strftime('%Y-%m-%d')}. Each is a process of its own and includes its start.\n\n"
+        f"`python -m experiments.first_hour --update`; {os.cpu_count()} CPU cores, "
+        f"Python {python}, {time.strftime('%Y-%m-%d')}. Each is a process of its own and includes its start.\n\n"
     )
 
 
