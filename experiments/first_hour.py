@@ -79,7 +79,8 @@ def _head() -> str:
     return (
         "# The README's commands, timed\n\n"
         f"`python -m experiments.first_hour --update`; {os.cpu_count()} CPU cores, "
-        f"Python {python}, {time.strftime('%Y-%m-%d')}. Each is a process of its own and includes its start.\n\n"
+        f"Python {python}, {time.strftime('%Y-%m-%d')}.\n"
+        "Each command is a process of its own, and its start is included.\n\n"
     )
 
 
