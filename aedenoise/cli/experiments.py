@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from aedenoise.cli.flags import DEFINED, FLAGS
+from aedenoise.cli.process import quiet_libraries
 from aedenoise.config import Experiment, override, replace
+from aedenoise.config.recipes import fill_in
+from aedenoise.config.validation import local_path
 from aedenoise.errors import UsageError
 
 
 def read_experiment() -> Experiment:
-    """Returns the named experiment, or the default one, with the fields that flags override."""
-    return adapt(read_named(), read_overrides())
+    """Returns the named experiment, or the default one, with the fields that flags override.
+
+    For a user's folder of pages or photographs the default one is changed to fit them.
+    """
+    given = read_overrides()
+    return adapt(read_named(), {**_fit_folder(given), **given})
 
 
 def adapt(experiment: Experiment, given: dict[str, Any]) -> Experiment:
@@ -42,6 +49,34 @@ def _tell(notes: Sequence[str]) -> None:
 
         for note in notes:
             say(note)
+
+
+def _fit_folder(given: dict[str, Any]) -> dict[str, Any]:
+    """Returns settings for a user's folder by what it holds, where no experiment is named."""
+    dataset = given.get("data.dataset", "")
+    if FLAGS.experiment is not None or not dataset.startswith("folder:") or "+" in dataset:
+        return {}
+    quiet_libraries()
+    from aedenoise.data.contents import recognise
+
+    place = local_path("folder", dataset.removeprefix("folder:"))
+    found, count, looked_at = recognise(place)
+    settings = fill_in(found, given)
+    if settings:
+        flags = " ".join(_as_flags(settings))
+        _tell([f"{place} holds {found} ({count} of {looked_at} looked at): {flags}"])
+    return settings
+
+
+def _as_flags(settings: dict[str, Any]) -> Iterator[str]:
+    """Yields fields of the experiment as the flags that would set them."""
+    names = {flag.field: flag.name for flag in DEFINED if flag.field}
+    for path, value in settings.items():
+        if path == "noise.level" and "noise.level_max" in settings:
+            value = f"{value}:{settings['noise.level_max']}"
+        if path != "noise.level_max":
+            text = ",".join(map(str, value)) if isinstance(value, tuple) else value
+            yield f"--{names[path]}={text}"
 
 
 def read_named() -> Experiment:

@@ -1,0 +1,56 @@
+"""Settings for folders of pictures: where a user gives none, what the folder holds decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+GLYPHS, PAGES, PHOTOGRAPHS = "glyphs", "pages", "photographs"
+
+# Single characters are what the defaults are made for. Larger pictures are cut, not shrunk, since a
+# network learns strokes and edges of the size that they have; their networks are wider, since one
+# picture shows more kinds of them. The figures are in docs/recipes.md.
+_CUT = {
+    "data.fit": "crop",
+    "model.encoder_features": (64, 128),
+    "model.decoder_features": (128, 64),
+}
+RECIPES: dict[str, dict[str, Any]] = {
+    GLYPHS: {},
+    PAGES: {
+        **_CUT,
+        "data.image_size": 32,
+        "noise.level": 0.05,
+        "noise.level_max": 0.4,
+        "optimizer.learning_rate": 3e-3,
+        "epochs": 20,
+    },
+    PHOTOGRAPHS: {
+        **_CUT,
+        "data.image_size": 32,
+        "noise.level": 0.05,
+        "noise.level_max": 0.25,
+        "optimizer.learning_rate": 1e-3,
+        "loss": "mse",
+        "epochs": 20,
+    },
+}
+
+
+def fill_in(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the settings for a folder of pictures of ``kind`` that ``given`` leaves open.
+
+    A network or noise that is given brings settings of its own.
+    """
+    own = {
+        prefix
+        for prefix, path in (("model.", "model.network"), ("noise.", "noise.kind"))
+        if path in given
+    }
+    if "noise.level" in given:
+        own.add("noise.")
+    return {
+        path: value
+        for path, value in RECIPES[kind].items()
+        if path not in given and not any(path.startswith(prefix) for prefix in own)
+    }

@@ -1,0 +1,57 @@
+"""What a folder of pictures holds, and the settings that follow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from PIL import Image
+
+from aedenoise.config import Experiment, replace
+from aedenoise.config.recipes import GLYPHS, PHOTOGRAPHS, RECIPES, fill_in
+from aedenoise.data.contents import is_page, recognise
+
+
+def _save(folder: Path, name: str, pixels: np.ndarray) -> None:
+    folder.mkdir(exist_ok=True)
+    Image.fromarray((255 * np.clip(pixels, 0.0, 1.0)).astype(np.uint8)).save(folder / name)
+
+
+def _page(light: float, dark: float) -> np.ndarray:
+    page = np.full((300, 200), light)
+    page[20:280:12, 20:180] = dark
+    page[21:281:12, 20:180:3] = dark
+    return page
+
+
+def _photograph() -> np.ndarray:
+    y, x = np.mgrid[0:300, 0:200]
+    return 0.5 + 0.3 * np.sin(x / 30.0) + 0.2 * np.cos(y / 45.0)
+
+
+def test_pages_and_photographs_are_told_apart(tmp_path: Path) -> None:
+    assert is_page(_page(0.9, 0.2))
+    assert is_page(_page(0.1, 1.0))  # light on dark
+    assert not is_page(_photograph())
+    assert not is_page(np.full((100, 100), 0.7))
+    for number in range(3):
+        _save(tmp_path / "mixed", f"photo{number}.png", _photograph())
+    _save(tmp_path / "mixed", "page.png", _page(1.0, 0.0))
+    (tmp_path / "mixed" / "broken.png").write_bytes(b"nothing")
+    assert recognise(tmp_path / "mixed") == (PHOTOGRAPHS, 3, 4)
+    _save(tmp_path / "small", "a.png", _page(1.0, 0.0)[:28, :28])
+    assert recognise(tmp_path / "small") == (GLYPHS, 1, 1)
+    assert recognise(tmp_path / "nothing") == (GLYPHS, 0, 0)
+    assert recognise(ROOT / "docs" / "samples")[2] == 2
+
+
+@pytest.mark.parametrize("kind", RECIPES)
+def test_recipes_are_experiments_and_flags_come_first(kind: str) -> None:
+    replace(Experiment(), RECIPES[kind])
+    assert fill_in(kind, {}) == RECIPES[kind]
+    given = {"noise.level": 0.2, "model.network": "mlp", "epochs": 1}
+    left = fill_in(kind, given)
+    assert not {"epochs", "noise.level_max", "model.encoder_features"} & set(left)
+    replace(Experiment(), {**left, **given})
