@@ -21,6 +21,7 @@ _TINY = (
     "--epochs=1",
     *_FEW,
 )
+_GRID = tuple(flag for flag in _TINY if flag != "--epochs=1")
 _GAN = (
     "--model=gan",
     "--encoder_features=4,4",
@@ -40,17 +41,26 @@ MODES: dict[str, tuple[str, ...]] = {
     "eval": ("eval", "--workdir=run", "--noise_level=0.2"),
     "denoise": ("denoise", "--workdir=run", _INPUT, "--output=out.png"),
     "probe": ("probe", "--workdir=run", "--tune_epochs=1"),
-    "hallucination": ("hallucination", "--runs=run", *_FEW, "--workdir=invented"),
+    "hallucination": ("hallucination", "--runs=run", "--workdir=invented"),
     "report": ("report", "--runs=run,one", "--output=page.html"),
     "artifacts": ("artifacts", *_TINY[:3]),
     "data": ("data", "--dataset=notmnist"),
     "gan": (*_GAN, "--workdir=gan"),
     "sample": ("sample", "--workdir=gan"),
-    "compare": ("compare", *_TINY, "--steps=2", "--seeds=2", _DECODERS, "--workdir=grid"),
+    "compare": ("compare", *_GRID, "--steps=2", "--seeds=2", _DECODERS, "--workdir=grid"),
     "robustness": ("robustness", *_TINY, "--train_noises=gaussian:0.4", "--workdir=rows"),
     "doctor": ("doctor",),
 }
-_REPLACED = ("train", "one step", "denoise", "gan", "compare", "robustness", "hallucination")
+_REPLACED = (
+    "train",
+    "one step",
+    "denoise",
+    "gan",
+    "sample",
+    "compare",
+    "robustness",
+    "hallucination",
+)
 
 # Deprecations inside of other packages concern their authors; a user sees none of them.
 _WARNINGS = ("-W", "error", "-W", "ignore::DeprecationWarning", "-W", "ignore::ImportWarning")
