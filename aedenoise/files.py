@@ -104,8 +104,9 @@ def locked_folder(folder: Path) -> Iterator[Path]:
         with suppress(OSError):  # not all file systems have locks
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         # While this process waited, the holder has removed the folder and its lock.
-        if folder.exists() and os.path.samestat(os.fstat(descriptor), folder.stat()):
-            break
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), folder.stat()):
+                break
         os.close(descriptor)
     try:
         for left in folder.iterdir():

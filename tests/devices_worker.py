@@ -1,4 +1,5 @@
-"""Trains one small network on 1, 2, 4 and 8 of the devices of a process, by jit and by pmap.
+"""Trains one small network on 1, 2, 4 and 8 of the devices of a process, by jit and by pmap, with
+the CPU kernels and with XLA's convolutions.
 
 python devices_worker.py OUT.json STEPS
 """
@@ -24,10 +25,10 @@ from aedenoise.training.step import train_step
 from aedenoise.training.task import create_state, make_task, run_keys
 
 
-def curve(parallel: str, count: int, steps: int) -> dict[str, object]:
+def curve(lowering: str, parallel: str, count: int, steps: int) -> dict[str, object]:
     """Returns losses of all steps, the last parameters, and a digest of the first step's noise."""
     experiment = small(optimizer__learning_rate=1e-3)
-    task = make_task(experiment, channels=1, total_steps=200, lowering="plain")
+    task = make_task(experiment, channels=1, total_steps=200, lowering=lowering)
     executor = make_executor(parallel, 32, devices=jax.devices()[:count])
     images = letters(320)
     batches = TrainBatches(images, batch_size=32, seed=0)
@@ -55,7 +56,8 @@ def curve(parallel: str, count: int, steps: int) -> dict[str, object]:
 
 if __name__ == "__main__":
     found = {
-        f"{parallel} {count}": curve(parallel, count, int(sys.argv[2]))
+        f"{lowering} {parallel} {count}": curve(lowering, parallel, count, int(sys.argv[2]))
+        for lowering in ("auto", "plain")
         for parallel in ("jit", "pmap")
         for count in (1, 2, 4, 8)
     }

@@ -211,9 +211,6 @@ def _lowering(asked: str, notify: Callable[[str], None]) -> str:
     """Selects the lowering and compiles its kernels; ``notify`` receives any fallback."""
     if asked == "plain" or jax.default_backend() != "cpu":
         return asked
-    # XLA partitions its own convolutions over devices, but not foreign calls.
-    if jax.device_count() > 1:
-        return "plain"
     kernels = native.load(notify)
     if kernels.notice:
         notify(kernels.notice)

@@ -139,7 +139,15 @@ class _MeshExecutor:
 
 
 class JitExecutor(_MeshExecutor):
-    """Executor with one program over the whole batch, partitioned by the compiler."""
+    """Executor with one program over the whole batch, partitioned by the compiler.
+
+    On several CPU devices each runs its shard, as under ``pmap``: the compiler partitions its own
+    convolutions, but not the CPU kernels, which are foreign calls.
+    """
+
+    def __init__(self, devices: list[jax.Device]) -> None:
+        super().__init__(devices)
+        self._in_shards = len(devices) > 1 and devices[0].platform == "cpu"
 
     def local_rows(self, batch_size: int) -> np.ndarray:
         rows = np.zeros(batch_size, bool)
@@ -152,29 +160,35 @@ class JitExecutor(_MeshExecutor):
         return self.replicate(images) if _fits(images, self._local[0]) else None
 
     def train(self, step: TrainFn, *, several: bool) -> TrainCall:
-        sharding = NamedSharding(self._mesh, P(None, AXIS) if several else P(AXIS))
-        call = jax.jit(
-            _several(step) if several else _one(step),
-            in_shardings=(self._replicated, self._replicated, self._replicated, sharding),
-            out_shardings=(self._replicated, self._replicated),
-            donate_argnums=0,
-        )
+        rows = P(None, AXIS) if several else P(AXIS)
+        wrap = _several if several else _one
+        call = self._compile(wrap(self._on_shards(step)), (P(), P(), P(), rows), donate_argnums=0)
         if not self._several_processes:
             return call
+        sharding = NamedSharding(self._mesh, rows)
         return lambda state, key, split, batch: call(state, key, split, _spread(batch, sharding))
 
     def evaluate(self, step: EvalFn) -> Callable[[Any, Any, Any], Any]:
-        sharding = NamedSharding(self._mesh, P(AXIS))
-        call = jax.jit(
-            step,
-            in_shardings=(self._replicated, self._replicated, sharding),
-            out_shardings=self._replicated,
-        )
+        call = self._compile(self._on_shards(step), (P(), P(), P(AXIS)))
         if not self._several_processes:
             return call
+        sharding = NamedSharding(self._mesh, P(AXIS))
         return lambda params, key, batch: call(
             params, self.replicate(key), _spread(batch, sharding)
         )
+
+    def _on_shards(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        return partial(step, axis_name=AXIS) if self._in_shards else step
+
+    def _compile(
+        self, run: Callable[..., Any], specs: tuple[P, ...], **options: Any
+    ) -> Callable[..., Any]:
+        if self._in_shards:
+            run = jax.shard_map(
+                run, mesh=self._mesh, in_specs=specs, out_specs=P(), check_vma=False
+            )
+        shardings = tuple(NamedSharding(self._mesh, spec) for spec in specs)
+        return jax.jit(run, in_shardings=shardings, out_shardings=self._replicated, **options)
 
 
 class PmapExecutor(_MeshExecutor):

@@ -127,7 +127,11 @@ def make_task(
     stages = make_stages(experiment, total_steps)
     lengths = stages.lengths(total_steps)
     schedule = staged_schedule(experiment.optimizer, lengths)
-    model = components.build_model(experiment.model, channels, lowering=lowering, size=size)
+    # A contractive penalty takes a forward-mode derivative, which only XLA's convolutions have.
+    forward_mode = experiment.code.contractive_weight > 0.0
+    model = components.build_model(
+        experiment.model, channels, lowering="plain" if forward_mode else lowering, size=size
+    )
     own_loss = components.loss
     objective = supervised(own_loss) if own_loss else get_objective(experiment.loss)
     if experiment.level_power:

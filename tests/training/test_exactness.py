@@ -120,15 +120,18 @@ def eight(
 @pytest.mark.scorecard(9)
 @pytest.mark.parametrize("devices", [2, 4, 8])
 @pytest.mark.parametrize("parallel", ["jit", "pmap"])
+@pytest.mark.parametrize("lowering", ["auto", "plain"])
 @pytest.mark.slow
 def test_any_number_of_devices(
-    eight: dict[str, dict], parallel: str, devices: int, reached: Reached
+    eight: dict[str, dict], lowering: str, parallel: str, devices: int, reached: Reached
 ) -> None:
-    one, many = eight["jit 1"], eight[f"{parallel} {devices}"]
+    one, many = eight[f"{lowering} jit 1"], eight[f"{lowering} {parallel} {devices}"]
     assert many["noise"] == one["noise"]
     loss = np.abs(np.subtract(many["losses"], one["losses"])).max()
     params = np.abs(np.subtract(many["params"], one["params"])).max()
-    reached(f"{parallel} {devices}, {len(one['losses'])} steps: {loss:.0e}, {params:.0e}")
+    reached(
+        f"{lowering} {parallel} {devices}, {len(one['losses'])} steps: {loss:.0e}, {params:.0e}"
+    )
     assert loss <= 1e-6
     assert params <= 1e-4
 
@@ -176,7 +179,7 @@ def test_steps_agree_and_runs_drift_by_little(data_dir: str, soak: bool, reached
 @pytest.mark.scorecard(10)
 @pytest.mark.slow
 def test_jit_equals_pmap(eight: dict[str, dict], reached: Reached) -> None:
-    by_jit, by_pmap = eight["jit 4"], eight["pmap 4"]
+    by_jit, by_pmap = eight["auto jit 4"], eight["auto pmap 4"]
     assert by_jit["noise"] == by_pmap["noise"]
     loss = np.abs(np.subtract(by_jit["losses"], by_pmap["losses"])).max()
     reached(f"loss {loss:.0e}")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.custom_batching import custom_vmap
 
 from aedenoise.ops.native.build import TARGETS
 from aedenoise.ops.phases import Axis
@@ -49,18 +51,35 @@ def forward(
       the position in the window, row by row, or 255 where the ReLU gave zero) or an empty array.
     """
     shrink = window if pool else 1
-    shape = (x.shape[0], size[0] // shrink, size[1] // shrink, weights.shape[-1])
-    call = jax.ffi.ffi_call(
-        FORWARD,
-        (
+    area = (size[0] // shrink, size[1] // shrink)
+
+    @custom_vmap
+    def call(x: Array, gate: Array, weights: Array, bias: Array) -> tuple[Array, Array]:
+        shape = (x.shape[0], *area, weights.shape[-1])
+        outputs = (
             jax.ShapeDtypeStruct(shape, jnp.float32),
             jax.ShapeDtypeStruct(shape if pool else (0,), jnp.uint8),
-        ),
-        vmap_method="sequential",
-    )
-    y, winner = call(
-        x, gate, weights, bias, **_taps(rows, columns), relu=relu, window=np.int64(window)
-    )
+        )
+        y, winner = jax.ffi.ffi_call(FORWARD, outputs)(
+            x, gate, weights, bias, **_taps(rows, columns), relu=relu, window=np.int64(window)
+        )
+        return y, winner
+
+    @call.def_vmap
+    def several(
+        times: int, mapped: Sequence[bool], x: Array, gate: Array, weights: Array, bias: Array
+    ) -> tuple[tuple[Array, Array], tuple[bool, bool]]:
+        networks = mapped[2] or mapped[3] or weights.shape[0] > 1
+        y, winner = call(
+            _folded(x, times, mapped[0]),
+            _folded_gate(gate, times, mapped[1]),
+            # A batch is longer for one network; other networks are more of them.
+            _folded(weights, times, mapped[2]) if networks else weights,
+            _folded(bias, times, mapped[3]) if networks else bias,
+        )
+        return (_unfolded(y, times), _unfolded(winner, times)), (True, True)
+
+    y, winner = call(x, jnp.asarray(gate), weights[None], jnp.asarray(bias)[None])
     return y, winner
 
 
@@ -94,16 +113,48 @@ def _weight_gradient(
     columns: Axis,
     window: int,
 ) -> tuple[Array, Array]:
-    call = jax.ffi.ffi_call(
-        WEIGHT_GRADIENT,
-        (
-            jax.ShapeDtypeStruct(shape, jnp.float32),
-            jax.ShapeDtypeStruct(shape[-1:], jnp.float32),
-        ),
-        vmap_method="sequential",
-    )
-    weights, bias = call(x, gradient, gate, **_taps(rows, columns), window=np.int64(window))
-    return weights, bias
+    @custom_vmap
+    def call(x: Array, gradient: Array, gate: Array, like: Array) -> tuple[Array, Array]:
+        networks = like.shape[0]
+        outputs = (
+            jax.ShapeDtypeStruct((networks, *shape), jnp.float32),
+            jax.ShapeDtypeStruct((networks, shape[-1]), jnp.float32),
+        )
+        weights, bias = jax.ffi.ffi_call(WEIGHT_GRADIENT, outputs)(
+            x, gradient, gate, **_taps(rows, columns), window=np.int64(window)
+        )
+        return weights, bias
+
+    @call.def_vmap
+    def several(
+        times: int, mapped: Sequence[bool], x: Array, gradient: Array, gate: Array, like: Array
+    ) -> tuple[tuple[Array, Array], tuple[bool, bool]]:
+        weights, bias = call(
+            _folded(x, times, mapped[0]),
+            _folded(gradient, times, mapped[1]),
+            _folded_gate(gate, times, mapped[2]),
+            _folded(like, times, mapped[3]),
+        )
+        return (_unfolded(weights, times), _unfolded(bias, times)), (True, True)
+
+    # An empty array counts the networks, one of each that vmap maps over.
+    weights, bias = call(x, gradient, jnp.asarray(gate), jnp.zeros((1, 0)))
+    return weights[0], bias[0]
+
+
+def _folded(array: Array, times: int, mapped: bool) -> Array:
+    """Joins the mapped axis in front with the next, which it becomes part of."""
+    whole = array if mapped else jnp.broadcast_to(array, (times, *array.shape))
+    return whole.reshape(times * whole.shape[1], *whole.shape[2:])
+
+
+def _folded_gate(gate: Array, times: int, mapped: bool) -> Array:
+    # An empty gate stands for none, however often it is mapped.
+    return _folded(gate, times, mapped) if gate.size else jnp.zeros((0,), gate.dtype)
+
+
+def _unfolded(array: Array, times: int) -> Array:
+    return array.reshape(times, array.shape[0] // times, *array.shape[1:])
 
 
 def _taps(rows: Axis, columns: Axis) -> dict[str, Any]:

@@ -121,7 +121,7 @@ void Pool(const float* from, const Shape& full, int64_t window, float* to, uint8
     }
 }
 
-// The weights of phase (p, q) as Run (blocks of kBlock outputs) or RunNarrow reads them.
+// The weights of one network and phase (p, q) as Run (blocks of kBlock outputs) or RunNarrow reads them.
 std::vector<float> Pack(const float* w, const Axis& rows, const Axis& columns, int64_t p,
                         int64_t q, int64_t channels, int64_t outputs, bool narrow) {
   const int64_t blocks = CeilDiv(outputs, kBlock);
@@ -145,7 +145,7 @@ std::vector<float> Pack(const float* w, const Axis& rows, const Axis& columns, i
 
 struct Phase {
   std::vector<int64_t> taps, in_at, out_at;
-  std::vector<float> weights;
+  std::vector<std::vector<float>> weights;  // of each network
 };
 
 ffi::Error Forward(ffi::ThreadPool pool, Floats x, ffi::AnyBuffer gate, Floats w, Floats bias,
@@ -162,6 +162,7 @@ ffi::Error Forward(ffi::ThreadPool pool, Floats x, ffi::AnyBuffer gate, Floats w
   const int64_t written = out.image();
   if (pooling) out.Enlarge(window);
   const int64_t channels = in.channels, outputs = out.channels;
+  const int64_t networks = w.dimensions()[0], network_size = w.element_count() / networks;
   const Padded padded(rows, columns, in, out);
   const bool narrow = outputs * 2 <= kLanes && channels % kLanes == 0;
   const int64_t blocks = narrow ? 1 : CeilDiv(outputs, kBlock);
@@ -170,7 +171,9 @@ ffi::Error Forward(ffi::ThreadPool pool, Floats x, ffi::AnyBuffer gate, Floats w
   for (int64_t p = 0; p < rows.so; ++p)
     for (int64_t q = 0; q < columns.so; ++q) {
       Phase phase;
-      phase.weights = Pack(w.typed_data(), rows, columns, p, q, channels, outputs, narrow);
+      for (int64_t n = 0; n < networks; ++n)
+        phase.weights.push_back(Pack(w.typed_data() + n * network_size, rows, columns, p, q,
+                                     channels, outputs, narrow));
       for (int64_t u = rows.start[p]; u < rows.start[p + 1]; ++u)
         for (int64_t v = columns.start[q]; v < columns.start[q + 1]; ++v)
           phase.taps.push_back(rows.shift[u] * padded.row + columns.shift[v] * channels);
@@ -181,8 +184,11 @@ ffi::Error Forward(ffi::ThreadPool pool, Floats x, ffi::AnyBuffer gate, Floats w
         }
       phases.push_back(std::move(phase));
     }
-  std::vector<float> biases(CeilDiv(outputs, kBlock) * kBlock, 0.0f);
-  std::copy_n(bias.typed_data(), bias.element_count(), biases.data());
+  const int64_t bias_size = CeilDiv(outputs, kBlock) * kBlock;
+  const int64_t bias_count = bias.element_count() / networks;  // 0 for none
+  std::vector<float> biases(networks * bias_size, 0.0f);
+  for (int64_t n = 0; n < networks; ++n)
+    std::copy_n(bias.typed_data() + n * bias_count, bias_count, biases.data() + n * bias_size);
 
   const float least = relu && !pooling ? 0.0f : -std::numeric_limits<float>::infinity();
   const int64_t parts = std::min(in.batch, 8 * std::max<int64_t>(1, pool.num_threads()));
@@ -192,6 +198,7 @@ ffi::Error Forward(ffi::ThreadPool pool, Floats x, ffi::AnyBuffer gate, Floats w
     float* full = pooling ? Scratch(output_buffer, out.image()) : nullptr;
     for (int64_t b = in.batch * part / parts; b < in.batch * (part + 1) / parts; ++b) {
       source.Copy(b, input, padded.row);
+      const int64_t network = b * networks / in.batch;
       float* target = pooling ? full : y->typed_data() + b * written;
       for (const Phase& phase : phases)
         for (int64_t block = 0; block < blocks; ++block) {
@@ -204,8 +211,8 @@ ffi::Error Forward(ffi::ThreadPool pool, Floats x, ffi::AnyBuffer gate, Floats w
                           phase.taps.data(),
                           count,
                           channels,
-                          phase.weights.data() + block * count * channels * kBlock,
-                          biases.data() + block * kBlock,
+                          phase.weights[network].data() + block * count * channels * kBlock,
+                          biases.data() + network * bias_size + block * kBlock,
                           least,
                           narrow ? outputs : std::min<int64_t>(kBlock, outputs - block * kBlock)};
           narrow ? RunNarrow(work) : Run(work);

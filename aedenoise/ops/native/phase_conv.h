@@ -6,7 +6,8 @@
 //       + sum over the taps u of row phase p, the taps v of column phase q, and channels c of
 //         x[b, si i + shift[u], si j + shift[v], c] w[u, v, c, o]        (x is zero outside)
 //
-// ops/phases.py tells which operations are one. float32, NHWC, all arrays contiguous.
+// ops/phases.py tells which operations are one. float32, NHWC, all arrays contiguous. Weights
+// (and their gradients) have an axis of networks in front; the batch has equal shares of each.
 //
 // Every image is copied, zero-padded, into a small buffer of its thread, and stays in the
 // cache from there on. What would otherwise be a pass over memory of its own happens on the

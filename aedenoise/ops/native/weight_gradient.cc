@@ -95,16 +95,18 @@ ffi::Error WeightGradient(ffi::ThreadPool pool, Floats x, Floats g, ffi::AnyBuff
     }
 
   // Neither the parts nor the order of their sum depend on the threads: runs repeat bit for bit.
-  const int64_t parts = std::min<int64_t>(in.batch, 16);
-  const int64_t size = dw->element_count();
-  std::vector<float> sums(parts * (size + outputs), 0.0f);
-  Parallel(pool, parts, [&](int64_t part) {
+  const int64_t networks = dw->dimensions()[0], batch = in.batch / networks;  // of each network
+  const int64_t parts = std::min<int64_t>(batch, 16);
+  const int64_t size = dw->element_count() / networks;
+  std::vector<float> sums(networks * parts * (size + outputs), 0.0f);
+  Parallel(pool, networks * parts, [&](int64_t index) {
+    const int64_t before = index / parts * batch, part = index % parts;
     thread_local std::vector<float> input_buffer, gradient_buffer;
     float* input = Scratch(input_buffer, padded.size) + padded.origin;
     float* copy = copying ? Scratch(gradient_buffer, out.image()) : nullptr;
-    float* weights = sums.data() + part * (size + outputs);
+    float* weights = sums.data() + index * (size + outputs);
     float* bias = weights + size;
-    for (int64_t b = in.batch * part / parts; b < in.batch * (part + 1) / parts; ++b) {
+    for (int64_t b = before + batch * part / parts; b < before + batch * (part + 1) / parts; ++b) {
       source.Copy(b, input, padded.row);
       if (copying) gradient.Copy(b, copy, out.row());
       const float* from = copying ? copy : g.typed_data() + b * out.image();
@@ -127,12 +129,14 @@ ffi::Error WeightGradient(ffi::ThreadPool pool, Floats x, Floats g, ffi::AnyBuff
       }
     }
   });
-  std::fill_n(dw->typed_data(), size, 0.0f);
-  std::fill_n(dbias->typed_data(), outputs, 0.0f);
-  for (int64_t part = 0; part < parts; ++part) {
-    const float* weights = sums.data() + part * (size + outputs);
-    for (int64_t n = 0; n < size; ++n) dw->typed_data()[n] += weights[n];
-    for (int64_t o = 0; o < outputs; ++o) dbias->typed_data()[o] += weights[size + o];
+  std::fill_n(dw->typed_data(), networks * size, 0.0f);
+  std::fill_n(dbias->typed_data(), networks * outputs, 0.0f);
+  for (int64_t index = 0; index < networks * parts; ++index) {
+    const float* from = sums.data() + index * (size + outputs);
+    float* weights = dw->typed_data() + index / parts * size;
+    float* bias = dbias->typed_data() + index / parts * outputs;
+    for (int64_t n = 0; n < size; ++n) weights[n] += from[n];
+    for (int64_t o = 0; o < outputs; ++o) bias[o] += from[size + o];
   }
   return ffi::Error::Success();
 }
