@@ -17,7 +17,7 @@ from conftest import ROOT, Command
 
 import aedenoise
 from aedenoise.data.pictures import read_picture
-from experiments import samples
+from experiments import pages, samples
 
 CHANGELOG = ROOT / "CHANGELOG.md"
 README = ROOT / "README.md"
@@ -69,7 +69,7 @@ def test_every_named_path_and_module_exists(page: Path) -> None:
 
 @pytest.mark.parametrize("page", CURRENT, ids=lambda page: page.name)
 def test_files_in_commands_are_in_a_fresh_clone(page: Path) -> None:
-    made = set()
+    made = {"scans/noisy"} if _DRAWS_PAGES in read(page) else set()
     for words in commands(page):
         read_from = [word.removeprefix("--input=") for word in words if word.startswith("--input=")]
         read_from += re.findall(r"=folder:(docs\S*)", " ".join(words))
@@ -78,6 +78,9 @@ def test_files_in_commands_are_in_a_fresh_clone(page: Path) -> None:
         for name in read_from:
             assert name in ("-", "DIR") or name in made or _tracked(name), name
         made |= {word.removeprefix("--output=") for word in words if word.startswith("--output=")}
+
+
+_DRAWS_PAGES = "python -m experiments.pages scans"
 
 
 def _tracked(name: str) -> bool:
@@ -116,6 +119,8 @@ def test_commands_of_a_page_run_in_their_order(
         shutil.copytree(ROOT / folder, tmp_path / folder)
     if page != README:  # the first command of the README's start
         command("--dataset=notmnist", *_SHORT["train"], cwd=tmp_path)
+    if _DRAWS_PAGES in read(page):
+        pages.draw(tmp_path / "scans")
     for words in commands(page):
         if "<" in words:
             continue  # a pipe, tested with the command itself
