@@ -118,7 +118,7 @@ def test_commands_of_a_page_run_in_their_order(
     for folder in ("docs/samples", "docs/sheets"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     if page != README:  # the first command of the README's start
-        command("--dataset=notmnist", *_SHORT["train"], cwd=tmp_path)
+        command("--dataset=notmnist", *_shortened("train", []), cwd=tmp_path)
     if _DRAWS_PAGES in read(page):
         pages.draw(tmp_path / "scans")
     for words in commands(page):
@@ -130,10 +130,17 @@ def test_commands_of_a_page_run_in_their_order(
 
 
 def _shortened(mode: str, words: list[str]) -> list[str]:
-    """Returns flags that make a command short; layers trained one by one need an epoch each."""
-    short = _SHORT.get(mode, [])
-    by_layer = any(word.startswith("--greedy_epochs") for word in words)
-    return ["--epochs=4" if by_layer and flag == "--epochs=1" else flag for flag in short]
+    """Returns flags that make a command short, in the folder that it has without them."""
+    short = list(_SHORT.get(mode, []))
+    if any(word.startswith("--runs") for word in words):
+        return []  # trained already
+    if any(word.startswith("--greedy_epochs") for word in words):
+        short[short.index("--epochs=1")] = "--epochs=4"  # each layer needs one
+    own = ("--workdir", "--dataset=folder")
+    if mode == "train" and not any(word.startswith(own) for word in words):
+        named = [word.partition("=")[2] for word in words if word.startswith("--experiment")]
+        short.append(f"--workdir=runs/{named[0] if named else 'upsample-notmnist'}")
+    return short
 
 
 def test_the_readme_fits_on_two_screens() -> None:
