@@ -19,6 +19,8 @@ _SIDE = 512
 _GLYPH_SIDE = 64
 # Ink and paper fill a page: few pixels lie between them, and paper is most of it.
 _BETWEEN = 0.25
+# Grey levels from dark to light below which a picture is empty.
+_CONTRAST = 13
 _PAPER = 0.6
 
 
@@ -47,13 +49,13 @@ def _kind(image: Image.Image) -> str:
     grey = image.convert("L")
     # Nearest pixels: averages would lie between ink and paper.
     grey.thumbnail((_SIDE, _SIDE), Image.Resampling.NEAREST)
-    return PAGES if is_page(np.asarray(grey, np.float32) / 255.0) else PHOTOGRAPHS
+    return PAGES if is_page(np.asarray(grey)) else PHOTOGRAPHS
 
 
 def is_page(pixels: np.ndarray) -> bool:
-    """Returns True for ink on paper, of either polarity: grey values ``[H, W]`` in [0, 1]."""
+    """Returns True for ink on paper, of either polarity: grey values ``[H, W]`` from 0 to 255."""
     low, high = np.quantile(pixels, [0.01, 0.99])
-    if high - low < 0.05:
+    if high - low < _CONTRAST:
         return False
     stretched = np.clip((pixels - low) / (high - low), 0.0, 1.0)
     dark, light = float((stretched < 0.3).mean()), float((stretched > 0.7).mean())

@@ -32,10 +32,10 @@ def _photograph() -> np.ndarray:
 
 
 def test_pages_and_photographs_are_told_apart(tmp_path: Path) -> None:
-    assert is_page(_page(0.9, 0.2))
-    assert is_page(_page(0.1, 1.0))  # light on dark
-    assert not is_page(_photograph())
-    assert not is_page(np.full((100, 100), 0.7))
+    assert is_page(255 * _page(0.9, 0.2))
+    assert is_page(255 * _page(0.1, 1.0))  # light on dark
+    assert not is_page(255 * _photograph())
+    assert not is_page(np.full((100, 100), 180, np.uint8))
     for number in range(3):
         _save(tmp_path / "mixed", f"photo{number}.png", _photograph())
     _save(tmp_path / "mixed", "page.png", _page(1.0, 0.0))
