@@ -26,7 +26,7 @@ ROOT = Path(__file__).parent.parent
 TABLE = RESULTS / "first_hour.md"
 _START = "python -m aedenoise.main"
 # Words in the README's comments of commands that take longer.
-_LONG = re.compile(r"\\[.*(hour|minutes)\\]")
+_LONG = re.compile(r"\[.*(hour|minutes)\]")
 
 
 def read_commands(page: str) -> list[tuple[str, bool]]:
