@@ -20,7 +20,7 @@ FLOORS = (
     ("main",),
     ("cli",),
     ("studies", "__init__"),
-    ("runs",),
+    ("runs", "export"),
     ("evaluation", "inference"),
     ("training",),
     ("models", "losses", "reporting"),

@@ -50,10 +50,17 @@ _GRID = (
 )
 
 
-def page(runs: Sequence[RunRecord]) -> str:
-    """Builds the page, with runs side by side in tables and one below another in figures."""
+def page(runs: Sequence[RunRecord], denoising_page: str = "") -> str:
+    """Builds the page, with runs side by side in tables and one below another in figures.
+
+    Args:
+      runs: the runs.
+      denoising_page: name of a page that denoises in the same folder, to be linked; or empty.
+    """
     title = runs[0].results["experiment"] if len(runs) == 1 else f"{len(runs)} runs"
     parts = [f"<h1>{escape(title)}</h1>", f"<p class=lead>{_lead(runs)}</p>", *_sections(runs)]
+    if denoising_page:
+        parts.insert(2, f'<p><a href="{escape(denoising_page)}">Denoise in the browser</a></p>')
     return document(title, parts)
 
 

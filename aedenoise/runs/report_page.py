@@ -12,6 +12,9 @@ from aedenoise.reporting.page import page
 from aedenoise.reporting.run_record import RunRecord
 from aedenoise.training.workdir import Workdir, read_json, well_formed
 
+# Written by ``export.page``; linked by a report in the same folder.
+DENOISING_PAGE = "denoise.html"
+
 
 def write_page(runs: Sequence[Path], target: Path) -> None:
     """Writes the page of one finished run, or of several side by side.
@@ -24,14 +27,16 @@ def write_page(runs: Sequence[Path], target: Path) -> None:
     try:
         if target.exists() and not (target.is_file() and is_page(target.read_bytes())):
             raise StorageError(f"{target} exists and is not a report; choose another --output")
-        content = _content(runs)
+        content = _content(
+            runs, DENOISING_PAGE if (target.parent / DENOISING_PAGE).is_file() else ""
+        )
         target.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(target, content)
     except OSError as error:
         raise StorageError(f"cannot write {target}: {error.strerror}") from error
 
 
-def _content(runs: Sequence[Path]) -> bytes:
+def _content(runs: Sequence[Path], denoising_page: str) -> bytes:
     names = [run.resolve().name for run in runs]
     # Runs of different folders can share a name; then whole paths tell them apart.
     if len(set(names)) < len(names):
@@ -41,8 +46,8 @@ def _content(runs: Sequence[Path]) -> bytes:
         records.append(_record(name, Workdir(run)))
         # Each by itself first: an error of all together could not name the file.
         with well_formed(Workdir(run).results):
-            content = page(records[-1:])
-    return (content if len(runs) == 1 else page(records)).encode()
+            content = page(records[-1:], denoising_page)
+    return (content if len(runs) == 1 else page(records, denoising_page)).encode()
 
 
 def _record(name: str, workdir: Workdir) -> RunRecord:

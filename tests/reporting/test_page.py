@@ -11,6 +11,7 @@ import pytest
 from conftest import Command
 
 from aedenoise.errors import CheckpointError
+from aedenoise.export.page.file import write_denoising_page
 from aedenoise.runs.report_page import write_page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -134,3 +135,14 @@ def test_only_a_report_is_replaced(runs: list[Path], command: Command, tmp_path:
     done = command("--mode=report", f"--runs={runs[0]},{runs[0]}", f"--output={target}")
     assert done.returncode == 2
     assert "twice" in done.stderr
+
+
+@pytest.mark.end_to_end
+@pytest.mark.slow
+def test_a_report_links_the_page_that_denoises_beside_it(runs: list[Path], tmp_path: Path) -> None:
+    target = tmp_path / "report.html"
+    write_page(runs[:1], target)
+    assert "denoise.html" not in target.read_text()
+    write_denoising_page(runs, tmp_path / "denoise.html")
+    write_page(runs[:1], target)
+    assert '<a href="denoise.html">' in target.read_text()

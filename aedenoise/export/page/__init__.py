@@ -1,0 +1,1 @@
+"""A page that denoises: networks in one HTML file, computed by the browser."""

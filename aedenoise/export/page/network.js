@@ -1,0 +1,260 @@
+// Networks as lists of layers; each layer is an operation on one image. See convolutions.js.
+"use strict";
+
+// Sides above this are padded to multiples of it, as the Python package does.
+const COARSE = 64;
+
+const OPERATIONS = {
+  conv: convolve,
+  upsample_conv: convolve,
+  unpool_conv: convolve,
+  conv_transpose: convolve,
+  dense,
+  reshape: (layer, image) => {
+    const [height, width, channels] = layer.shape;
+    return { height, width, channels, data: image.data };
+  },
+  relu: (layer, image) => mapped(image, (value) => (value > 0 ? value : 0)),
+  sigmoid: (layer, image) => mapped(image, (value) => 1 / (1 + Math.exp(-value))),
+  level: (layer, image, state) => appendLevel(image, state.level),
+  max_pool: maxPool,
+  max_unpool: maxUnpool,
+  resize,
+  sum_channels: sumChannels,
+  depth_to_space: depthToSpace,
+};
+
+/** Decodes the parameters of a network that came as JSON. */
+function loadNetwork(record) {
+  const layers = record.layers.map((layer) => ({
+    ...layer,
+    kernel: layer.kernel && decodeArray(layer.kernel),
+    bias: layer.bias && decodeArray(layer.bias),
+  }));
+  return { ...record, layers };
+}
+
+/** Decodes {shape, data}, base64 of little-endian float32. */
+function decodeArray({ shape, data }) {
+  const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+  const view = new DataView(bytes.buffer);
+  const values = Float32Array.from({ length: bytes.length / 4 }, (_, i) => view.getFloat32(4 * i, true));
+  return { shape, data: values };
+}
+
+/** Computes the code of an image whose sides fit the network. */
+function encode(network, image, level) {
+  const state = { level, kept: [] };
+  return { code: run(network.layers.slice(0, network.encoder), image, state), kept: state.kept };
+}
+
+/** Computes the image of a code. */
+function decode(network, { code, kept }) {
+  return run(network.layers.slice(network.encoder), code, { kept: [...kept] });
+}
+
+function run(layers, image, state) {
+  return layers.reduce((x, layer) => OPERATIONS[layer.op](layer, x, state), image);
+}
+
+/** Denoises an image of any size; `level` is the noise level, for networks that take it. */
+function denoise(network, image, level) {
+  const [height, width] = fittingSize(network, image);
+  const whole = mirrored(image, height, width);
+  return cropped(decode(network, encode(network, whole, level)), image.height, image.width);
+}
+
+/** Height and width to which an image is padded for a network. */
+function fittingSize(network, image) {
+  if (network.size) return network.size;
+  const { first, step } = network;
+  return [image.height, image.width].map((side) => {
+    const coarse = side <= COARSE ? side : Math.ceil(side / COARSE) * COARSE;
+    return first + Math.ceil(Math.max(0, coarse - first) / step) * step;
+  });
+}
+
+/** A constant code, the mean over the places of a code: a decoder without a grid makes one grey. */
+function constantCode({ code, kept }) {
+  const { height, width, channels } = code;
+  const constant = makeImage(height, width, channels);
+  const places = height * width;
+  for (let c = 0; c < channels; c++) {
+    let sum = 0;
+    for (let i = c; i < code.data.length; i += channels) sum += code.data[i];
+    for (let i = c; i < code.data.length; i += channels) constant.data[i] = sum / places;
+  }
+  // For a constant image the first pixel of each block is its maximum.
+  return { code: constant, kept: kept.map((each) => ({ ...each, indices: new Uint8Array(each.indices.length) })) };
+}
+
+function mapped(image, f) {
+  return { ...image, data: image.data.map(f) };
+}
+
+function dense(layer, image) {
+  const [inputs, outputs] = layer.kernel.shape;
+  const sums = Float64Array.from(layer.bias.data);
+  for (let i = 0; i < inputs; i++) {
+    const value = image.data[i];
+    if (value === 0) continue;
+    for (let o = 0, at = i * outputs; o < outputs; o++, at++) sums[o] += value * layer.kernel.data[at];
+  }
+  return { height: 1, width: 1, channels: outputs, data: Float32Array.from(sums) };
+}
+
+function appendLevel(image, level) {
+  const { channels } = image;
+  const result = makeImage(image.height, image.width, channels + 1);
+  for (let i = 0; i < image.height * image.width; i++) {
+    for (let c = 0; c < channels; c++) result.data[i * (channels + 1) + c] = image.data[i * channels + c];
+    result.data[i * (channels + 1) + channels] = level;
+  }
+  return result;
+}
+
+/** Maxima of whole blocks; with `keep`, positions of the first maxima go to state.kept. */
+function maxPool(layer, image, state) {
+  const { window } = layer;
+  const { channels } = image;
+  const result = makeImage(Math.floor(image.height / window), Math.floor(image.width / window), channels);
+  const indices = new Uint8Array(result.data.length);
+  for (let i = 0, at = 0; i < result.height; i++) {
+    for (let j = 0; j < result.width; j++) {
+      for (let c = 0; c < channels; c++, at++) {
+        let most = -Infinity;
+        for (let p = 0; p < window * window; p++) {
+          const y = i * window + Math.floor(p / window);
+          const value = image.data[(y * image.width + j * window + (p % window)) * channels + c];
+          if (value > most) {
+            most = value;
+            indices[at] = p;
+          }
+        }
+        result.data[at] = most;
+      }
+    }
+  }
+  if (layer.keep) state.kept.push({ indices, height: image.height, width: image.width });
+  return result;
+}
+
+/** Puts each value at the position of its block's maximum, the last kept first. */
+function maxUnpool(layer, image, state) {
+  const { window } = layer;
+  const { channels } = image;
+  const { indices, height, width } = state.kept.pop();
+  const result = makeImage(height, width, channels);
+  for (let i = 0, at = 0; i < image.height; i++) {
+    for (let j = 0; j < image.width; j++) {
+      for (let c = 0; c < channels; c++, at++) {
+        const p = indices[at];
+        const y = i * window + Math.floor(p / window);
+        result.data[(y * width + j * window + (p % window)) * channels + c] = image.data[at];
+      }
+    }
+  }
+  return result;
+}
+
+/** Enlarges by half-pixel centres; weights of pixels inside the image sum to one. */
+function resize(layer, image) {
+  const rows = resizeTaps(layer, image.height);
+  const columns = resizeTaps(layer, image.width);
+  const { channels } = image;
+  const wide = makeImage(image.height, columns.length, channels);
+  const result = makeImage(rows.length, columns.length, channels);
+  for (let y = 0; y < image.height; y++) {
+    columns.forEach((taps, x) => {
+      for (let c = 0; c < channels; c++) {
+        let sum = 0;
+        for (const [from, weight] of taps) sum += weight * image.data[(y * image.width + from) * channels + c];
+        wide.data[(y * wide.width + x) * channels + c] = sum;
+      }
+    });
+  }
+  const line = wide.width * channels;
+  rows.forEach((taps, y) => {
+    for (let i = 0; i < line; i++) {
+      let sum = 0;
+      for (const [from, weight] of taps) sum += weight * wide.data[from * line + i];
+      result.data[y * line + i] = sum;
+    }
+  });
+  return result;
+}
+
+function resizeTaps({ factor, method }, length) {
+  const reach = method === "bicubic" ? 2 : 1;
+  return Array.from({ length: length * factor }, (_, place) => {
+    const centre = (place + 0.5) / factor - 0.5;
+    const taps = [];
+    for (let from = Math.ceil(centre - reach); from <= centre + reach; from++) {
+      if (from < 0 || from >= length) continue;
+      const distance = Math.abs(centre - from);
+      taps.push([from, method === "bicubic" ? cubic(distance) : Math.max(0, 1 - distance)]);
+    }
+    const total = taps.reduce((sum, [, weight]) => sum + weight, 0);
+    return taps.map(([from, weight]) => [from, weight / total]);
+  });
+}
+
+/** Keys's kernel of 1981 with a = -1/2. */
+function cubic(x) {
+  if (x >= 2) return 0;
+  return x >= 1 ? ((-0.5 * x + 2.5) * x - 4) * x + 2 : (1.5 * x - 2.5) * x * x + 1;
+}
+
+function sumChannels({ group }, image) {
+  const result = makeImage(image.height, image.width, image.channels / group);
+  result.data.forEach((_, i) => {
+    let sum = 0;
+    for (let j = 0; j < group; j++) sum += image.data[i * group + j];
+    result.data[i] = sum;
+  });
+  return result;
+}
+
+/** Shuffles channels into pixels, in the order of tf.nn.depth_to_space. */
+function depthToSpace({ factor }, image) {
+  const channels = image.channels / factor ** 2;
+  const result = makeImage(image.height * factor, image.width * factor, channels);
+  for (let y = 0, at = 0; y < result.height; y++) {
+    for (let x = 0; x < result.width; x++) {
+      const pixel = Math.floor(y / factor) * image.width + Math.floor(x / factor);
+      const from = pixel * image.channels + ((y % factor) * factor + (x % factor)) * channels;
+      for (let c = 0; c < channels; c++, at++) result.data[at] = image.data[from + c];
+    }
+  }
+  return result;
+}
+
+/** Extends an image to the bottom and right by reflection, as often as needed. */
+function mirrored(image, height, width) {
+  if (height === image.height && width === image.width) return image;
+  const { channels } = image;
+  const result = makeImage(height, width, channels);
+  for (let y = 0, at = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const from = reflected(y, image.height) * image.width + reflected(x, image.width);
+      for (let c = 0; c < channels; c++, at++) result.data[at] = image.data[from * channels + c];
+    }
+  }
+  return result;
+}
+
+function reflected(place, length) {
+  const inPeriod = place % (2 * length);
+  return inPeriod < length ? inPeriod : 2 * length - 1 - inPeriod;
+}
+
+function cropped(image, height, width) {
+  if (height === image.height && width === image.width) return image;
+  const { channels } = image;
+  const result = makeImage(height, width, channels);
+  for (let y = 0; y < height; y++) {
+    const start = y * image.width * channels;
+    result.data.set(image.data.subarray(start, start + width * channels), y * width * channels);
+  }
+  return result;
+}

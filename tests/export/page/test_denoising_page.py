@@ -1,0 +1,185 @@
+"""The page that denoises: its JavaScript equals JAX, its text is safe, and what it refuses."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from aedenoise.config import Experiment, ModelConfig, NoiseConfig
+from aedenoise.errors import UsageError
+from aedenoise.export.page.file import encode
+from aedenoise.export.page.page_network import page_network
+from aedenoise.export.page.render import render_page
+from aedenoise.inference.denoiser import Denoiser
+from aedenoise.models import build_autoencoder
+from experiments import denoise_page
+
+NODE = shutil.which("node")
+SHAPE = (28, 28, 1)
+SMALL: dict[str, Any] = {"encoder_features": (4, 8), "decoder_features": (8, 4)}
+MODELS = {
+    "upsample": SMALL,
+    "upsample k5": {**SMALL, "kernel_size": 5},
+    "upsample resized first": {**SMALL, "order": "resize_conv", "tail": False},
+    "bilinear": {**SMALL, "decoder": "bilinear"},
+    "bicubic": {**SMALL, "decoder": "bicubic", "order": "resize_conv"},
+    "transpose k3": {**SMALL, "decoder": "transpose"},
+    "transpose k4": {**SMALL, "decoder": "transpose", "kernel_size": 4, "tail": False},
+    "transpose k7": {**SMALL, "decoder": "transpose", "kernel_size": 7},
+    "transpose k2 by 3": {
+        "decoder": "transpose",
+        "kernel_size": 2,
+        "stride": 3,
+        "encoder_features": (4,),
+        "decoder_features": (5,),
+    },
+    "subpixel": {**SMALL, "decoder": "subpixel", "tail": False},
+    "bilinear_additive": {**SMALL, "decoder": "bilinear_additive", "decoder_features": (8, 8)},
+    "unpool": {**SMALL, "decoder": "unpool"},
+    "max_unpool": {**SMALL, "decoder": "max_unpool"},
+    "three stages": {"encoder_features": (4, 4, 4), "decoder_features": (4, 4, 4)},
+    "noise level": {**SMALL, "condition": "noise_level"},
+    "mlp": {"network": "mlp", "hidden": (24,), "code_size": 8},
+    "mlp tied": {"network": "mlp", "hidden": (24,), "tied": True, "activation": "sigmoid"},
+    "keras_2018": {"network": "keras_2018"},
+    "net_sure": {"network": "net_sure"},
+    "udacity": {"network": "udacity"},
+}
+# Reads the data and the engine of a page, denoises, and prints the values.
+SCRIPT = """
+const page = require("fs").readFileSync(0, "utf8");
+const part = (id) => page.split(`id="${id}">`)[1].split("</script>")[0];
+const [height, width, noisy] = JSON.parse(process.argv[1]);
+const record = JSON.parse(part("data")).networks[0];
+const data = Float32Array.from(noisy);
+globalThis.given = { record, image: { height, width, channels: 1, data } };
+const code = part("engine") + `
+const network = loadNetwork(given.record);
+const denoised = denoise(network, given.image, 0.3);
+({ denoised, ssim: ssim(denoised, given.image), psnr: psnr(denoised, given.image),
+   again: addNoise(given.image, { kind: "gaussian", level: 0.2, seed: 7 }),
+   salt: addNoise(given.image, { kind: "salt_pepper", level: 0.5, seed: 7 }) })`;
+const found = require("vm").runInThisContext(code);
+const list = (image) => Array.from(image.data);
+for (const name of ["denoised", "again", "salt"]) found[name] = list(found[name]);
+console.log(JSON.stringify(found));
+"""
+
+
+def denoiser(**model: Any) -> Denoiser:
+    """A network with random parameters, biases included."""
+    config = ModelConfig(**model)
+    network = build_autoencoder(config, 1, lowering="plain")
+    shape = shape_for(config)
+    shapes = jax.eval_shape(
+        lambda: network.init(jax.random.key(0), jnp.zeros((1, *shape)), jnp.zeros(1))
+    )["params"]
+    rng = np.random.default_rng(0)
+    params = jax.tree.map(
+        lambda leaf: jnp.asarray(
+            rng.normal(0.0, 1.0 / np.sqrt(np.prod(leaf.shape[:-1]) or 1), leaf.shape), jnp.float32
+        ),
+        shapes,
+    )
+    experiment = Experiment(model=config, noise=NoiseConfig(level=0.3))
+    size = None if config.any_size else SHAPE[:2]
+    return Denoiser(network, params, experiment=experiment, channels=1, step=1, size=size)
+
+
+def shape_for(config: ModelConfig) -> tuple[int, int, int]:
+    side = config.fitting(28) if config.any_size else 28
+    assert side is not None
+    return side, side, 1
+
+
+@functools.cache
+def image(height: int, width: int) -> np.ndarray:
+    return np.random.default_rng(1).random((1, height, width, 1), np.float32)
+
+
+def in_node(page: bytes, noisy: np.ndarray) -> dict[str, Any]:
+    given = json.dumps([*noisy.shape[1:3], noisy.reshape(-1).tolist()])
+    done = subprocess.run(
+        [str(NODE), "-e", SCRIPT, given], input=page, capture_output=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.skipif(NODE is None, reason="no Node.js on this machine to run the page's scripts")
+@pytest.mark.fast_cases("transpose k4", "upsample k5", "max_unpool", "mlp tied")
+@pytest.mark.parametrize("name", MODELS)
+def test_javascript_denoises_as_jax_does(name: str) -> None:
+    network = denoiser(**MODELS[name])
+    fixed = network.size is not None or name == "keras_2018"
+    noisy = image(28, 28) if fixed else image(22, 37)
+    found = in_node(encode(network, shape_for(network.experiment.model)), noisy)
+    expected = network(noisy, level=0.3)
+    assert np.std(expected) > 1e-3
+    np.testing.assert_allclose(found["denoised"], expected.reshape(-1), atol=1e-5)
+
+
+@pytest.mark.skipif(NODE is None, reason="no Node.js on this machine to run the page's scripts")
+def test_noise_and_measures_are_those_of_the_package() -> None:
+    from aedenoise.metrics.image_quality import psnr, ssim
+
+    network, noisy = denoiser(**SMALL), image(28, 28)
+    page = encode(network, SHAPE)
+    found, again = in_node(page, noisy), in_node(page, noisy)
+    denoised = np.asarray(found["denoised"], np.float32).reshape(noisy.shape)
+    assert found["psnr"] == pytest.approx(float(psnr(denoised, noisy)[0]), abs=1e-3)
+    assert found["ssim"] == pytest.approx(float(ssim(denoised, noisy)[0]), abs=1e-4)
+    assert found["again"] == again["again"]
+    assert np.std(np.asarray(found["again"]) - noisy.reshape(-1)) == pytest.approx(0.2, rel=0.1)
+    flipped = np.asarray(found["salt"])[found["salt"] != noisy.reshape(-1)]
+    assert len(flipped) == pytest.approx(0.5 * noisy.size, rel=0.15)
+    assert set(flipped) == {0.0, 1.0}
+
+
+def test_the_page_is_whole_and_opens_no_connection() -> None:
+    network = page_network(denoiser(**SMALL), SHAPE, "</script><b>& {{style}}")
+    page = render_page([network], np.zeros((1, *SHAPE), np.uint8), ["<i>"])
+    assert "</script><b>" not in page
+    assert page.count("</script>") == 3
+    assert "default-src 'none'" in page
+    assert "connect-src 'none'" in page
+    assert not re.search(r"https?:|\bfetch\(|XMLHttpRequest|import\(|WebSocket", page)
+    # Every inline script and style has its digest in the policy.
+    assert page.count("'sha256-") == 3
+
+
+def test_the_packed_network_has_a_page() -> None:
+    page = denoise_page.content()
+    assert denoise_page.PAGE.stat().st_size < 1_500_000
+    # Untrained responses differ in their last bits from machine to machine.
+    assert abs(len(page) - denoise_page.PAGE.stat().st_size) < 100
+    assert page.startswith(b"<!doctype html>")
+
+
+def test_what_a_page_cannot_carry_is_refused() -> None:
+    own = denoiser(**SMALL)
+    own.channels = 2
+    with pytest.raises(UsageError, match="2 channels; choose another format"):
+        page_network(own, (28, 28, 2))
+    images = np.zeros((1, *SHAPE), np.uint8)
+    with pytest.raises(UsageError, match="at least one network"):
+        render_page([], images, ["A"])
+
+
+def test_all_files_of_the_page_are_in_the_package() -> None:
+    import aedenoise.export.page as package
+
+    folder = Path(package.__file__).parent
+    names = {path.name for path in folder.iterdir() if path.suffix in (".js", ".css", ".html")}
+    assert {"network.js", "page.js", "page.css", "page.html", "convolutions.js"} <= names
