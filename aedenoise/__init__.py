@@ -1,8 +1,9 @@
 """Upsample or transposed convolution? Convolutional denoising autoencoders in JAX and Flax.
 
 ``train`` and ``evaluate`` carry out one run; ``load`` and ``load_generator`` turn a run into a
-function on images; ``aedenoise.config.Experiment`` describes one. Importing the package imports
-nothing heavy: the functions import what they need when they are first used.
+function on images, and ``export`` into a file for other programs; ``aedenoise.config.Experiment``
+describes one. Importing the package imports nothing heavy: the functions import what they need when
+they are first used.
 """
 
 from __future__ import annotations
@@ -16,17 +17,19 @@ if TYPE_CHECKING:
     import flax.linen as nn
 
     from aedenoise.config import Experiment
+    from aedenoise.exports.api import export
     from aedenoise.inference.denoiser import Denoiser
     from aedenoise.inference.generator import ImageMaker
     from aedenoise.runs.interface import TrainedRun, evaluate, train
 
 __version__ = "0.2.0"
-__all__ = ["Experiment", "TrainedRun", "evaluate", "load", "load_generator", "train"]
+__all__ = ["Experiment", "TrainedRun", "evaluate", "export", "load", "load_generator", "train"]
 
 _LAZY = {
     "Experiment": "aedenoise.config",
     "TrainedRun": "aedenoise.runs.interface",
     "evaluate": "aedenoise.runs.interface",
+    "export": "aedenoise.exports.api",
     "train": "aedenoise.runs.interface",
 }
 
@@ -48,7 +51,7 @@ def load(
     """Loads a trained network as a function on images: ``denoise(noisy) -> denoised``.
 
     Args:
-      workdir: folder of a run; None: the network that comes with the package.
+      workdir: folder of a run, or a safetensors file; None: the network of the package.
       checkpoint: of the run: ``newest``, ``best`` (by test PSNR) or a step.
       checkpoint_dir: folder of its checkpoints; None: the one that the workdir knows.
       model, decoder: the linen module of your own that the run was trained with.
@@ -60,11 +63,11 @@ def load(
         from aedenoise.inference.pretrained import load_pretrained
 
         return load_pretrained()
-    from aedenoise.inference.denoiser import load_denoiser
+    from aedenoise.exports.sources import load_denoiser_from
     from aedenoise.training.components import Components
 
     components = Components(model=model, decoder=decoder)
-    return load_denoiser(workdir, checkpoint, components, checkpoint_dir)
+    return load_denoiser_from(workdir, checkpoint, components, checkpoint_dir)
 
 
 def load_generator(
@@ -76,7 +79,7 @@ def load_generator(
     """Loads the generator of a GAN as a function: ``make(count, seed) -> images``.
 
     Args:
-      workdir: folder of a run.
+      workdir: folder of a run, or a safetensors file.
       checkpoint: ``newest``, ``best`` (by Frechet distance) or a step.
       checkpoint_dir: folder of its checkpoints; None: the one that the workdir knows.
 
@@ -84,6 +87,6 @@ def load_generator(
       CheckpointError: if there is no run or no readable checkpoint.
       UsageError: if the run is no GAN's.
     """
-    from aedenoise.inference import generator
+    from aedenoise.exports.sources import load_generator_from
 
-    return generator.load_generator(workdir, checkpoint, checkpoint_dir)
+    return load_generator_from(workdir, checkpoint, checkpoint_dir)

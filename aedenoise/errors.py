@@ -2,6 +2,7 @@
 
 Exit codes: 0 done (or saved and stopped on a signal), 2 wrong flags or experiment,
 3 data or checkpoint, 4 training diverged, 5 out of disk or not writable,
+6 an exported file differs from its network,
 128 + N ended by signal N in a mode that has nothing to save.
 """
 
@@ -61,6 +62,12 @@ class StorageError(AedenoiseError):
     """Path that cannot be written, or a full disk."""
 
     exit_code = 5
+
+
+class ExportError(AedenoiseError):
+    """An exported file whose results are not those of its network."""
+
+    exit_code = 6
 
 
 # Quota, file size limit and free space: the remedy is the same, less data or more room.

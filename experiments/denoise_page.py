@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aedenoise.export.page.file import encode
+from aedenoise.exports.page.file import encode
 from aedenoise.files import write_atomically
 from aedenoise.inference.pretrained import load_pretrained, pretrained_record
 

@@ -24,6 +24,7 @@ from aedenoise.config.options import (
     RunOptions,
 )
 from aedenoise.config.study import Study
+from aedenoise.exports.options import ExportOptions
 
 FLAGS = flags.FLAGS
 
@@ -31,7 +32,7 @@ FLAGS = flags.FLAGS
 EXPERIMENT, NETWORK, DATA, NOISE = "Experiment", "Network", "Data", "Noise"
 TRAINING, RUN, HOSTS = "Training", "Run", "Several processes"
 COMPARISON, ROBUSTNESS, PROBING = "Comparison", "Robustness", "Probing"
-PICTURES, SAMPLES, PAGES = "Pictures", "Samples", "Finished runs"
+PICTURES, SAMPLES, PAGES, EXPORT = "Pictures", "Samples", "Finished runs", "Export"
 # Groups that describe an experiment.
 EXPERIMENT_GROUPS = (EXPERIMENT, NETWORK, DATA, NOISE, TRAINING, DENSE, GAN)
 # Flags that every command accepts, so that one set of them serves several commands.
@@ -46,6 +47,7 @@ GROUPS = (
     COMPARISON,
     ROBUSTNESS,
     PAGES,
+    EXPORT,
 )
 _PARTS = {
     "": TRAINING,
@@ -154,6 +156,7 @@ def _generated() -> Iterator[Flag]:
         (HostOptions, HOSTS),
         (DenoiseOptions, PICTURES),
         (ProbeOptions, PROBING),
+        (ExportOptions, EXPORT),
     ):
         for field in option_fields(options):
             yield _flag(field, group)

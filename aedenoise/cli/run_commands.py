@@ -11,6 +11,7 @@ from aedenoise.cli.flags import FLAGS
 from aedenoise.cli.process import quiet_libraries
 from aedenoise.config import Experiment, first_difference, override, replace
 from aedenoise.errors import CheckpointError, UsageError
+from aedenoise.exports.formats import is_file_of_network
 from aedenoise.runtime.preemption import StopSignals
 
 
@@ -101,13 +102,13 @@ def denoise(_: StopSignals) -> int:
     place = values.checkpoint_dir(folder)
     if folder is None and checkpoint != "newest":
         raise UsageError("--checkpoint needs --workdir; the packaged network has only one")
-    if folder is not None:
+    if folder is not None and not is_file_of_network(folder):
         from aedenoise.training.workdir import Workdir
 
         Workdir(folder).read_experiment()  # refused before JAX is imported
     quiet_libraries()
+    from aedenoise.exports.sources import load_denoiser_from
     from aedenoise.inference.denoise_files import denoise_files
-    from aedenoise.inference.denoiser import load_denoiser
     from aedenoise.inference.pretrained import load_pretrained
     from aedenoise.reporting.console import warn
     from aedenoise.runtime.process import prepare_process
@@ -116,8 +117,35 @@ def denoise(_: StopSignals) -> int:
     if folder is None:
         denoiser = load_pretrained()
     else:
-        denoiser = load_denoiser(folder, checkpoint, checkpoint_dir=place)
+        denoiser = load_denoiser_from(folder, checkpoint, checkpoint_dir=place)
     denoise_files(denoiser, options)
+    return 0
+
+
+def export_run(_: StopSignals) -> int:
+    """Writes a network to a file for other programs."""
+    folder, checkpoint = values.workdir(), values.checkpoint_choice()
+    place = values.checkpoint_dir(folder)
+    options, runs = values.export_options(folder), values.run_folders()
+    if folder is None and checkpoint != "newest":
+        raise UsageError("--checkpoint needs --workdir; the packaged network has only one")
+    if runs and (options.format != "html" or folder is not None):
+        raise UsageError("--runs is for a page of several runs: --format=html, without --workdir")
+    if folder is not None and not is_file_of_network(folder):
+        from aedenoise.training.workdir import Workdir
+
+        Workdir(folder).read_experiment()  # refused before JAX is imported
+    quiet_libraries()
+    from aedenoise.exports.exporting import export_network, export_page
+    from aedenoise.exports.sources import find_network
+    from aedenoise.reporting.console import say, warn
+    from aedenoise.runtime.process import prepare_process
+
+    prepare_process(warn)
+    if runs:
+        say(str(export_page(runs, options)))
+    else:
+        say(str(export_network(find_network(folder, checkpoint, checkpoint_dir=place), options)))
     return 0
 
 

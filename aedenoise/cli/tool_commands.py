@@ -41,14 +41,12 @@ def show_artifacts(_: StopSignals) -> int:
 def write_report(_: StopSignals) -> int:
     """Writes the page of a run, of several, or of a study."""
     folder = values.workdir()
-    runs = [local_path("--runs", run) for run in FLAGS.runs or ()]
+    runs = values.run_folders()
     if (folder is None) == (not runs):
         raise UsageError(
             "--mode=report needs --workdir, the folder of a run or a comparison, or else --runs=A,B"
             " (not both)"
         )
-    if len(set(runs)) < len(runs):
-        raise UsageError("--runs names a run twice")
     quiet_libraries()
     from aedenoise.reporting.console import say
     from aedenoise.runs.report_page import write_page

@@ -16,6 +16,8 @@ from aedenoise.config.folders import check_place
 from aedenoise.config.options import WRITTEN, DenoiseOptions, HostOptions, ProbeOptions, RunOptions
 from aedenoise.config.validation import local_path
 from aedenoise.errors import UsageError
+from aedenoise.exports.formats import FORMATS, is_file_of_network
+from aedenoise.exports.options import ExportOptions
 
 
 def run_options(default_workdir: Path) -> RunOptions:
@@ -55,6 +57,24 @@ def denoise_options() -> DenoiseOptions:
         "overwrite": FLAGS.overwrite,
     }
     return DenoiseOptions(**values)
+
+
+def export_options(folder: Path | None) -> ExportOptions:
+    """Returns format and place of the file of a network in ``folder``; None: the packed one."""
+    chosen = FORMATS[FLAGS.format]
+    place = folder or Path()
+    if is_file_of_network(place):
+        place = place.parent
+    target = Path(_expand("output") or place / f"{chosen.stem}{chosen.suffix}")
+    return ExportOptions(format=FLAGS.format, target=target, overwrite=FLAGS.overwrite)
+
+
+def run_folders() -> list[Path]:
+    """Returns the folders of ``--runs``."""
+    runs = [local_path("--runs", run) for run in FLAGS.runs or ()]
+    if len(set(runs)) < len(runs):
+        raise UsageError("--runs names a run twice")
+    return runs
 
 
 def sample_choice(folder: Path) -> tuple[int, int, Path]:

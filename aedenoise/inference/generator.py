@@ -23,6 +23,7 @@ class ImageMaker:
 
     Attributes:
       experiment: configuration of its training.
+      model: the generator.
       params: parameters averaged over steps.
       step: number of updates of the parameters.
       latent_size: dimension of the normally distributed latents.
@@ -42,7 +43,7 @@ class ImageMaker:
         self.step = step
         self.latent_size = experiment.model.latent_size
         self.image_shape = image_shape
-        self._model = model
+        self.model = model
         self._batch = fit_batch_size(image_shape)
         check_not_forked()
 
@@ -54,7 +55,7 @@ class ImageMaker:
     @cached_property
     def _generate(self) -> Any:
         # Made at the first call, so that unpickling uses no JAX: in a forked worker it would hang.
-        return generate_fn(self._model)
+        return generate_fn(self.model)
 
     def __call__(self, count: int, seed: int = 0) -> np.ndarray:
         """Generates images, float32 ``[count, H, W, C]`` in [0, 1], reproducibly from the seed.

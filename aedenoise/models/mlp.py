@@ -78,7 +78,7 @@ class DenseEncoder(nn.Module):
     def __call__(self, image: Array) -> Array:
         if image.shape[1:] != self.shape:
             raise ValueError(f"this network is for images {self.shape}, not {image.shape[1:]}")
-        code = self.below(image.reshape(len(image), -1), len(self.widths))
+        code = self.below(image.reshape(image.shape[0], -1), len(self.widths))
         return code[:, None, None, :]
 
     def below(self, x: Array, count: int) -> Array:
@@ -123,7 +123,7 @@ class DenseDecoder(nn.Module):
             ]
 
     def __call__(self, code: Array) -> Array:
-        x = code.reshape(len(code), -1)
+        x = code.reshape(code.shape[0], -1)
         for number in reversed(range(1, len(self.encoder.widths))):
             x = self.encoder.act(self.layer(x, number))
         return self.layer(x, 0).reshape(-1, *self.encoder.shape)

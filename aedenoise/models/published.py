@@ -66,7 +66,7 @@ class Keras2018Encoder(_Layers):
     def __call__(self, image: Array) -> Array:
         x = self._layer(32, self._conv(2, relu=True), "conv0")(image)
         x = self._layer(64, self._conv(2, relu=True), "conv1")(x)
-        code = nn.Dense(16, kernel_init=glorot(), name="code")(x.reshape(len(x), -1))
+        code = nn.Dense(16, kernel_init=glorot(), name="code")(x.reshape(x.shape[0], -1))
         return code[:, None, None, :]
 
 
@@ -75,7 +75,9 @@ class Keras2018Decoder(_Layers):
 
     @nn.compact
     def __call__(self, code: Array) -> Array:
-        x = nn.Dense(7 * 7 * 64, kernel_init=glorot(), name="dense")(code.reshape(len(code), -1))
+        x = nn.Dense(7 * 7 * 64, kernel_init=glorot(), name="dense")(
+            code.reshape(code.shape[0], -1)
+        )
         x = x.reshape(-1, 7, 7, 64)
         x = self._layer(64, self._conv_transpose(relu=True), "conv_transpose0")(x)
         x = self._layer(32, self._conv_transpose(relu=True), "conv_transpose1")(x)
@@ -122,7 +124,7 @@ class UdacityEncoder(_Layers):
             x = layer(x)
             # ``MaxPool2d`` floors the output size.
             height, width = (side // 2 * 2 for side in x.shape[1:3])
-            x = ops.max_pool(x[:, :height, :width], 2)
+            x = ops.max_pool(x[:, :height, :width], 2, lowering=self.lowering)
         return x
 
 

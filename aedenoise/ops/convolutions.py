@@ -1,8 +1,9 @@
 """Convolutions of the networks, each with a CPU lowering and a plain one.
 
 Kernels are ``[k, k, C, O]`` and biases ``[O]``, and results agree with ``flax.linen.Conv`` and
-``ConvTranspose``. ``lowering`` is ``plain`` (XLA's convolutions on every platform) or ``auto``:
-on CPU, for float32, the kernels of ``ops.native`` where they are available.
+``ConvTranspose``. ``lowering`` is ``plain`` (XLA's convolutions on every platform), ``auto`` (on
+CPU, for float32, the kernels of ``ops.native`` where they are available) or ``named`` (as
+``plain``, with pooling and upsampling kept whole for export, see ``ops.named``).
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ def conv_pool_relu(x: Array, kernel: Array, bias: Array, *, window: int, lowerin
 
     def plain(x: Array, kernel: Array, bias: Array) -> Array:
         # ReLU and maximum commute; after the pooling it touches fewer values.
-        return jax.nn.relu(max_pool(_conv(x, kernel, 1) + _per_channel(bias), window))
+        convolved = _conv(x, kernel, 1) + _per_channel(bias)
+        return jax.nn.relu(max_pool(convolved, window, lowering=lowering))
 
     def fast(x: Array, kernel: Array, bias: Array) -> Array:
         plan = _conv_plan(x, kernel, 1, relu=True, window=window)
@@ -96,7 +98,8 @@ def upsample_conv(
     ``[B, H, W, C] -> [B, f H, f W, O]``."""
 
     def plain(x: Array, kernel: Array, bias: Array) -> Array:
-        return _relu_if(relu, _conv(upsample(x, factor, "nearest"), kernel, 1) + _per_channel(bias))
+        enlarged = upsample(x, factor, "nearest", lowering=lowering)
+        return _relu_if(relu, _conv(enlarged, kernel, 1) + _per_channel(bias))
 
     def fast(x: Array, kernel: Array, bias: Array) -> Array:
         axis_rows, row_sums = phases.upsampled_convolution(kernel.shape[0], factor)
@@ -115,7 +118,7 @@ def _lower(
     in_float32 = all(array.dtype == jnp.float32 for array in (x, kernel, bias))
     # With an accelerator as default backend, compiling the CPU kernels is not worth the time.
     on_cpu = jax.default_backend() == "cpu"
-    if lowering == "plain" or not (in_float32 and on_cpu) or native.load().problem:
+    if lowering != "auto" or not (in_float32 and on_cpu) or native.load().problem:
         return plain(x, kernel, bias)
     y: Array = lax.platform_dependent(x, kernel, bias, cpu=fast, default=plain)
     return y

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
+
+from aedenoise.ops.named import MAX_POOL, NAMED
 
 
-def max_pool(image: Array, window: int) -> Array:
+def max_pool(image: Array, window: int, *, lowering: str = "plain") -> Array:
     """Computes the maximum of each ``window x window`` block: ``[B, H, W, C] -> [B, H/w, W/w, C]``.
 
     Values equal ``flax.linen.max_pool`` with equal window and strides. Written as maxima of
@@ -16,9 +18,17 @@ def max_pool(image: Array, window: int) -> Array:
     Raises:
       ValueError: if height or width is not divisible by ``window``.
     """
-    batch, height, width, channels = image.shape
+    _, height, width, _ = image.shape
     if height % window or width % window:
         raise ValueError(f"{height} x {width} pixels cannot be cut into blocks of {window}")
+    if lowering == NAMED:
+        whole: Array = lax.composite(_pool, MAX_POOL)(image, window=window)
+        return whole
+    return _pool(image, window=window)
+
+
+def _pool(image: Array, *, window: int) -> Array:
+    batch, height, width, channels = image.shape
     blocks = image.reshape(batch, height // window, window, width // window, window, channels)
     pooled = blocks[:, :, 0, :, 0]
     for row in range(window):

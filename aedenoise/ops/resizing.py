@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 
 from aedenoise.ops.bilinear import enlarge_bilinear
+from aedenoise.ops.named import NAMED, UPSAMPLE
 
 
 def upsample(image: Array, factor: int, method: str, *, lowering: str = "plain") -> Array:
@@ -19,6 +20,13 @@ def upsample(image: Array, factor: int, method: str, *, lowering: str = "plain")
     """
     if lowering == "auto" and method == "bilinear" and jax.default_backend() == "cpu":
         return enlarge_bilinear(image, factor)
+    if lowering == NAMED:
+        whole: Array = lax.composite(_resize, UPSAMPLE)(image, factor=factor, method=method)
+        return whole
+    return _resize(image, factor=factor, method=method)
+
+
+def _resize(image: Array, *, factor: int, method: str) -> Array:
     batch, height, width, channels = image.shape
     shape = (batch, height * factor, width * factor, channels)
     resized: Array = jax.image.resize(image, shape, method)

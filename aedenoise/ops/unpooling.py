@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 
 from aedenoise.ops.pooling import max_pool
 
 
 def unpool(image: Array, factor: int) -> Array:
     """Puts each value in the first corner of a block of zeros, ``[B, f H, f W, C]``."""
-    batch, height, width, channels = image.shape
-    blocks = jnp.zeros((batch, height, factor, width, factor, channels), image.dtype)
-    blocks = blocks.at[:, :, 0, :, 0].set(image)
-    return blocks.reshape(batch, height * factor, width * factor, channels)
+    side = (0, factor - 1, factor - 1)
+    return lax.pad(image, jnp.zeros((), image.dtype), ((0, 0, 0), side, side, (0, 0, 0)))
 
 
 def max_pool_argmax(image: Array, window: int) -> tuple[Array, Array]:

@@ -7,6 +7,7 @@ import io
 import os
 import subprocess
 import sys
+from importlib import resources
 from pathlib import Path
 
 import jax
@@ -141,6 +142,20 @@ def test_the_packed_network_denoises_both_kinds_of_glyphs(denoiser: Denoiser) ->
     files = Path(aedenoise.__file__).parent / "inference" / "files"
     assert sum(file.stat().st_size for file in files.iterdir()) < 1_000_000
     assert denoiser.experiment.noise.level_max is not None
+
+
+def test_the_model_card_says_what_the_record_says() -> None:
+    card = (resources.files("aedenoise.inference") / "files" / "pretrained.md").read_text("utf-8")
+    record = pretrained_record()
+    assert f"{record['dataset']['train']:,} images" in card
+    assert f"{record['dataset']['test']:,} test images" in card
+    by_level: dict[float, list[str]] = {}
+    for score in record["scores"]:
+        line = by_level.setdefault(score["noise_level"], [str(score["noise_level"])])
+        line += [f"{score['noisy_psnr']:.2f}", f"{score['psnr']:.2f}"]
+    assert len(by_level) == 4
+    for line in by_level.values():
+        assert f"| {' | '.join(line)} |" in card
 
 
 def test_pictures_keep_what_belongs_to_them(tmp_path: Path) -> None:

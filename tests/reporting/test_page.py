@@ -11,7 +11,7 @@ import pytest
 from conftest import Command
 
 from aedenoise.errors import CheckpointError
-from aedenoise.export.page.file import write_denoising_page
+from aedenoise.exports.page.file import write_denoising_page
 from aedenoise.runs.report_page import write_page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -12,7 +12,8 @@ import numpy as np
 from aedenoise.config import NoiseConfig
 from aedenoise.errors import UsageError
 from aedenoise.evaluation.checkerboard import constant_response
-from aedenoise.export.page.layers import Layer, Shape, list_layers
+from aedenoise.exports.forward import Source
+from aedenoise.exports.page.layers import Layer, Shape, list_layers
 from aedenoise.inference.denoiser import Denoiser
 from aedenoise.models import Autoencoder
 from aedenoise.ops.noise import Noisy
@@ -53,7 +54,7 @@ class PageNetwork:
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
-def page_network(denoiser: Denoiser, image_shape: Shape, name: str = "") -> PageNetwork:
+def page_network(denoiser: Source, image_shape: Shape, name: str = "") -> PageNetwork:
     """Makes the page's form of a denoiser.
 
     Args:
@@ -64,7 +65,7 @@ def page_network(denoiser: Denoiser, image_shape: Shape, name: str = "") -> Page
     Raises:
       UsageError: if the page cannot carry the network.
     """
-    _check(denoiser)
+    denoiser = _checked(denoiser)
     experiment = denoiser.experiment
     model = experiment.model
     layers, encoder = list_layers(model, denoiser.params, image_shape)
@@ -92,7 +93,7 @@ def page_network(denoiser: Denoiser, image_shape: Shape, name: str = "") -> Page
     )
 
 
-def _check(denoiser: Denoiser) -> None:
+def _checked(denoiser: Source) -> Denoiser:
     if not isinstance(denoiser, Denoiser):
         raise UsageError("a page that denoises needs a denoiser, not a GAN")
     model = denoiser.model
@@ -106,6 +107,7 @@ def _check(denoiser: Denoiser) -> None:
             f"the page shows grey and RGB images, not {denoiser.channels} channels; choose another "
             "format"
         )
+    return denoiser
 
 
 def _untrained(denoiser: Denoiser, shape: Shape) -> np.ndarray | None:

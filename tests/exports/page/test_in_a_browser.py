@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from browser import Browser
-from test_denoising_page import SHAPE, SMALL, denoiser, image
+from random_networks import SHAPE, SMALL, denoiser
+from test_denoising_page import image
 
-from aedenoise.export.page.page_network import page_network
-from aedenoise.export.page.render import render_page
+from aedenoise.exports.page.page_network import page_network
+from aedenoise.exports.page.render import render_page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PHONE = (390, 844)

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from aedenoise.errors import UsageError
-from aedenoise.export.page.layers import Layer
-from aedenoise.export.page.page_network import PageNetwork
+from aedenoise.exports.page.layers import Layer
+from aedenoise.exports.page.page_network import PageNetwork
 
-_FILES = resources.files("aedenoise.export.page")
+_FILES = resources.files("aedenoise.exports.page")
 # The first run in the worker too; a script of each group has the functions of those before it.
 _ENGINE = ("convolutions", "network", "noise", "quality", "work")
 _INTERFACE = ("pictures", "drawing", "page")

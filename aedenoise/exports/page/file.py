@@ -10,11 +10,12 @@ import jax
 import numpy as np
 
 from aedenoise.data.builders import LETTERS, read_open_letters
-from aedenoise.export.page.layers import Shape
-from aedenoise.export.page.page_network import PageNetwork, page_network
-from aedenoise.export.page.render import render_page
+from aedenoise.exports.forward import Source
+from aedenoise.exports.page.layers import Shape
+from aedenoise.exports.page.page_network import PageNetwork, page_network
+from aedenoise.exports.page.render import render_page
 from aedenoise.files import write_atomically
-from aedenoise.inference.denoiser import Denoiser, load_denoiser
+from aedenoise.inference.denoiser import load_denoiser
 from aedenoise.training.workdir import Workdir
 
 _IMAGES = 16
@@ -22,7 +23,7 @@ _IMAGES = 16
 _LONGEST = 128
 
 
-def encode(denoiser: Denoiser, image_shape: Shape) -> bytes:
+def encode(denoiser: Source, image_shape: Shape) -> bytes:
     """Returns the page of one network.
 
     Args:
@@ -44,12 +45,18 @@ def write_denoising_page(
       CheckpointError: if there is no run or no readable checkpoint.
       UsageError: if a page cannot carry the networks.
     """
+    write_atomically(Path(path), encode_runs(workdirs))
+
+
+def encode_runs(workdirs: Sequence[str | PathLike[str]]) -> bytes:
+    """Returns the page of the networks in one or several workdirs, under the folders' names; errors
+    as in ``write_denoising_page``."""
     names = [Path(workdir).resolve().name for workdir in workdirs]
     networks = [
         page_network(load_denoiser(workdir), Workdir(Path(workdir)).image_shape, name)
         for workdir, name in zip(workdirs, names, strict=True)
     ]
-    write_atomically(Path(path), _encode(networks))
+    return _encode(networks)
 
 
 def _encode(networks: Sequence[PageNetwork]) -> bytes:

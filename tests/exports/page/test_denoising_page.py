@@ -10,51 +10,17 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
+from random_networks import MODELS, SHAPE, SMALL, denoiser, shape_for
 
-from aedenoise.config import Experiment, ModelConfig, NoiseConfig
 from aedenoise.errors import UsageError
-from aedenoise.export.page.file import encode
-from aedenoise.export.page.page_network import page_network
-from aedenoise.export.page.render import render_page
-from aedenoise.inference.denoiser import Denoiser
-from aedenoise.models import build_autoencoder
+from aedenoise.exports.page.file import encode
+from aedenoise.exports.page.page_network import page_network
+from aedenoise.exports.page.render import render_page
 from experiments import denoise_page
 
 NODE = shutil.which("node")
-SHAPE = (28, 28, 1)
-SMALL: dict[str, Any] = {"encoder_features": (4, 8), "decoder_features": (8, 4)}
-MODELS = {
-    "upsample": SMALL,
-    "upsample k5": {**SMALL, "kernel_size": 5},
-    "upsample resized first": {**SMALL, "order": "resize_conv", "tail": False},
-    "bilinear": {**SMALL, "decoder": "bilinear"},
-    "bicubic": {**SMALL, "decoder": "bicubic", "order": "resize_conv"},
-    "transpose k3": {**SMALL, "decoder": "transpose"},
-    "transpose k4": {**SMALL, "decoder": "transpose", "kernel_size": 4, "tail": False},
-    "transpose k7": {**SMALL, "decoder": "transpose", "kernel_size": 7},
-    "transpose k2 by 3": {
-        "decoder": "transpose",
-        "kernel_size": 2,
-        "stride": 3,
-        "encoder_features": (4,),
-        "decoder_features": (5,),
-    },
-    "subpixel": {**SMALL, "decoder": "subpixel", "tail": False},
-    "bilinear_additive": {**SMALL, "decoder": "bilinear_additive", "decoder_features": (8, 8)},
-    "unpool": {**SMALL, "decoder": "unpool"},
-    "max_unpool": {**SMALL, "decoder": "max_unpool"},
-    "three stages": {"encoder_features": (4, 4, 4), "decoder_features": (4, 4, 4)},
-    "noise level": {**SMALL, "condition": "noise_level"},
-    "mlp": {"network": "mlp", "hidden": (24,), "code_size": 8},
-    "mlp tied": {"network": "mlp", "hidden": (24,), "tied": True, "activation": "sigmoid"},
-    "keras_2018": {"network": "keras_2018"},
-    "net_sure": {"network": "net_sure"},
-    "udacity": {"network": "udacity"},
-}
 # Reads the data and the engine of a page, denoises, and prints the values.
 SCRIPT = """
 const page = require("fs").readFileSync(0, "utf8");
@@ -74,32 +40,6 @@ const list = (image) => Array.from(image.data);
 for (const name of ["denoised", "again", "salt"]) found[name] = list(found[name]);
 console.log(JSON.stringify(found));
 """
-
-
-def denoiser(**model: Any) -> Denoiser:
-    """A network with random parameters, biases included."""
-    config = ModelConfig(**model)
-    network = build_autoencoder(config, 1, lowering="plain")
-    shape = shape_for(config)
-    shapes = jax.eval_shape(
-        lambda: network.init(jax.random.key(0), jnp.zeros((1, *shape)), jnp.zeros(1))
-    )["params"]
-    rng = np.random.default_rng(0)
-    params = jax.tree.map(
-        lambda leaf: jnp.asarray(
-            rng.normal(0.0, 1.0 / np.sqrt(np.prod(leaf.shape[:-1]) or 1), leaf.shape), jnp.float32
-        ),
-        shapes,
-    )
-    experiment = Experiment(model=config, noise=NoiseConfig(level=0.3))
-    size = None if config.any_size else SHAPE[:2]
-    return Denoiser(network, params, experiment=experiment, channels=1, step=1, size=size)
-
-
-def shape_for(config: ModelConfig) -> tuple[int, int, int]:
-    side = config.fitting(28) if config.any_size else 28
-    assert side is not None
-    return side, side, 1
 
 
 @functools.cache
@@ -178,7 +118,7 @@ def test_what_a_page_cannot_carry_is_refused() -> None:
 
 
 def test_all_files_of_the_page_are_in_the_package() -> None:
-    import aedenoise.export.page as package
+    import aedenoise.exports.page as package
 
     folder = Path(package.__file__).parent
     names = {path.name for path in folder.iterdir() if path.suffix in (".js", ".css", ".html")}

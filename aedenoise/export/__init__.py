@@ -1,1 +1,0 @@
-"""Files in which a trained network leaves JAX: ONNX, StableHLO, safetensors."""

@@ -1,0 +1,1 @@
+"""Translation of a traced JAX function to an ONNX model."""
