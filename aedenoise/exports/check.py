@@ -15,6 +15,7 @@ from aedenoise.exports.forward import Source, find_sides, fixed_size
 from aedenoise.exports.network import Network
 from aedenoise.inference.denoiser import Denoiser
 from aedenoise.inference.generator import ImageMaker
+from aedenoise.ops.images import scale_numpy
 from aedenoise.ops.noise import corrupt_batch, corruption
 
 # Largest difference of a pixel in [0, 1] that rounding explains.
@@ -120,7 +121,7 @@ def _sizes(source: Denoiser, trained: tuple[int, int]) -> list[tuple[int, tuple[
 def noisy_letters(source: Denoiser, count: int, size: tuple[int, int]) -> np.ndarray:
     """Makes noisy images of the network's channels, float32 ``[count, *size, C]``, filled with
     different letters."""
-    letters = read_open_letters("test")[0].astype(np.float32) / 255.0
+    letters = scale_numpy(read_open_letters("test")[0])
     side = letters.shape[1]
     rows, columns = (-(-length // side) for length in size)
     cells = np.random.default_rng(0).choice(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 import jax
 import numpy as np
-import onnxruntime
 
 from aedenoise.exports.forward import forward, input_shapes, output_shapes, symbolic_inputs
 from aedenoise.exports.network import Network
@@ -15,6 +15,7 @@ from aedenoise.exports.onnx.translate import translate
 from aedenoise.exports.onnx.values import in_order, tensor
 from aedenoise.ops.named import NAMED
 
+_NO_TELEMETRY = "ORT_DISABLE_TELEMETRY"
 # ONNX Runtime's level of messages from which on they are printed: errors.
 _ERRORS = 3
 
@@ -45,6 +46,10 @@ def encode(network: Network) -> bytes:
 
 def load(content: bytes) -> Callable[..., np.ndarray]:
     """Returns the function of a file, computed by ONNX Runtime on the CPU."""
+    # Otherwise importing it reports the use of this machine to its makers, and leaves a file.
+    os.environ.setdefault(_NO_TELEMETRY, "1")
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
