@@ -98,6 +98,9 @@ def _describe(command: dispatch.Command) -> None:
         if command.name == "denoise":
             values.denoise_options()
         values.sample_choice(Path("run"))
+    elif command.name == "export":
+        values.export_options(values.workdir())
+        values.run_folders()
     elif command.name in ("eval", "probe"):
         read_overrides()
     else:
