@@ -7,10 +7,10 @@ does not depend on the input is computed here and becomes a constant.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
+from jax.extend.core import Jaxpr, JaxprEqn, Literal
 
 from aedenoise.errors import UsageError
 from aedenoise.exports.onnx.composites import COMPOSITES
@@ -33,7 +33,17 @@ _CALLS = {
 }
 
 
-def translate(graph: Graph, closed: ClosedJaxpr, inputs: Sequence[Value]) -> list[Value]:
+class Trace(Protocol):
+    """A trace with its constants: a ``ClosedJaxpr``, or from jax 0.12 on any ``Jaxpr``."""
+
+    @property
+    def jaxpr(self) -> Jaxpr: ...
+
+    @property
+    def consts(self) -> Sequence[Any]: ...
+
+
+def translate(graph: Graph, closed: Trace, inputs: Sequence[Value]) -> list[Value]:
     """Adds the operations of a traced function to the graph.
 
     Args:
@@ -72,9 +82,8 @@ def _translated(graph: Graph, equation: JaxprEqn, inputs: list[Value]) -> list[V
         return [COMPOSITES[equation.params["name"]](graph, equation, inputs)]
     if kind in _CALLS:
         inner = equation.params[_CALLS[kind]]
-        if isinstance(inner, ClosedJaxpr):
-            return _run(graph, inner.jaxpr, [constant(each) for each in inner.consts], inputs)
-        return _run(graph, inner, [], inputs)
+        constants = [constant(array) for array in getattr(inner, "consts", ())]
+        return _run(graph, getattr(inner, "jaxpr", inner), constants, inputs)
     folded = _fold(equation, inputs)
     if folded is not None:
         return folded
