@@ -25,6 +25,8 @@ needs_kernels = pytest.mark.skipif(KERNELS.problem is not None, reason=str(KERNE
 # batch, height, width, channels, outputs, kernel, stride: odd and even sizes, images smaller than
 # the kernel, kernels smaller than the stride, channels below, at and above every vector's width.
 SHAPES = [
+    (3, 5, 7, 16, 33, 3, 2),
+    (2, 1, 2, 20, 16, 3, 2),
     (17, 7, 7, 32, 32, 3, 2),
     (2, 5, 9, 1, 32, 3, 2),
     (2, 6, 4, 32, 1, 3, 2),

@@ -23,9 +23,13 @@ from aedenoise.files import cache_folder, locked_folder
 Notify = Callable[[str], None]
 _COMPILING = "compiling the CPU kernels for this machine, once"
 
-TARGETS = ("aedenoise_phase_conv", "aedenoise_phase_conv_weight_gradient")
+FORWARD = "aedenoise_phase_conv"
+WEIGHT_GRADIENT = "aedenoise_phase_conv_weight_gradient"
+MINIMAL_FORWARD = "aedenoise_minimal_conv"
+MINIMAL_BACKWARD = "aedenoise_minimal_conv_backward"
+TARGETS = (FORWARD, WEIGHT_GRADIENT, MINIMAL_FORWARD, MINIMAL_BACKWARD)
 _FOLDER = Path(__file__).parent
-_SOURCES = ("forward.cc", "weight_gradient.cc")
+_SOURCES = ("forward.cc", "weight_gradient.cc", "minimal_forward.cc", "minimal_backward.cc")
 # The flag for the local processor differs between architectures; the last attempt has none.
 _PROCESSOR_FLAGS = (("-march=native",), ("-mcpu=native",), ())
 
