@@ -72,6 +72,15 @@ void Run(const Work& work) {
   }
 }
 
+// The sum of all lanes, by halves.
+float Sum(const Vector& lanes) {
+  float values[kLanes];
+  Store(values, lanes);
+  for (int size = kLanes / 2; size > 0; size /= 2)
+    for (int n = 0; n < size; ++n) values[n] += values[n + size];
+  return values[0];
+}
+
 // With few outputs, vectors run over the input channels.
 void RunNarrow(const Work& work) {
   constexpr int kPixels = 4;
@@ -90,8 +99,7 @@ void RunNarrow(const Work& work) {
         }
       }
       for (int64_t p = 0; p < count; ++p) {
-        float total = work.bias[o];
-        for (int lane = 0; lane < kLanes; ++lane) total += sum[p][lane];
+        const float total = work.bias[o] + Sum(sum[p]);
         work.out[work.out_at[first + p] + o] = total < work.least ? work.least : total;
       }
     }

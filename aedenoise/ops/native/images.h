@@ -34,14 +34,27 @@ constexpr int kLanes = 4, kTile = 6;
 constexpr int kVectors = 2;
 constexpr int kBlock = kLanes * kVectors;
 typedef float Vector __attribute__((vector_size(kLanes * 4), aligned(4), may_alias));
+typedef int32_t Lanes __attribute__((vector_size(kLanes * 4)));  // masks and small numbers
+typedef uint8_t ByteVector __attribute__((vector_size(kLanes), aligned(1), may_alias));
 
 inline Vector Load(const float* from) { return *reinterpret_cast<const Vector*>(from); }
 inline void Store(float* to, Vector v) { *reinterpret_cast<Vector*>(to) = v; }
 inline int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Stores the first `count` lanes, at most all of them.
-inline void StorePart(float* to, Vector v, int64_t count) {
-  count >= kLanes ? Store(to, v) : static_cast<void>(std::memcpy(to, &v, count * sizeof(float)));
+template <class T, class V>
+inline void StorePart(T* to, const V& v, int64_t count) {
+  std::memcpy(to, &v, std::min<int64_t>(count, kLanes) * sizeof(T));
+}
+// Loads `count` bytes, at most one for each lane.
+inline Lanes LoadBytes(const uint8_t* from, int64_t count) {
+  ByteVector bytes{};
+  if (count >= kLanes) {
+    bytes = *reinterpret_cast<const ByteVector*>(from);
+  } else {
+    std::memcpy(&bytes, from, count);
+  }
+  return __builtin_convertvector(bytes, Lanes);
 }
 
 // A buffer of this thread, zeroed. Vectors may be read a block past its end.
@@ -185,43 +198,49 @@ struct Source {
 
  private:
   void Place(const float* from, const uint8_t* won, float* to, int64_t stride) const {
+    const int64_t channels = given.channels, across = given.width * channels;
+    for (int64_t i = 0; i < given.height; ++i, from += across, won += across)
+      for (int64_t r = 0; r < window; ++r, to += stride)
+        for (int64_t q = 0; q < window; ++q)
+          PlaceRow(from, won, static_cast<int32_t>(r * window + q), to + q * channels);
+  }
+
+  // Writes the values that one place of each window in a row takes.
+  void PlaceRow(const float* from, const uint8_t* won, int32_t place, float* to) const {
     const int64_t channels = given.channels;
-    for (int64_t i = 0; i < given.height; ++i)
-      for (int64_t j = 0; j < given.width; ++j, from += channels, won += channels)
-        for (int64_t place = 0; place < window * window; ++place) {
-          float* cell = to + (i * window + place / window) * stride +
-                        (j * window + place % window) * channels;
-          for (int64_t c = 0; c < channels; ++c) cell[c] = won[c] == place ? from[c] : 0.0f;
-        }
+    for (int64_t j = 0; j < given.width; ++j, from += channels, won += channels) {
+      int64_t c = 0;
+      for (; c + kLanes <= channels; c += kLanes)
+        Store(to + c, LoadBytes(won + c, kLanes) == place ? Load(from + c) : Vector{});
+      for (; c < channels; ++c) to[c] = won[c] == place ? from[c] : 0.0f;
+      to += window * channels;
+    }
   }
 };
 
 // The ReLU of the largest of each window, and which it was: the first of equals, 255 where the
-// ReLU holds it back.
+// ReLU holds it back. Vectors may be read past the end of `from`.
 inline void Pool(const float* from, const Shape& full, int64_t window, float* to,
                  uint8_t* winner) {
   const int64_t channels = full.channels, row = full.row();
-  thread_local std::vector<int32_t> buffer;
-  buffer.resize(channels);
-  int32_t* best = buffer.data();
-  for (int64_t i = 0; i < full.height / window; ++i)
-    for (int64_t j = 0; j < full.width / window; ++j, to += channels, winner += channels) {
-      const float* corner = from + i * window * row + j * window * channels;
-      std::copy_n(corner, channels, to);
-      std::fill_n(best, channels, 0);
-      for (int64_t place = 1; place < window * window; ++place) {
-        const float* cell = corner + place / window * row + place % window * channels;
-        for (int64_t c = 0; c < channels; ++c) {
-          const bool better = (cell[c] > to[c]) | (cell[c] != cell[c]);  // NaN wins
-          to[c] = better ? cell[c] : to[c];
-          best[c] = better ? static_cast<int32_t>(place) : best[c];
-        }
+  for (int64_t i = 0; i < full.height / window; ++i, from += window * row)
+    for (int64_t j = 0; j < full.width / window; ++j, to += channels, winner += channels)
+      for (int64_t c = 0; c < channels; c += kLanes) {
+        const float* corner = from + j * window * channels + c;
+        Vector best = Load(corner);
+        Lanes place{};
+        for (int64_t r = 0; r < window; ++r)
+          for (int64_t q = r == 0 ? 1 : 0; q < window; ++q) {
+            const Vector cell = Load(corner + r * row + q * channels);
+            const Lanes better = (cell > best) | (cell != cell);  // NaN wins
+            best = better ? cell : best;
+            place = better ? static_cast<int32_t>(r * window + q) - Lanes{} : place;
+          }
+        place = best > 0.0f ? place : 255 - Lanes{};
+        best = best < 0.0f ? Vector{} : best;
+        StorePart(to + c, best, channels - c);
+        StorePart(winner + c, __builtin_convertvector(place, ByteVector), channels - c);
       }
-      for (int64_t c = 0; c < channels; ++c) {
-        winner[c] = to[c] > 0.0f ? best[c] : 255;
-        to[c] = to[c] < 0.0f ? 0.0f : to[c];
-      }
-    }
 }
 
 // Where results go: an array as it is, or pooled, or shrunk by the transpose of an interpolation.

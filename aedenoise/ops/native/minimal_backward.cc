@@ -7,28 +7,30 @@
 namespace aedenoise {
 namespace {
 
-// Transforms the gradient of some tiles' outputs. In `gradient` each image has whole tiles, zero
-// outside of the image.
+// Transforms the gradient of some tiles' outputs, and adds it to sums [outputs]. In `gradient` each
+// image has whole tiles, zero outside of the image.
 template <class Form>
 void TransformGradient(const Tiling<Form>& tiling, const float* gradient, int64_t outputs,
-                       int64_t first, int64_t count, const Values& values) {
+                       int64_t first, int64_t count, const Values& values, float* sums) {
   constexpr int kOut = Form::kOut, kProducts = Form::kProducts;
   const int64_t row = tiling.columns * kOut * outputs;
-  for (int64_t n = 0; n < count; ++n) {
-    // All rows of tiles follow each other, from image to image.
-    const int64_t i = (first + n) / tiling.columns, j = (first + n) % tiling.columns;
-    const float* corner = gradient + (i * row + j * outputs) * kOut;
+  tiling.Each(first, count, [&](int64_t n, int64_t image, int64_t i, int64_t j) {
+    const float* corner = gradient + ((image * tiling.rows + i) * row + j * outputs) * kOut;
     for (int64_t o = 0; o < outputs; o += kLanes) {
       Vector x[kOut * kOut], y[kProducts * kProducts];
 #pragma GCC unroll 16
       for (int k = 0; k < kOut * kOut; ++k)
         x[k] = Load(corner + k / kOut * row + k % kOut * outputs + o);
+      Vector sum = x[0];
+#pragma GCC unroll 16
+      for (int k = 1; k < kOut * kOut; ++k) sum += x[k];
+      Store(sums + o, Load(sums + o) + sum);
       Nested<Transpose<OutputMatrix<Form>>>(x, y);
       float* to = values.data + n * values.row + o;
 #pragma GCC unroll 25
       for (int k = 0; k < kProducts * kProducts; ++k) Store(to + k * values.matrix, y[k]);
     }
-  }
+  });
 }
 
 // Transforms the products of some tiles back and adds them to the padded gradient of the input.
@@ -37,8 +39,8 @@ void AddInputGradient(const Values& products, const Tiling<Form>& tiling, int64_
                       int64_t count, float* input) {
   constexpr int kIn = Form::kIn, kProducts = Form::kProducts;
   const int64_t channels = tiling.channels;
-  for (int64_t n = 0; n < count; ++n) {
-    float* corner = input + tiling.At(first + n);
+  tiling.Each(first, count, [&](int64_t n, int64_t image, int64_t i, int64_t j) {
+    float* corner = input + tiling.At(image, i, j);
     for (int64_t c = 0; c < channels; c += kLanes) {
       Vector x[kProducts * kProducts], y[kIn * kIn];
       const float* from = products.data + n * products.row + c;
@@ -52,7 +54,7 @@ void AddInputGradient(const Values& products, const Tiling<Form>& tiling, int64_
         Store(to, Load(to) + y[k]);
       }
     }
-  }
+  });
 }
 
 // Adds x^T g to K rows of sums, for x [tiles, channels] and g [tiles, outputs].
@@ -100,11 +102,10 @@ void AddOuterProducts(const float* x, int64_t x_stride, int64_t channels, const 
     }
 }
 
-// Adds all pixels of an image to sums [outputs].
-void SumPixels(const float* from, int64_t row, const Shape& shape, float* sums) {
-  for (int64_t i = 0; i < shape.height; ++i, from += row)
-    for (int64_t j = 0; j < shape.width; ++j)
-      for (int64_t o = 0; o < shape.channels; ++o) sums[o] += from[j * shape.channels + o];
+// Adds rows of sums, without the lanes that fill their last vector.
+void AddRows(const float* from, int64_t from_row, int64_t rows, int64_t outputs, float* to) {
+  for (int64_t c = 0; c < rows; ++c, from += from_row, to += outputs)
+    for (int64_t o = 0; o < outputs; ++o) to[o] += from[o];
 }
 
 template <class Form>
@@ -123,8 +124,8 @@ ffi::Error Run(ffi::ThreadPool& pool, const Source& source, const Source& gradie
   // Neither the parts nor the order of their sum depend on the threads: runs repeat bit for bit.
   const int64_t batch = in.batch / networks;  // of each network
   const int64_t parts = std::min<int64_t>(batch, 16);
-  const int64_t sums_size = kProducts * channels * sums_row;
-  std::vector<float> sums(networks * parts * (sums_size + outputs), 0.0f);
+  const int64_t sums_size = kProducts * channels * sums_row, part_size = sums_size + sums_row;
+  std::vector<float> sums(networks * parts * part_size, 0.0f);
   const int64_t row = tiling.columns * Form::kOut * outputs;  // of the padded gradient
   const int64_t image = tiling.rows * Form::kOut * row;
   const Share share(tiling.tiles());
@@ -137,7 +138,7 @@ ffi::Error Run(ffi::ThreadPool& pool, const Source& source, const Source& gradie
     const Values values(values_buffer, kProducts, share.tiles, channels);
     const Values products(products_buffer, kProducts, share.tiles, outputs);
     float* full = target.AsIs() ? nullptr : Scratch(full_buffer, in.image());
-    float* dw_sums = sums.data() + index * (sums_size + outputs);
+    float* dw_sums = sums.data() + index * part_size;
     float* dbias_sums = dw_sums + sums_size;
     const int64_t before = network * batch, end = before + batch * (part + 1) / parts;
     for (int64_t b = before + batch * part / parts; b < end; b += share.images) {
@@ -145,14 +146,13 @@ ffi::Error Run(ffi::ThreadPool& pool, const Source& source, const Source& gradie
       for (int64_t n = 0; n < images; ++n) {
         source.Copy(b + n, input + tiling.Origin(n), tiling.row);
         gradient.Copy(b + n, padded + n * image, row);
-        SumPixels(padded + n * image, row, out, dbias_sums);
       }
       float* input_gradient = Scratch(padded_buffer, images * tiling.size);
       const int64_t tiles = images * tiling.tiles();
       for (int64_t first = 0; first < tiles; first += share.tiles) {
         const int64_t count = std::min(share.tiles, tiles - first);
         TransformInput(tiling, input, first, count, values);
-        TransformGradient(tiling, padded, outputs, first, count, products);
+        TransformGradient(tiling, padded, outputs, first, count, products, dbias_sums);
         for (int64_t k = 0; k < kProducts; ++k) {
           float* x = values.data + k * values.matrix;
           const float* g = products.data + k * products.matrix;
@@ -174,23 +174,16 @@ ffi::Error Run(ffi::ThreadPool& pool, const Source& source, const Source& gradie
     }
   });
 
+  std::fill_n(dw.typed_data(), dw.element_count(), 0.0f);
+  std::fill_n(dbias.typed_data(), dbias.element_count(), 0.0f);
   Parallel(pool, networks * kProducts, [&](int64_t index) {
     const int64_t network = index / kProducts, k = index % kProducts;
-    const float* from = sums.data() + network * parts * (sums_size + outputs);
-    float* to = dw.typed_data() + index * channels * outputs;
-    for (int64_t c = 0; c < channels; ++c)
-      for (int64_t o = 0; o < outputs; ++o) {
-        float sum = 0.0f;
-        for (int64_t part = 0; part < parts; ++part)
-          sum += from[part * (sums_size + outputs) + (k * channels + c) * sums_row + o];
-        to[c * outputs + o] = sum;
-      }
-    if (k > 0) return;
-    for (int64_t o = 0; o < outputs; ++o) {
-      float sum = 0.0f;
-      for (int64_t part = 0; part < parts; ++part)
-        sum += from[part * (sums_size + outputs) + sums_size + o];
-      dbias.typed_data()[network * outputs + o] = sum;
+    for (int64_t part = 0; part < parts; ++part) {
+      const float* from = sums.data() + (network * parts + part) * part_size;
+      AddRows(from + k * channels * sums_row, sums_row, channels, outputs,
+              dw.typed_data() + index * channels * outputs);
+      if (k == 0)
+        AddRows(from + sums_size, sums_row, 1, outputs, dbias.typed_data() + network * outputs);
     }
   });
   return ffi::Error::Success();

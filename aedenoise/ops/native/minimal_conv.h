@@ -91,7 +91,7 @@ inline void Nested(const Vector* x, Vector* y) {
   for (int j = 0; j < kRows; ++j) MatrixTimes<Matrix, kRows, kRows>(half + j, y + j);
 }
 
-// Tiles of images, and where they lie in a padded copy of some images.
+// Tiles of images, counted on from image to image.
 template <class Form>
 struct Tiling {
   int64_t rows, columns;  // of tiles in an image
@@ -106,11 +106,20 @@ struct Tiling {
   int64_t tiles() const { return rows * columns; }
   // Where the first pixel of an image lies.
   int64_t Origin(int64_t image) const { return image * size + Form::kBefore * (row + channels); }
-  // Where a tile of the input begins; tiles are counted on from image to image.
-  int64_t At(int64_t tile) const {
-    const int64_t within = tile % tiles();
-    return tile / tiles() * size +
-           (within / columns * row + within % columns * channels) * Form::kStep;
+
+  // Calls visit(n, image, i, j) for `count` tiles, n counted from 0; i and j count within an image.
+  template <class Visit>
+  void Each(int64_t first, int64_t count, const Visit& visit) const {
+    int64_t image = first / tiles(), i = first % tiles() / columns, j = first % columns;
+    for (int64_t n = 0; n < count; ++n) {
+      visit(n, image, i, j);
+      if (++j == columns) j = 0, ++i;
+      if (i == rows) i = 0, ++image;
+    }
+  }
+  // Where a tile of the padded input begins.
+  int64_t At(int64_t image, int64_t i, int64_t j) const {
+    return image * size + (i * row + j * channels) * Form::kStep;
   }
 };
 
@@ -145,8 +154,8 @@ void TransformInput(const Tiling<Form>& tiling, const float* input, int64_t firs
                     const Values& values) {
   constexpr int kIn = Form::kIn, kProducts = Form::kProducts;
   const int64_t channels = tiling.channels;
-  for (int64_t n = 0; n < count; ++n) {
-    const float* corner = input + tiling.At(first + n);
+  tiling.Each(first, count, [&](int64_t n, int64_t image, int64_t i, int64_t j) {
+    const float* corner = input + tiling.At(image, i, j);
     for (int64_t c = 0; c < channels; c += kLanes) {
       Vector x[kIn * kIn], y[kProducts * kProducts];
 #pragma GCC unroll 4
@@ -160,7 +169,7 @@ void TransformInput(const Tiling<Form>& tiling, const float* input, int64_t firs
 #pragma GCC unroll 25
       for (int k = 0; k < kProducts * kProducts; ++k) Store(to + k * values.matrix, y[k]);
     }
-  }
+  });
 }
 
 // Weights [depth, outputs] of every product in blocks of kBlock outputs: [block][depth][kBlock].
@@ -168,12 +177,14 @@ void TransformInput(const Tiling<Form>& tiling, const float* input, int64_t firs
 inline void PackWeights(const float* from, int64_t products, int64_t depth, int64_t outputs,
                         bool turned, std::vector<float>& packed) {
   const int64_t blocks = CeilDiv(outputs, kBlock);
+  const int64_t depth_step = turned ? 1 : outputs, output_step = turned ? depth : 1;
   packed.assign(products * blocks * depth * kBlock, 0.0f);
+  float* to = packed.data();
   for (int64_t k = 0; k < products; ++k, from += depth * outputs)
-    for (int64_t d = 0; d < depth; ++d)
-      for (int64_t o = 0; o < outputs; ++o)
-        packed[((k * blocks + o / kBlock) * depth + d) * kBlock + o % kBlock] =
-            turned ? from[o * depth + d] : from[d * outputs + o];
+    for (int64_t o = 0; o < outputs; o += kBlock)
+      for (int64_t d = 0; d < depth; ++d, to += kBlock)
+        for (int64_t n = 0; n < std::min<int64_t>(kBlock, outputs - o); ++n)
+          to[n] = from[d * depth_step + (o + n) * output_step];
 }
 
 // Rows of y = x w, for the kVectors vectors of a block of outputs.

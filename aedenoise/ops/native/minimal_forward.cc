@@ -15,12 +15,10 @@ void TransformOutput(const Values& products, const Tiling<Form>& tiling, int64_t
                      int64_t count, const float* bias, float least, const Shape& out, float* y) {
   constexpr int kOut = Form::kOut, kProducts = Form::kProducts;
   const int64_t outputs = out.channels;
-  for (int64_t n = 0; n < count; ++n) {
-    const int64_t image = (first + n) / tiling.tiles(), within = (first + n) % tiling.tiles();
-    const int64_t i = within / tiling.columns * kOut, j = within % tiling.columns * kOut;
-    const int64_t rows = std::min<int64_t>(kOut, out.height - i);
-    const int64_t columns = std::min<int64_t>(kOut, out.width - j);
-    float* corner = y + image * out.image() + i * out.row() + j * outputs;
+  tiling.Each(first, count, [&](int64_t n, int64_t image, int64_t i, int64_t j) {
+    const int64_t rows = std::min<int64_t>(kOut, out.height - i * kOut);
+    const int64_t columns = std::min<int64_t>(kOut, out.width - j * kOut);
+    float* corner = y + image * out.image() + (i * out.row() + j * outputs) * kOut;
     for (int64_t o = 0; o < outputs; o += kLanes) {
       Vector x[kProducts * kProducts], sums[kOut * kOut];
       const float* from = products.data + n * products.row + o;
@@ -43,7 +41,7 @@ void TransformOutput(const Values& products, const Tiling<Form>& tiling, int64_t
             StorePart(corner + r * out.row() + c * outputs + o, sums[r * kOut + c], outputs - o);
       }
     }
-  }
+  });
 }
 
 template <class Form>
