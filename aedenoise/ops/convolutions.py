@@ -80,11 +80,9 @@ def conv_transpose(
         return _relu_if(relu, y + _per_channel(bias))
 
     def fast(x: Array, kernel: Array, bias: Array) -> Array:
-        if stride == 2 and padding == "SAME" and minimal_conv.pays(kernel):
-            form = minimal_conv.TRANSPOSED
-            return minimal_conv.minimal_conv(
-                MinimalConv(form, _enlarged(x, stride), relu), x, kernel, bias
-            )
+        size, form = _enlarged(x, stride), minimal_conv.TRANSPOSED
+        if stride == 2 and padding == "SAME" and minimal_conv.pays(form, kernel, size):
+            return minimal_conv.minimal_conv(MinimalConv(form, size, relu), x, kernel, bias)
         axis_rows, rows = phases.transposed_convolution(kernel.shape[0], stride, padding)
         axis_columns, columns = phases.transposed_convolution(kernel.shape[1], stride, padding)
         height, width = _enlarged(x, stride)
@@ -153,8 +151,8 @@ def _fast_conv(
     if enlargement is not None:
         height = len(enlargement.rows.firsts)
         width = len(enlargement.columns.firsts)
-    if stride == 1 and minimal_conv.pays(kernel):
-        form = minimal_conv.CONVOLUTION
+    form = minimal_conv.CONVOLUTION
+    if stride == 1 and minimal_conv.pays(form, kernel, (height, width)):
         plan = MinimalConv(form, (height, width), relu, window, enlargement)
         return minimal_conv.minimal_conv(plan, x, kernel, bias)
     rows, height = phases.convolution(height, kernel.shape[0], stride)
@@ -164,14 +162,14 @@ def _fast_conv(
 
 
 def _fast_nearest_conv(x: Array, kernel: Array, bias: Array, factor: int, relu: bool) -> Array:
-    if factor == 2 and minimal_conv.pays(kernel):
-        plan = MinimalConv(minimal_conv.UPSAMPLING, _enlarged(x, factor), relu)
-        return minimal_conv.minimal_conv(plan, x, kernel, bias)
+    size, form = _enlarged(x, factor), minimal_conv.UPSAMPLING
+    if factor == 2 and minimal_conv.pays(form, kernel, size):
+        return minimal_conv.minimal_conv(MinimalConv(form, size, relu), x, kernel, bias)
     axis_rows, row_sums = phases.upsampled_convolution(kernel.shape[0], factor)
     axis_columns, column_sums = phases.upsampled_convolution(kernel.shape[1], factor)
     # Kernel rows that fall on copies of one pixel are added up before the convolution.
     summed = jnp.einsum("ur,vs,rsco->uvco", row_sums, column_sums, kernel)
-    by_phases = PhaseConv(axis_rows, axis_columns, _enlarged(x, factor), relu)
+    by_phases = PhaseConv(axis_rows, axis_columns, size, relu)
     return phase_conv(by_phases, x, summed, bias)
 
 

@@ -13,28 +13,28 @@ once per tile and channel, the products dominate:
   F(2, 2) takes 3 products instead of 4; odd outputs take one each: 25 instead of 36 for 4x4
   outputs.
 
-All matrices hold 0, 1, -1 and 1/2, so that rounding errors stay those of a direct convolution.
-The kernels (``native/minimal_conv.h``) know A and B.
+All matrices (``native/minimal_conv.h``) hold 0, 1, -1 and 1/2, so that rounding errors stay close
+to those of a direct convolution.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
 from aedenoise.ops.interpolation import Resampling
 from aedenoise.ops.native import minimal_calls
 from aedenoise.ops.native.calls import NO_GATE
 
-# Below this many channels, in or out, a phase convolution is faster.
-_FEWEST_CHANNELS = 16
 _KERNEL = 3
+# Cost of transforming one value of a tile, in products.
+_TRANSFORM = 6
 
 
 @dataclass(frozen=True)
@@ -43,16 +43,20 @@ class Form:
 
     Attributes:
       number: its number in the kernels.
-      weights: G, float32 ``[products, kernel]``.
+      products: products of a tile along one axis.
+      outputs: outputs of a tile along one axis.
+      direct: products of a phase convolution for each output, along one axis.
     """
 
     number: int
-    weights: tuple[tuple[float, ...], ...]
+    products: int
+    outputs: int
+    direct: float
 
 
-CONVOLUTION = Form(0, ((1, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1)))
-UPSAMPLING = Form(1, ((1, 0, 0), (1, 1, 1), (0, 0, 1)))
-TRANSPOSED = Form(2, ((1, 0, 0), (1, 0, 1), (0, 0, 1), (0, 1, 0), (0, 1, 0)))
+CONVOLUTION = Form(0, 4, 2, 3)
+UPSAMPLING = Form(1, 3, 2, 2)
+TRANSPOSED = Form(2, 5, 4, 1.5)
 
 
 @dataclass(frozen=True)
@@ -74,31 +78,32 @@ class MinimalConv:
     resampling: Resampling | None = None
 
 
-def pays(kernel: Array) -> bool:
-    """Returns True if ``kernel[k, k, C, O]`` is one that these algorithms make faster."""
+def pays(form: Form, kernel: Array, size: tuple[int, int]) -> bool:
+    """Returns True if ``form`` takes less time than a phase convolution for outputs of ``size``
+    (height, width): wide layers, and sizes that its tiles fill well."""
     rows, columns, channels, outputs = kernel.shape
-    return (rows, columns) == (_KERNEL, _KERNEL) and min(channels, outputs) >= _FEWEST_CHANNELS
-
-
-def minimal_conv(plan: MinimalConv, x: Array, kernel: Array, bias: Array) -> Array:
-    """Convolves ``[B, H, W, C]`` with ``[3, 3, C, O]``, and adds ``[O]``: ``[B, Ho, Wo, O]``, all
-    float32."""
-    matrix = np.asarray(plan.form.weights, np.float32)
-    transformed = jnp.einsum("kr,ls,rsco->klco", matrix, matrix, kernel)
-    return _minimal_conv(plan, x, transformed.reshape(-1, *kernel.shape[2:]), bias)
+    if (rows, columns) != (_KERNEL, _KERNEL):
+        return False
+    height, width = size
+    tiles = math.ceil(height / form.outputs) * math.ceil(width / form.outputs)
+    transforms = _TRANSFORM * (channels + outputs)
+    cost = tiles * form.products**2 * (channels * outputs + transforms)
+    return cost < height * width * form.direct**2 * channels * outputs
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _minimal_conv(plan: MinimalConv, x: Array, transformed: Array, bias: Array) -> Array:
-    y, _ = _forward(plan, x, transformed, bias)
+def minimal_conv(plan: MinimalConv, x: Array, kernel: Array, bias: Array) -> Array:
+    """Convolves ``[B, H, W, C]`` with ``[3, 3, C, O]``, and adds ``[O]``: ``[B, Ho, Wo, O]``, all
+    float32."""
+    y, _ = _forward(plan, x, kernel, bias)
     return y
 
 
-def _forward(plan: MinimalConv, x: Array, transformed: Array, bias: Array) -> tuple[Array, Any]:
+def _forward(plan: MinimalConv, x: Array, kernel: Array, bias: Array) -> tuple[Array, Any]:
     return minimal_calls.forward(
         plan.form.number,
         x,
-        transformed,
+        kernel,
         bias,
         size=plan.size,
         relu=plan.relu,
@@ -108,26 +113,26 @@ def _forward(plan: MinimalConv, x: Array, transformed: Array, bias: Array) -> tu
 
 
 def _forward_keeping(
-    plan: MinimalConv, x: Array, transformed: Array, bias: Array
+    plan: MinimalConv, x: Array, kernel: Array, bias: Array
 ) -> tuple[Array, tuple[Array, Array, Any]]:
-    y, winner = _forward(plan, x, transformed, bias)
+    y, winner = _forward(plan, x, kernel, bias)
     gate: Any = winner if plan.window > 1 else y if plan.relu else jnp.asarray(NO_GATE)
-    return y, (x, transformed, gate)
+    return y, (x, kernel, gate)
 
 
 def _backward(
     plan: MinimalConv, kept: tuple[Array, Array, Any], gradient: Array
 ) -> tuple[Array, Array, Array]:
-    x, transformed, gate = kept
+    x, kernel, gate = kept
     return minimal_calls.backward(
         plan.form.number,
         x,
         gradient,
         gate,
-        transformed,
+        kernel,
         window=plan.window,
         resampling=plan.resampling,
     )
 
 
-_minimal_conv.defvjp(_forward_keeping, _backward)
+minimal_conv.defvjp(_forward_keeping, _backward)

@@ -63,6 +63,12 @@ inline float* Scratch(std::vector<float>& buffer, int64_t size) {
   return buffer.data();
 }
 
+// The same, holding anything, for what is written before it is read.
+inline float* Unset(std::vector<float>& buffer, int64_t size) {
+  if (static_cast<int64_t>(buffer.size()) < size + kBlock) buffer.resize(size + kBlock);
+  return buffer.data();
+}
+
 struct Shape {
   int64_t batch, height, width, channels;
   explicit Shape(ffi::AnyBuffer::Dimensions d)
@@ -92,7 +98,7 @@ struct Resampling {
   void Enlarge(const float* from, int64_t width, int64_t channels, float* to,
                int64_t stride) const {
     thread_local std::vector<float> buffer;
-    float* between = Scratch(buffer, width * channels);
+    float* between = Unset(buffer, width * channels);
     for (int64_t n = 0; n < rows.places(); ++n, to += stride) {
       Combine(from + rows.first[n] * width * channels, width * channels, rows.Taps(n), rows.taps(),
               width * channels, between);

@@ -1,5 +1,5 @@
 // Backward: the gradients of a minimal filtering algorithm with respect to its input, its
-// transformed weights and its bias. All are transposes of the forward pass, and share the
+// kernel and its bias. All are transposes of the forward pass, and share the
 // transformed gradient of the output.
 #include "minimal_conv.h"
 #include "parallel.h"
@@ -97,12 +97,6 @@ void AddOuterProducts(const float* x, int64_t x_stride, int64_t channels, const 
     }
 }
 
-// Adds rows of sums, without the lanes that fill their last vector.
-void AddRows(const float* from, int64_t from_row, int64_t rows, int64_t outputs, float* to) {
-  for (int64_t c = 0; c < rows; ++c, from += from_row, to += outputs)
-    for (int64_t o = 0; o < outputs; ++o) to[o] += from[o];
-}
-
 template <class Form>
 ffi::Error Run(ffi::ThreadPool& pool, const Source& source, const Source& gradient,
                const Floats& w, const Target& target, Floats& dw, Floats& dbias) {
@@ -114,7 +108,7 @@ ffi::Error Run(ffi::ThreadPool& pool, const Source& source, const Source& gradie
   const int64_t sums_row = Values::Row(outputs), blocks = CeilDiv(channels, kBlock);
   std::vector<std::vector<float>> weights(networks);
   for (int64_t n = 0; n < networks; ++n)
-    PackWeights(w.typed_data() + n * network_size, kProducts, outputs, channels, true, weights[n]);
+    weights[n] = PackWeights<Form>(w.typed_data() + n * network_size, channels, outputs, true);
 
   // Neither the parts nor the order of their sum depend on the threads: runs repeat bit for bit.
   const int64_t batch = in.batch / networks;  // of each network
@@ -132,7 +126,7 @@ ffi::Error Run(ffi::ThreadPool& pool, const Source& source, const Source& gradie
     float* padded = Scratch(gradient_buffer, share.images * image);
     const Values values(values_buffer, kProducts, share.tiles, channels);
     const Values products(products_buffer, kProducts, share.tiles, outputs);
-    float* full = target.AsIs() ? nullptr : Scratch(full_buffer, in.image());
+    float* full = target.AsIs() ? nullptr : Unset(full_buffer, in.image());
     float* dw_sums = sums.data() + index * part_size;
     float* dbias_sums = dw_sums + sums_size;
     const int64_t before = network * batch, end = before + batch * (part + 1) / parts;
@@ -169,18 +163,27 @@ ffi::Error Run(ffi::ThreadPool& pool, const Source& source, const Source& gradie
     }
   });
 
-  std::fill_n(dw.typed_data(), dw.element_count(), 0.0f);
-  std::fill_n(dbias.typed_data(), dbias.element_count(), 0.0f);
-  Parallel(pool, networks * kProducts, [&](int64_t index) {
-    const int64_t network = index / kProducts, k = index % kProducts;
-    for (int64_t part = 0; part < parts; ++part) {
-      const float* from = sums.data() + (network * parts + part) * part_size;
-      AddRows(from + k * channels * sums_row, sums_row, channels, outputs,
-              dw.typed_data() + index * channels * outputs);
-      if (k == 0)
-        AddRows(from + sums_size, sums_row, 1, outputs, dbias.typed_data() + network * outputs);
-    }
+  // The first part becomes the sum of all; then that of the products goes back to the taps.
+  const int64_t slices = kProducts + 1;
+  Parallel(pool, networks * slices, [&](int64_t index) {
+    const int64_t slice = index % slices;
+    float* first = sums.data() + index / slices * parts * part_size + slice * channels * sums_row;
+    const int64_t size = slice < kProducts ? channels * sums_row : sums_row;
+    for (int64_t part = 1; part < parts; ++part)
+      for (int64_t n = 0; n < size; ++n) first[n] += first[part * part_size + n];
   });
+  std::fill_n(dw.typed_data(), dw.element_count(), 0.0f);
+  for (int64_t network = 0; network < networks; ++network) {
+    const float* from = sums.data() + network * parts * part_size;
+    EachWeight<Form>([&](int k, int t, float factor) {
+      for (int64_t c = 0; c < channels; ++c) {
+        const float* row = from + (k * channels + c) * sums_row;
+        float* to = dw.typed_data() + network * network_size + (t * channels + c) * outputs;
+        for (int64_t o = 0; o < outputs; ++o) to[o] += factor * row[o];
+      }
+    });
+    std::copy_n(from + sums_size, outputs, dbias.typed_data() + network * outputs);
+  }
   return ffi::Error::Success();
 }
 

@@ -19,7 +19,7 @@ from aedenoise.ops.native.folding import folded, folded_gate, unfolded
 def forward(
     form: int,
     x: Array,
-    weights: Array,
+    kernel: Array,
     bias: Array,
     *,
     size: tuple[int, int],
@@ -32,7 +32,7 @@ def forward(
     Args:
       form: number of the algorithm.
       x: float32 ``[B, H, W, C]``.
-      weights: transformed, float32 ``[products, C, O]``.
+      kernel: float32 ``[3, 3, C, O]``.
       bias: float32 ``[O]``.
       size: height and width of the output, before pooling.
       relu: whether a ReLU follows.
@@ -46,31 +46,31 @@ def forward(
     attributes = resampling_attributes(resampling)
 
     @custom_vmap
-    def call(x: Array, weights: Array, bias: Array) -> tuple[Array, Array]:
-        shape = (x.shape[0], *area, weights.shape[-1])
+    def call(x: Array, kernel: Array, bias: Array) -> tuple[Array, Array]:
+        shape = (x.shape[0], *area, kernel.shape[-1])
         outputs = (
             jax.ShapeDtypeStruct(shape, jnp.float32),
             jax.ShapeDtypeStruct(shape if window > 1 else (0,), jnp.uint8),
         )
         y, winner = jax.ffi.ffi_call(MINIMAL_FORWARD, outputs)(
-            x, weights, bias, form=np.int64(form), relu=relu, window=np.int64(window), **attributes
+            x, kernel, bias, form=np.int64(form), relu=relu, window=np.int64(window), **attributes
         )
         return y, winner
 
     @call.def_vmap
     def several(
-        times: int, mapped: Sequence[bool], x: Array, weights: Array, bias: Array
+        times: int, mapped: Sequence[bool], x: Array, kernel: Array, bias: Array
     ) -> tuple[tuple[Array, Array], tuple[bool, bool]]:
-        networks = mapped[1] or mapped[2] or weights.shape[0] > 1
+        networks = mapped[1] or mapped[2] or kernel.shape[0] > 1
         y, winner = call(
             folded(x, times, mapped[0]),
             # A batch is longer for one network; other networks are more of them.
-            folded(weights, times, mapped[1]) if networks else weights,
+            folded(kernel, times, mapped[1]) if networks else kernel,
             folded(bias, times, mapped[2]) if networks else bias,
         )
         return (unfolded(y, times), unfolded(winner, times)), (True, True)
 
-    y, winner = call(x, weights[None], bias[None])
+    y, winner = call(x, kernel[None], bias[None])
     return y, winner
 
 
@@ -79,40 +79,40 @@ def backward(
     x: Array,
     gradient: Array,
     gate: Array,
-    weights: Array,
+    kernel: Array,
     *,
     window: int,
     resampling: Resampling | None,
 ) -> tuple[Array, Array, Array]:
-    """Computes the gradients of ``x``, of the transformed weights and of the bias from the gradient
+    """Computes the gradients of ``x``, of the kernel and of the bias from the gradient
     of the output, with the gate of that gradient as in ``calls.forward``."""
     attributes = resampling_attributes(resampling)
 
     @custom_vmap
-    def call(x: Array, gradient: Array, gate: Array, weights: Array) -> tuple[Array, Array, Array]:
+    def call(x: Array, gradient: Array, gate: Array, kernel: Array) -> tuple[Array, Array, Array]:
         outputs = (
             jax.ShapeDtypeStruct(x.shape, jnp.float32),
-            jax.ShapeDtypeStruct(weights.shape, jnp.float32),
-            jax.ShapeDtypeStruct((weights.shape[0], weights.shape[-1]), jnp.float32),
+            jax.ShapeDtypeStruct(kernel.shape, jnp.float32),
+            jax.ShapeDtypeStruct((kernel.shape[0], kernel.shape[-1]), jnp.float32),
         )
-        x_gradient, weight_gradient, bias_gradient = jax.ffi.ffi_call(MINIMAL_BACKWARD, outputs)(
-            x, gradient, gate, weights, form=np.int64(form), window=np.int64(window), **attributes
+        x_gradient, kernel_gradient, bias_gradient = jax.ffi.ffi_call(MINIMAL_BACKWARD, outputs)(
+            x, gradient, gate, kernel, form=np.int64(form), window=np.int64(window), **attributes
         )
-        return x_gradient, weight_gradient, bias_gradient
+        return x_gradient, kernel_gradient, bias_gradient
 
     @call.def_vmap
     def several(
-        times: int, mapped: Sequence[bool], x: Array, gradient: Array, gate: Array, weights: Array
+        times: int, mapped: Sequence[bool], x: Array, gradient: Array, gate: Array, kernel: Array
     ) -> tuple[tuple[Array, Array, Array], tuple[bool, bool, bool]]:
         # Each mapped network has weight gradients of its own, even where weights are shared.
         gradients = call(
             folded(x, times, mapped[0]),
             folded(gradient, times, mapped[1]),
             folded_gate(gate, times, mapped[2]),
-            folded(weights, times, mapped[3]),
+            folded(kernel, times, mapped[3]),
         )
-        x_gradient, weight_gradient, bias_gradient = (unfolded(g, times) for g in gradients)
-        return (x_gradient, weight_gradient, bias_gradient), (True, True, True)
+        x_gradient, kernel_gradient, bias_gradient = (unfolded(g, times) for g in gradients)
+        return (x_gradient, kernel_gradient, bias_gradient), (True, True, True)
 
-    x_gradient, weight_gradient, bias_gradient = call(x, gradient, gate, weights[None])
-    return x_gradient, weight_gradient[0], bias_gradient[0]
+    x_gradient, kernel_gradient, bias_gradient = call(x, gradient, gate, kernel[None])
+    return x_gradient, kernel_gradient[0], bias_gradient[0]

@@ -1,8 +1,8 @@
 // What the forward and the backward pass of a minimal filtering algorithm share.
 //
-// Along one axis, a tile of kOut outputs is A^T((B^T x) * u) of a tile of kIn inputs x, with as
-// many products as u = G w has values (ops/minimal_conv.py has G and the sources); consecutive
-// tiles read inputs kStep apart, from kBefore before the first. Both axes use the same algorithm,
+// Along one axis, a tile of kOut outputs is A^T((B^T x) * (G w)) of a tile of kIn inputs x, with as
+// many products as G w has values (ops/minimal_conv.py names the sources); consecutive tiles read
+// inputs kStep apart, from kBefore before the first. Both axes use the same algorithm,
 // one inside the other, so a tile of an image takes kProducts^2 products for each pair of
 // channels. For each of them, the values of all tiles form a matrix [tiles, channels], and the
 // sum over channels is a product of matrices.
@@ -17,6 +17,8 @@ struct Convolution3 {
   static constexpr int kIn = 4, kProducts = 4, kOut = 2, kStep = 2, kBefore = 1;
   static constexpr int kBT[kProducts][kIn] = {{1, 0, -1, 0}, {0, 1, 1, 0}, {0, -1, 1, 0}, {0, 1, 0, -1}};
   static constexpr int kAT[kOut][kProducts] = {{1, 1, 1, 0}, {0, 1, -1, -1}};
+  static constexpr float kG[kProducts][3] = {
+      {1, 0, 0}, {0.5f, 0.5f, 0.5f}, {0.5f, -0.5f, 0.5f}, {0, 0, 1}};
 };
 
 // Nearest upsampling by 2, then that convolution.
@@ -24,6 +26,7 @@ struct Upsampling3 {
   static constexpr int kIn = 3, kProducts = 3, kOut = 2, kStep = 1, kBefore = 1;
   static constexpr int kBT[kProducts][kIn] = {{1, -1, 0}, {0, 1, 0}, {0, -1, 1}};
   static constexpr int kAT[kOut][kProducts] = {{1, 1, 0}, {0, 1, 1}};
+  static constexpr float kG[kProducts][3] = {{1, 0, 0}, {1, 1, 1}, {0, 0, 1}};
 };
 
 // Transposed convolution of stride 2 with a kernel of 3, padding SAME: F(2, 2) for the even
@@ -33,6 +36,7 @@ struct Transposed3 {
   static constexpr int kBT[kProducts][kIn] = {{1, -1, 0}, {0, 1, 0}, {0, -1, 1}, {0, 1, 0}, {0, 0, 1}};
   static constexpr int kAT[kOut][kProducts] = {
       {1, 1, 0, 0, 0}, {0, 0, 0, 1, 0}, {0, 1, 1, 0, 0}, {0, 0, 0, 0, 1}};
+  static constexpr float kG[kProducts][3] = {{1, 0, 0}, {1, 0, 1}, {0, 0, 1}, {0, 1, 0}, {0, 1, 0}};
 };
 
 // The matrices of an algorithm, and their transposes.
@@ -156,7 +160,7 @@ struct Values {
   static int64_t Matrix(int64_t tiles, int64_t channels) { return tiles * Row(channels) + kLanes; }
   Values(std::vector<float>& buffer, int64_t products, int64_t tiles, int64_t channels)
       : row(Row(channels)), matrix(Matrix(tiles, channels)),
-        data(Scratch(buffer, products * matrix)) {}
+        data(Unset(buffer, products * matrix)) {}
 };
 
 // Transforms the padded input of some tiles.
@@ -176,19 +180,39 @@ void TransformInput(const Tiling<Form>& tiling, const float* input, int64_t firs
   });
 }
 
-// Weights [depth, outputs] of every product in blocks of kBlock outputs: [block][depth][kBlock].
-// `turned` reads them as [outputs, depth].
-inline void PackWeights(const float* from, int64_t products, int64_t depth, int64_t outputs,
-                        bool turned, std::vector<float>& packed) {
-  const int64_t blocks = CeilDiv(outputs, kBlock);
-  const int64_t depth_step = turned ? 1 : outputs, output_step = turned ? depth : 1;
-  packed.assign(products * blocks * depth * kBlock, 0.0f);
+// Calls add(product, tap, G G^T's value) for every pair whose value is not zero.
+template <class Form, class Add>
+void EachWeight(const Add& add) {
+  for (int k = 0; k < Form::kProducts * Form::kProducts; ++k)
+    for (int t = 0; t < 9; ++t) {
+      const float factor =
+          Form::kG[k / Form::kProducts][t / 3] * Form::kG[k % Form::kProducts][t % 3];
+      if (factor != 0.0f) add(k, t, factor);
+    }
+}
+
+// Transforms a kernel [3, 3, channels, outputs] to weights of every product, in blocks of kBlock
+// outputs: [product][block][depth][kBlock]. `turned` exchanges channels and outputs.
+template <class Form>
+std::vector<float> PackWeights(const float* kernel, int64_t channels, int64_t outputs,
+                               bool turned) {
+  const int64_t size = channels * outputs, products = Form::kProducts * Form::kProducts;
+  std::vector<float> transformed(products * size, 0.0f);
+  EachWeight<Form>([&](int k, int t, float factor) {
+    const float* from = kernel + t * size;
+    float* to = transformed.data() + k * size;
+    for (int64_t n = 0; n < size; ++n) to[n] += factor * from[n];
+  });
+  const int64_t depth = turned ? outputs : channels, width = turned ? channels : outputs;
+  const int64_t depth_step = turned ? 1 : outputs, width_step = turned ? outputs : 1;
+  std::vector<float> packed(products * CeilDiv(width, kBlock) * depth * kBlock, 0.0f);
   float* to = packed.data();
-  for (int64_t k = 0; k < products; ++k, from += depth * outputs)
-    for (int64_t o = 0; o < outputs; o += kBlock)
+  for (int64_t k = 0; k < products; ++k)
+    for (int64_t o = 0; o < width; o += kBlock)
       for (int64_t d = 0; d < depth; ++d, to += kBlock)
-        for (int64_t n = 0; n < std::min<int64_t>(kBlock, outputs - o); ++n)
-          to[n] = from[d * depth_step + (o + n) * output_step];
+        for (int64_t n = 0; n < std::min<int64_t>(kBlock, width - o); ++n)
+          to[n] = transformed[k * size + d * depth_step + (o + n) * width_step];
+  return packed;
 }
 
 // Rows of y = x w, for the kVectors vectors of a block of outputs.

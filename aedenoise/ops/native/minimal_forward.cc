@@ -54,8 +54,7 @@ ffi::Error Run(ffi::ThreadPool& pool, const Source& source, const Floats& w, con
   std::vector<std::vector<float>> weights(networks);
   std::vector<float> biases(networks * bias_size, 0.0f);
   for (int64_t n = 0; n < networks; ++n) {
-    PackWeights(w.typed_data() + n * network_size, kProducts, channels, outputs, false,
-                weights[n]);
+    weights[n] = PackWeights<Form>(w.typed_data() + n * network_size, channels, outputs, false);
     std::copy_n(bias.typed_data() + n * outputs, outputs, biases.data() + n * bias_size);
   }
 
@@ -68,7 +67,7 @@ ffi::Error Run(ffi::ThreadPool& pool, const Source& source, const Floats& w, con
     float* input = Scratch(input_buffer, share.images * tiling.size);
     const Values values(values_buffer, kProducts, share.tiles, channels);
     const Values products(products_buffer, kProducts, share.tiles, outputs);
-    float* full = target.AsIs() ? nullptr : Scratch(output_buffer, share.images * out.image());
+    float* full = target.AsIs() ? nullptr : Unset(output_buffer, share.images * out.image());
     const int64_t before = network * batch, end = before + batch * (part + 1) / parts;
     for (int64_t b = before + batch * part / parts; b < end; b += share.images) {
       const int64_t images = std::min(share.images, end - b);

@@ -56,6 +56,21 @@ void RunTile(int64_t size, const Overlay& over, const int64_t* taps, const int64
   }
 }
 
+// Adds all pixels to sums [outputs]. Vectors may be read past the last.
+void SumPixels(const float* from, int64_t pixels, int64_t outputs, float* sums) {
+  constexpr int kApart = 4;  // sums that do not wait for each other
+  for (int64_t o = 0; o < outputs; o += kLanes) {
+    Vector sum[kApart] = {};
+    int64_t n = 0;
+    for (; n + kApart <= pixels; n += kApart)
+      for (int a = 0; a < kApart; ++a) sum[a] += Load(from + (n + a) * outputs + o);
+    for (; n < pixels; ++n) sum[0] += Load(from + n * outputs + o);
+    const Vector total = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+    for (int64_t lane = 0; lane < std::min<int64_t>(kLanes, outputs - o); ++lane)
+      sums[o + lane] += total[lane];
+  }
+}
+
 // Pixels that all tiles go over before the next: few enough to stay in the nearest cache.
 constexpr int64_t kPixels = 100;
 
@@ -116,8 +131,7 @@ ffi::Error WeightGradient(ffi::ThreadPool pool, Floats x, Floats g, ffi::AnyBuff
       source.Copy(b, input, padded.row);
       if (copying) gradient.Copy(b, copy, out.row());
       const float* from = copying ? copy : g.typed_data() + b * out.image();
-      for (int64_t n = 0; n < out.image(); n += outputs)
-        for (int64_t o = 0; o < outputs; ++o) bias[o] += from[n + o];
+      if (!turned) SumPixels(from, out.height * out.width, outputs, bias);
       for (const Phase& phase : phases) {
         const int64_t depth = phase.taps.size(), tiles = CeilDiv(depth, kTile);
         const int64_t pixels = phase.in_at.size();
