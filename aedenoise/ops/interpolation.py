@@ -58,7 +58,8 @@ def _interpolation(size: int, factor: int, method: str) -> Interpolation:
 
 def _inner_cubic(x: np.ndarray) -> np.ndarray:
     """Computes the cubic of Keys (1981, a = -1/2) at distances below one pixel."""
-    return (1.5 * x - 2.5) * x * x + 1.0
+    value: np.ndarray = (1.5 * x - 2.5) * x * x + 1.0
+    return value
 
 
 def _outer_cubic(x: np.ndarray) -> np.ndarray:

@@ -73,17 +73,22 @@ void Run(const Work& work) {
 }
 
 // The sum of all lanes, by halves.
-float Sum(const Vector& lanes) {
-  float values[kLanes];
-  Store(values, lanes);
-  for (int size = kLanes / 2; size > 0; size /= 2)
-    for (int n = 0; n < size; ++n) values[n] += values[n + size];
-  return values[0];
+template <int kSize, class V>
+inline float Sum(const V& lanes) {
+  if constexpr (kSize <= 4) {
+    return (lanes[0] + lanes[2]) + (lanes[1] + lanes[3]);
+  } else {
+    typedef float Half __attribute__((vector_size(kSize * 2)));
+    Half low, high;
+    std::memcpy(&low, &lanes, sizeof(Half));
+    std::memcpy(&high, reinterpret_cast<const char*>(&lanes) + sizeof(Half), sizeof(Half));
+    return Sum<kSize / 2>(Half(low + high));
+  }
 }
 
 // With few outputs, vectors run over the input channels.
 void RunNarrow(const Work& work) {
-  constexpr int kPixels = 4;
+  constexpr int kPixels = 8;
   for (int64_t o = 0; o < work.outputs; ++o)
     for (int64_t first = 0; first < work.pixels; first += kPixels) {
       const int64_t count = std::min<int64_t>(kPixels, work.pixels - first);
@@ -99,7 +104,7 @@ void RunNarrow(const Work& work) {
         }
       }
       for (int64_t p = 0; p < count; ++p) {
-        const float total = work.bias[o] + Sum(sum[p]);
+        const float total = work.bias[o] + Sum<kLanes>(sum[p]);
         work.out[work.out_at[first + p] + o] = total < work.least ? work.least : total;
       }
     }
