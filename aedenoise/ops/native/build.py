@@ -66,17 +66,17 @@ def load(notify: Notify = lambda line: None) -> Kernels:
 
 def _load(notify: Notify) -> Kernels:
     packed = find_packed()
-    why = "no packed kernels fit"
+    why = "no packed kernels fit this machine"
     if packed is not None:
         try:
             _register(open_packed(packed, TARGETS[0]))
             return Kernels(origin=f"packed, {packed.name}")
         except UnfitError:
-            why = f"jaxlib {metadata.version('jaxlib')} refuses {packed.name}"
+            why = f"packed kernels fail on jaxlib {metadata.version('jaxlib')}"
     compiler = find_compiler()
     if compiler is None:
         remedy = _REMEDIES.get(sys.platform, "install g++")
-        return Kernels(problem=f"{why}, no C++ compiler found; {remedy}")
+        return Kernels(problem=f"{why}, no C++ compiler; {remedy}")
     try:
         library, notice = _library(compiler, notify)
     except (OSError, subprocess.SubprocessError) as error:
