@@ -151,5 +151,5 @@ def test_a_packed_library_that_computes_something_else_is_not_used(
 def test_a_damaged_packed_library_is_not_used(tmp_path: Path) -> None:
     damaged = tmp_path / "kernels-x86-64-v3.so"
     damaged.write_bytes(b"half a library")
-    with pytest.raises(packed.UnfitError, match="file too short|invalid ELF"):
+    with pytest.raises(packed.UnfitError, match=r"file too short|invalid ELF"):
         packed.open_packed(damaged, build.TARGETS[0])
