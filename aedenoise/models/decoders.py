@@ -104,16 +104,18 @@ class UpsampleDecoder(_Decoder):
         return self._tail(x) if self.tail else x
 
     def _enlarge_conv(self, x: Array, kernel: Array, bias: Array, *, relu: bool = False) -> Array:
-        if self.method == "nearest":
-            # Fused: the convolution runs at low resolution, before pixels are copied.
-            return ops.upsample_conv(
-                x, kernel, bias, factor=self.stride, relu=relu, lowering=self.lowering
-            )
         if self.method == "corner":
-            enlarged = ops.unpool(x, self.stride)
-        else:
-            enlarged = ops.upsample(x, self.stride, self.method, lowering=self.lowering)
-        return self._conv(enlarged, kernel, bias, relu=relu)
+            return self._conv(ops.unpool(x, self.stride), kernel, bias, relu=relu)
+        # Merged: the CPU kernels read the image before it was enlarged.
+        return ops.upsample_conv(
+            x,
+            kernel,
+            bias,
+            factor=self.stride,
+            method=self.method,
+            relu=relu,
+            lowering=self.lowering,
+        )
 
 
 class AdditiveDecoder(_Decoder):
@@ -134,8 +136,14 @@ class AdditiveDecoder(_Decoder):
         widths = self._widths(self.tail)
         for stage, features in enumerate(widths):
             last = not self.tail and stage == len(widths) - 1
-            x = ops.bilinear_additive(x, self.stride, lowering=self.lowering)
-            operation = partial(self._conv, relu=not last)
+            x = ops.sum_channels(x, self.stride**2)
+            operation = partial(
+                ops.upsample_conv,
+                factor=self.stride,
+                method="bilinear",
+                relu=not last,
+                lowering=self.lowering,
+            )
             x = self._layer(features, operation, "output" if last else f"conv{stage}")(x)
         return self._tail(x) if self.tail else x
 

@@ -2,11 +2,10 @@
 
 from aedenoise.ops.convolutions import conv, conv_pool_relu, conv_transpose, upsample_conv
 from aedenoise.ops.pooling import max_pool
-from aedenoise.ops.resizing import bilinear_additive, depth_to_space, upsample
+from aedenoise.ops.resizing import depth_to_space, sum_channels, upsample
 from aedenoise.ops.unpooling import max_pool_argmax, max_unpool, unpool
 
 __all__ = [
-    "bilinear_additive",
     "conv",
     "conv_pool_relu",
     "conv_transpose",
@@ -14,6 +13,7 @@ __all__ = [
     "max_pool",
     "max_pool_argmax",
     "max_unpool",
+    "sum_channels",
     "unpool",
     "upsample",
     "upsample_conv",

@@ -14,7 +14,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from aedenoise.ops import native, phases
+from aedenoise.ops import minimal_conv, native, phases
+from aedenoise.ops.interpolation import Resampling, resampling
+from aedenoise.ops.minimal_conv import MinimalConv
 from aedenoise.ops.phase_conv import PhaseConv, phase_conv
 from aedenoise.ops.pooling import max_pool
 from aedenoise.ops.resizing import upsample
@@ -33,7 +35,7 @@ def conv(
         return _relu_if(relu, _conv(x, kernel, stride) + _per_channel(bias))
 
     def fast(x: Array, kernel: Array, bias: Array) -> Array:
-        return phase_conv(_conv_plan(x, kernel, stride, relu=relu), x, kernel, bias)
+        return _fast_conv(x, kernel, bias, stride=stride, relu=relu)
 
     return _lower(lowering, fast, plain, x, kernel, bias)
 
@@ -51,8 +53,7 @@ def conv_pool_relu(x: Array, kernel: Array, bias: Array, *, window: int, lowerin
         return jax.nn.relu(max_pool(convolved, window, lowering=lowering))
 
     def fast(x: Array, kernel: Array, bias: Array) -> Array:
-        plan = _conv_plan(x, kernel, 1, relu=True, window=window)
-        return phase_conv(plan, x, kernel, bias)
+        return _fast_conv(x, kernel, bias, relu=True, window=window)
 
     if x.shape[1] % window or x.shape[2] % window:
         raise ValueError(
@@ -79,6 +80,11 @@ def conv_transpose(
         return _relu_if(relu, y + _per_channel(bias))
 
     def fast(x: Array, kernel: Array, bias: Array) -> Array:
+        if stride == 2 and padding == "SAME" and minimal_conv.pays(kernel):
+            form = minimal_conv.TRANSPOSED
+            return minimal_conv.minimal_conv(
+                MinimalConv(form, _enlarged(x, stride), relu), x, kernel, bias
+            )
         axis_rows, rows = phases.transposed_convolution(kernel.shape[0], stride, padding)
         axis_columns, columns = phases.transposed_convolution(kernel.shape[1], stride, padding)
         height, width = _enlarged(x, stride)
@@ -92,22 +98,27 @@ def conv_transpose(
 
 
 def upsample_conv(
-    x: Array, kernel: Array, bias: Array, *, factor: int, relu: bool = False, lowering: str
+    x: Array,
+    kernel: Array,
+    bias: Array,
+    *,
+    factor: int,
+    method: str = "nearest",
+    relu: bool = False,
+    lowering: str,
 ) -> Array:
-    """Applies nearest upsampling, a ``SAME`` convolution and an optional ReLU:
-    ``[B, H, W, C] -> [B, f H, f W, O]``."""
+    """Applies upsampling (``method`` as in ``upsample``), a ``SAME`` convolution and an optional
+    ReLU: ``[B, H, W, C] -> [B, f H, f W, O]``."""
 
     def plain(x: Array, kernel: Array, bias: Array) -> Array:
-        enlarged = upsample(x, factor, "nearest", lowering=lowering)
+        enlarged = upsample(x, factor, method, lowering=lowering)
         return _relu_if(relu, _conv(enlarged, kernel, 1) + _per_channel(bias))
 
     def fast(x: Array, kernel: Array, bias: Array) -> Array:
-        axis_rows, row_sums = phases.upsampled_convolution(kernel.shape[0], factor)
-        axis_columns, column_sums = phases.upsampled_convolution(kernel.shape[1], factor)
-        # Kernel rows that fall on copies of one pixel are added up before the convolution.
-        summed = jnp.einsum("ur,vs,rsco->uvco", row_sums, column_sums, kernel)
-        plan = PhaseConv(axis_rows, axis_columns, _enlarged(x, factor), relu)
-        return phase_conv(plan, x, summed, bias)
+        if method != "nearest":
+            enlargement = resampling((x.shape[1], x.shape[2]), factor, method)
+            return _fast_conv(x, kernel, bias, relu=relu, enlargement=enlargement)
+        return _fast_nearest_conv(x, kernel, bias, factor, relu)
 
     return _lower(lowering, fast, plain, x, kernel, bias)
 
@@ -128,10 +139,40 @@ def _conv(x: Array, kernel: Array, stride: int) -> Array:
     return lax.conv_general_dilated(x, kernel, (stride, stride), "SAME", dimension_numbers=_NHWC)
 
 
-def _conv_plan(x: Array, kernel: Array, stride: int, *, relu: bool, window: int = 1) -> PhaseConv:
-    rows, height = phases.convolution(x.shape[1], kernel.shape[0], stride)
-    columns, width = phases.convolution(x.shape[2], kernel.shape[1], stride)
-    return PhaseConv(rows, columns, (height, width), relu, window)
+def _fast_conv(
+    x: Array,
+    kernel: Array,
+    bias: Array,
+    *,
+    stride: int = 1,
+    relu: bool,
+    window: int = 1,
+    enlargement: Resampling | None = None,
+) -> Array:
+    height, width = x.shape[1:3]
+    if enlargement is not None:
+        height = len(enlargement.rows.firsts)
+        width = len(enlargement.columns.firsts)
+    if stride == 1 and minimal_conv.pays(kernel):
+        form = minimal_conv.CONVOLUTION
+        plan = MinimalConv(form, (height, width), relu, window, enlargement)
+        return minimal_conv.minimal_conv(plan, x, kernel, bias)
+    rows, height = phases.convolution(height, kernel.shape[0], stride)
+    columns, width = phases.convolution(width, kernel.shape[1], stride)
+    by_phases = PhaseConv(rows, columns, (height, width), relu, window, enlargement)
+    return phase_conv(by_phases, x, kernel, bias)
+
+
+def _fast_nearest_conv(x: Array, kernel: Array, bias: Array, factor: int, relu: bool) -> Array:
+    if factor == 2 and minimal_conv.pays(kernel):
+        plan = MinimalConv(minimal_conv.UPSAMPLING, _enlarged(x, factor), relu)
+        return minimal_conv.minimal_conv(plan, x, kernel, bias)
+    axis_rows, row_sums = phases.upsampled_convolution(kernel.shape[0], factor)
+    axis_columns, column_sums = phases.upsampled_convolution(kernel.shape[1], factor)
+    # Kernel rows that fall on copies of one pixel are added up before the convolution.
+    summed = jnp.einsum("ur,vs,rsco->uvco", row_sums, column_sums, kernel)
+    by_phases = PhaseConv(axis_rows, axis_columns, _enlarged(x, factor), relu)
+    return phase_conv(by_phases, x, summed, bias)
 
 
 def _per_channel(bias: Array) -> Array:

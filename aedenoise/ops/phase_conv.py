@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from aedenoise.ops import native
+from aedenoise.ops.interpolation import Resampling
 from aedenoise.ops.native.calls import NO_BIAS, NO_GATE
 from aedenoise.ops.phases import Axis
 
@@ -24,6 +25,7 @@ class PhaseConv:
       size: height and width of the output, before pooling.
       relu: whether a ReLU follows.
       window: side of the windows of the max pooling before the ReLU; 1 for none.
+      resampling: interpolation of the input before; None for none.
     """
 
     rows: Axis
@@ -31,6 +33,7 @@ class PhaseConv:
     size: tuple[int, int]
     relu: bool = False
     window: int = 1
+    resampling: Resampling | None = None
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -53,6 +56,7 @@ def _forward(plan: PhaseConv, x: Array, weights: Array, bias: Array) -> tuple[Ar
         relu=plan.relu,
         pool=plan.window > 1,
         window=plan.window,
+        resampling=plan.resampling,
     )
 
 
@@ -81,9 +85,17 @@ def _backward(
         columns,
         size=(x.shape[1], x.shape[2]),
         window=plan.window,
+        resampling=plan.resampling,
+        shrink=plan.resampling is not None,
     )
     weight_gradient, bias_gradient = native.weight_gradient(
-        x, gradient, gate, plan.rows, plan.columns, window=plan.window
+        x,
+        gradient,
+        gate,
+        plan.rows,
+        plan.columns,
+        window=plan.window,
+        resampling=plan.resampling,
     )
     return x_gradient, weight_gradient, bias_gradient
 

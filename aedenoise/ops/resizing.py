@@ -1,4 +1,4 @@
-"""Upsampling by an integer factor: resizing, additive resizing, pixel shuffling."""
+"""Upsampling by an integer factor: resizing, pixel shuffling; sums of channels."""
 
 from __future__ import annotations
 
@@ -6,20 +6,16 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from aedenoise.ops.bilinear import enlarge_bilinear
 from aedenoise.ops.named import NAMED, UPSAMPLE
 
 
 def upsample(image: Array, factor: int, method: str, *, lowering: str = "plain") -> Array:
-    """Upsamples ``[B, H, W, C] -> [B, factor H, factor W, C]`` by ``jax.image.resize``; with
-    ``lowering="auto"``, on CPU, by a faster implementation of equal values.
+    """Upsamples ``[B, H, W, C] -> [B, factor H, factor W, C]`` by ``jax.image.resize``.
 
     ``method`` is ``nearest`` (each pixel becomes a block), ``bilinear`` or ``bicubic`` (Keys 1981,
     a = -1/2); half-pixel centres; at the border the weights of existing pixels are scaled to sum
     to one.
     """
-    if lowering == "auto" and method == "bilinear" and jax.default_backend() == "cpu":
-        return enlarge_bilinear(image, factor)
     if lowering == NAMED:
         whole: Array = lax.composite(_resize, UPSAMPLE)(image, factor=factor, method=method)
         return whole
@@ -33,18 +29,20 @@ def _resize(image: Array, *, factor: int, method: str) -> Array:
     return resized
 
 
-def bilinear_additive(image: Array, factor: int, *, lowering: str = "plain") -> Array:
-    """Upsamples ``[B, H, W, C] -> [B, factor H, factor W, C / factor**2]`` bilinearly, then sums
-    ``factor**2`` consecutive channels (Wojna et al. 2017, "The Devil is in the Decoder").
+def sum_channels(image: Array, group: int) -> Array:
+    """Sums each ``group`` of consecutive channels: ``[B, H, W, C] -> [B, H, W, C / group]``.
+
+    Before bilinear upsampling by s, with groups of ``s**2``, this is the bilinear additive
+    upsampling of Wojna et al. (2017, "The Devil is in the Decoder"): they sum after it, which is
+    the same since it is linear and treats channels alike, and costs ``s**2`` times more.
 
     Raises:
-      ValueError: if the channels are not divisible by ``factor**2``.
+      ValueError: if the channels are not divisible by ``group``.
     """
-    channels, group = image.shape[-1], factor**2
+    channels = image.shape[-1]
     if channels % group:
         raise ValueError(f"{channels} channels cannot be summed in groups of {group}")
-    enlarged = upsample(image, factor, "bilinear", lowering=lowering)
-    return jnp.sum(enlarged.reshape(*enlarged.shape[:-1], channels // group, group), axis=-1)
+    return jnp.sum(image.reshape(*image.shape[:-1], channels // group, group), axis=-1)
 
 
 def depth_to_space(image: Array, factor: int) -> Array:

@@ -19,11 +19,11 @@ from aedenoise.models import (
     build_autoencoder,
 )
 from aedenoise.ops import (
-    bilinear_additive,
     depth_to_space,
     max_pool,
     max_pool_argmax,
     max_unpool,
+    sum_channels,
     unpool,
     upsample,
 )
@@ -211,10 +211,10 @@ def test_pixels_are_shuffled_out_of_channels() -> None:
     np.testing.assert_array_equal(shuffled[0, :, :, 1], [[1, 3, 9, 11], [5, 7, 13, 15]])
 
 
-def test_bilinear_additive_sums_neighbouring_channels() -> None:
+def test_neighbouring_channels_are_summed() -> None:
     image = jnp.broadcast_to(jnp.arange(8.0), (1, 3, 3, 8))
-    summed = bilinear_additive(image, 2)
-    assert summed.shape == (1, 6, 6, 2)
+    summed = sum_channels(image, 4)
+    assert summed.shape == (1, 3, 3, 2)
     np.testing.assert_allclose(summed[0, 0, 0], [0 + 1 + 2 + 3, 4 + 5 + 6 + 7])
 
 

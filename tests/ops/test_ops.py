@@ -25,6 +25,8 @@ needs_kernels = pytest.mark.skipif(KERNELS.problem is not None, reason=str(KERNE
 # batch, height, width, channels, outputs, kernel, stride: odd and even sizes, images smaller than
 # the kernel, kernels smaller than the stride, channels below, at and above every vector's width.
 SHAPES = [
+    (3, 5, 7, 16, 33, 3, 2),
+    (2, 1, 2, 20, 16, 3, 2),
     (17, 7, 7, 32, 32, 3, 2),
     (2, 5, 9, 1, 32, 3, 2),
     (2, 6, 4, 32, 1, 3, 2),
@@ -124,6 +126,11 @@ class TestLowerings:
         operation = partial(ops.upsample_conv, factor=shape[-1], relu=shape[0] > 2)
         assert_lowerings_agree(operation, *operands(*shape[:-1]))
 
+    @pytest.mark.parametrize("method", ["bilinear", "bicubic"])
+    def test_interpolation_and_conv(self, shape: tuple[int, ...], method: str) -> None:
+        operation = partial(ops.upsample_conv, factor=shape[-1], method=method, relu=shape[0] > 2)
+        assert_lowerings_agree(operation, *operands(*shape[:-1]))
+
     def test_conv_pool_relu(self, shape: tuple[int, ...]) -> None:
         batch, height, width, *rest, window = shape
         operation = partial(ops.conv_pool_relu, window=window)
@@ -131,7 +138,10 @@ class TestLowerings:
 
 
 @needs_kernels
-@pytest.mark.parametrize("decoder", ["upsample", "bilinear", "transpose", "subpixel", "max_unpool"])
+@pytest.mark.parametrize(
+    "decoder",
+    ["upsample", "bilinear", "bicubic", "bilinear_additive", "transpose", "subpixel", "max_unpool"],
+)
 @pytest.mark.fast_cases("upsample", "transpose")
 def test_the_network_is_the_same_function_under_both(decoder: str) -> None:
     config = ModelConfig(decoder=decoder)
@@ -283,19 +293,3 @@ def test_kernels_without_a_cache_are_compiled_elsewhere(
     library, notice = build._library(str(compiler), print)
     assert library.aedenoise_phase_conv
     assert "cannot be written (Not a directory): the CPU kernels will be" in str(notice)
-
-
-@pytest.mark.parametrize("factor", [2, 3, 4])
-@pytest.mark.parametrize("shape", [(2, 7, 5, 3), (1, 1, 2, 1), (1, 1, 1, 2)])
-@pytest.mark.fast_cases("shape0-2", "shape1-3")
-def test_bilinear_enlargement_and_its_gradient_are_those_of_resize(
-    shape: tuple[int, ...], factor: int
-) -> None:
-    image = jax.random.normal(jax.random.key(0), shape)
-    seen = jax.random.normal(
-        jax.random.key(1), (shape[0], shape[1] * factor, shape[2] * factor, shape[3])
-    )
-    found, pull = jax.vjp(lambda x: ops.upsample(x, factor, "bilinear", lowering="auto"), image)
-    expected, pull_expected = jax.vjp(lambda x: ops.upsample(x, factor, "bilinear"), image)
-    np.testing.assert_allclose(found, expected, atol=1e-5)
-    np.testing.assert_allclose(pull(seen)[0], pull_expected(seen)[0], atol=1e-5)

@@ -105,7 +105,10 @@ def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     found = compiler.find_compiler()
     assert found is not None
     source, library = tmp_path / "silent.cc", tmp_path / "kernels-x86-64-v3.so"
-    handlers = (f'extern "C" void* {name}(void*) {{ return nullptr; }}' for name in build.TARGETS)
+    handlers = (
+        f'extern "C" void* {name}(void*) {{ return nullptr; }}'
+        for name in (packed.CHECK, *build.TARGETS)
+    )
     source.write_text("\n".join(handlers))
     subprocess.run([found, "-shared", "-fPIC", str(source), "-o", str(library)], check=True)
     monkeypatch.setattr(build, "find_packed", lambda: library)
@@ -115,7 +118,7 @@ def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @needs_kernels
 def test_where_xla_refuses_the_packed_library_compiled_kernels_are_used(refused: Path) -> None:
     with pytest.raises(packed.UnfitError, match=r"API version \(0\.0\) is incompatible"):
-        packed.open_packed(refused, build.TARGETS[0])
+        packed.open_packed(refused)
     assert build._load(print).origin.startswith("compiled")
 
 
@@ -132,7 +135,7 @@ def test_a_packed_library_is_opened_while_jax_traces() -> None:
     library = build._kept(str(compiler.find_compiler()))
 
     def traced(x: jax.Array) -> jax.Array:
-        assert packed.open_packed(library, build.TARGETS[0]).aedenoise_phase_conv
+        assert packed.open_packed(library).aedenoise_phase_conv
         return x
 
     jax.jit(traced)(1.0)
@@ -143,13 +146,13 @@ def test_a_packed_library_that_computes_something_else_is_not_used(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     library = build._kept(str(compiler.find_compiler()))
-    monkeypatch.setattr(packed, "_call", lambda name: 6.0)
-    with pytest.raises(packed.UnfitError, match=r"computes 6\.0"):
-        packed.open_packed(library, build.TARGETS[0])
+    monkeypatch.setattr(packed, "_computes", lambda name: False)
+    with pytest.raises(packed.UnfitError, match="wrong result"):
+        packed.open_packed(library)
 
 
 def test_a_damaged_packed_library_is_not_used(tmp_path: Path) -> None:
     damaged = tmp_path / "kernels-x86-64-v3.so"
     damaged.write_bytes(b"half a library")
     with pytest.raises(packed.UnfitError, match=r"file too short|invalid ELF"):
-        packed.open_packed(damaged, build.TARGETS[0])
+        packed.open_packed(damaged)

@@ -126,8 +126,8 @@ def _enlarge_conv(model: ModelConfig, params: Mapping[str, Any]) -> Layers:
         case "unpool":
             yield _weighted("unpool_conv", params, factor=factor)
         case "bilinear_additive":
-            yield Layer("resize", {"factor": factor, "method": "bilinear"})
             yield Layer("sum_channels", {"group": factor**2})
+            yield Layer("resize", {"factor": factor, "method": "bilinear"})
             yield _weighted("conv", params, stride=1)
         case "bilinear" | "bicubic":
             yield Layer("resize", {"factor": factor, "method": model.decoder})

@@ -29,7 +29,11 @@ from aedenoise.ops.native.packed import UnfitError, find_packed, open_packed
 Notify = Callable[[str], None]
 _COMPILING = "compiling the CPU kernels for this machine, once"
 
-TARGETS = ("aedenoise_phase_conv", "aedenoise_phase_conv_weight_gradient")
+FORWARD = "aedenoise_phase_conv"
+WEIGHT_GRADIENT = "aedenoise_phase_conv_weight_gradient"
+MINIMAL_FORWARD = "aedenoise_minimal_conv"
+MINIMAL_BACKWARD = "aedenoise_minimal_conv_backward"
+TARGETS = (FORWARD, WEIGHT_GRADIENT, MINIMAL_FORWARD, MINIMAL_BACKWARD)
 # Where no compiler is found; elsewhere g++ is a package of the system.
 _REMEDIES = {"darwin": "install clang", "win32": "use WSL"}
 
@@ -69,7 +73,7 @@ def _load(notify: Notify) -> Kernels:
     why = "no packed kernels fit this machine"
     if packed is not None:
         try:
-            _register(open_packed(packed, TARGETS[0]))
+            _register(open_packed(packed))
             return Kernels(origin=f"packed, {packed.name}")
         except UnfitError:
             why = f"packed kernels fail on jaxlib {metadata.version('jaxlib')}"

@@ -11,10 +11,11 @@ import numpy as np
 from jax import Array
 from jax.custom_batching import custom_vmap
 
-from aedenoise.ops.native.build import TARGETS
+from aedenoise.ops.interpolation import Interpolation, Resampling
+from aedenoise.ops.native.build import FORWARD, WEIGHT_GRADIENT
+from aedenoise.ops.native.folding import folded, folded_gate, unfolded
 from aedenoise.ops.phases import Axis
 
-FORWARD, WEIGHT_GRADIENT = TARGETS
 NO_GATE = np.zeros((0,), np.float32)
 NO_BIAS = np.zeros((0,), np.float32)
 
@@ -31,6 +32,8 @@ def forward(
     relu: bool = False,
     pool: bool = False,
     window: int = 1,
+    resampling: Resampling | None = None,
+    shrink: bool = False,
 ) -> tuple[Array, Array]:
     """Computes the phase convolution of ``x``.
 
@@ -45,13 +48,16 @@ def forward(
       size: height and width of the output, before pooling.
       relu: whether a ReLU follows.
       pool: whether ReLU and max pooling over windows of side ``window`` follow.
+      resampling: interpolation of ``x`` before; None for none.
+      shrink: whether its transpose is applied to the output instead.
 
     Returns:
       The output ``[B, Ho, Wo, O]``, and the winners of the pooling (uint8, like the output:
       the position in the window, row by row, or 255 where the ReLU gave zero) or an empty array.
     """
-    shrink = window if pool else 1
-    area = (size[0] // shrink, size[1] // shrink)
+    pooled = window if pool else 1
+    area = (size[0] // pooled, size[1] // pooled)
+    attributes = _taps(rows, columns) | resampling_attributes(resampling)
 
     @custom_vmap
     def call(x: Array, gate: Array, weights: Array, bias: Array) -> tuple[Array, Array]:
@@ -61,7 +67,14 @@ def forward(
             jax.ShapeDtypeStruct(shape if pool else (0,), jnp.uint8),
         )
         y, winner = jax.ffi.ffi_call(FORWARD, outputs)(
-            x, gate, weights, bias, **_taps(rows, columns), relu=relu, window=np.int64(window)
+            x,
+            gate,
+            weights,
+            bias,
+            **attributes,
+            relu=relu,
+            window=np.int64(window),
+            shrink=shrink,
         )
         return y, winner
 
@@ -71,20 +84,27 @@ def forward(
     ) -> tuple[tuple[Array, Array], tuple[bool, bool]]:
         networks = mapped[2] or mapped[3] or weights.shape[0] > 1
         y, winner = call(
-            _folded(x, times, mapped[0]),
-            _folded_gate(gate, times, mapped[1]),
+            folded(x, times, mapped[0]),
+            folded_gate(gate, times, mapped[1]),
             # A batch is longer for one network; other networks are more of them.
-            _folded(weights, times, mapped[2]) if networks else weights,
-            _folded(bias, times, mapped[3]) if networks else bias,
+            folded(weights, times, mapped[2]) if networks else weights,
+            folded(bias, times, mapped[3]) if networks else bias,
         )
-        return (_unfolded(y, times), _unfolded(winner, times)), (True, True)
+        return (unfolded(y, times), unfolded(winner, times)), (True, True)
 
     y, winner = call(x, jnp.asarray(gate), weights[None], jnp.asarray(bias)[None])
     return y, winner
 
 
 def weight_gradient(
-    x: Array, gradient: Array, gate: Array | np.ndarray, rows: Axis, columns: Axis, *, window: int
+    x: Array,
+    gradient: Array,
+    gate: Array | np.ndarray,
+    rows: Axis,
+    columns: Axis,
+    *,
+    window: int,
+    resampling: Resampling | None = None,
 ) -> tuple[Array, Array]:
     """Computes the gradients of the weights ``[U, V, C, O]`` and of the bias ``[O]`` from the
     input ``x`` and the gradient of the output, with the gate of that gradient as in ``forward``."""
@@ -96,12 +116,22 @@ def weight_gradient(
         rows_back, row_taps = rows.transpose()
         columns_back, column_taps = columns.transpose()
         turned, _ = _weight_gradient(
-            gradient, x, gate, (*taps, outputs, channels), rows_back, columns_back, window
+            gradient,
+            x,
+            gate,
+            (*taps, outputs, channels),
+            rows_back,
+            columns_back,
+            window,
+            resampling,
+            turned=True,
         )
         weights = jnp.swapaxes(turned, -1, -2)
         weights = weights[np.argsort(row_taps)][:, np.argsort(column_taps)]
         return weights, jnp.sum(gradient, (0, 1, 2))
-    return _weight_gradient(x, gradient, gate, (*taps, channels, outputs), rows, columns, window)
+    return _weight_gradient(
+        x, gradient, gate, (*taps, channels, outputs), rows, columns, window, resampling
+    )
 
 
 def _weight_gradient(
@@ -112,7 +142,11 @@ def _weight_gradient(
     rows: Axis,
     columns: Axis,
     window: int,
+    resampling: Resampling | None,
+    turned: bool = False,
 ) -> tuple[Array, Array]:
+    attributes = _taps(rows, columns) | resampling_attributes(resampling)
+
     @custom_vmap
     def call(x: Array, gradient: Array, gate: Array, like: Array) -> tuple[Array, Array]:
         networks = like.shape[0]
@@ -121,7 +155,7 @@ def _weight_gradient(
             jax.ShapeDtypeStruct((networks, shape[-1]), jnp.float32),
         )
         weights, bias = jax.ffi.ffi_call(WEIGHT_GRADIENT, outputs)(
-            x, gradient, gate, **_taps(rows, columns), window=np.int64(window)
+            x, gradient, gate, **attributes, turned=turned, window=np.int64(window)
         )
         return weights, bias
 
@@ -130,31 +164,28 @@ def _weight_gradient(
         times: int, mapped: Sequence[bool], x: Array, gradient: Array, gate: Array, like: Array
     ) -> tuple[tuple[Array, Array], tuple[bool, bool]]:
         weights, bias = call(
-            _folded(x, times, mapped[0]),
-            _folded(gradient, times, mapped[1]),
-            _folded_gate(gate, times, mapped[2]),
-            _folded(like, times, mapped[3]),
+            folded(x, times, mapped[0]),
+            folded(gradient, times, mapped[1]),
+            folded_gate(gate, times, mapped[2]),
+            folded(like, times, mapped[3]),
         )
-        return (_unfolded(weights, times), _unfolded(bias, times)), (True, True)
+        return (unfolded(weights, times), unfolded(bias, times)), (True, True)
 
     # An empty array counts the networks, one of each that vmap maps over.
     weights, bias = call(x, gradient, jnp.asarray(gate), jnp.zeros((1, 0)))
     return weights[0], bias[0]
 
 
-def _folded(array: Array, times: int, mapped: bool) -> Array:
-    """Joins the mapped axis in front with the next, which it becomes part of."""
-    whole = array if mapped else jnp.broadcast_to(array, (times, *array.shape))
-    return whole.reshape(times * whole.shape[1], *whole.shape[2:])
-
-
-def _folded_gate(gate: Array, times: int, mapped: bool) -> Array:
-    # An empty gate stands for none, however often it is mapped.
-    return _folded(gate, times, mapped) if gate.size else jnp.zeros((0,), gate.dtype)
-
-
-def _unfolded(array: Array, times: int) -> Array:
-    return array.reshape(times, array.shape[0] // times, *array.shape[1:])
+def resampling_attributes(resampling: Resampling | None) -> dict[str, Any]:
+    """Returns the attributes of a call that describe an interpolation, empty arrays for none."""
+    none = Interpolation((), ())
+    rows, columns = (resampling.rows, resampling.columns) if resampling else (none, none)
+    return {
+        "row_first": np.asarray(rows.firsts, np.int64),
+        "row_weights": np.asarray(rows.weights, np.float32),
+        "column_first": np.asarray(columns.firsts, np.int64),
+        "column_weights": np.asarray(columns.weights, np.float32),
+    }
 
 
 def _taps(rows: Axis, columns: Axis) -> dict[str, Any]:

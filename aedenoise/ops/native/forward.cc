@@ -1,6 +1,7 @@
 // Forward: y = phase_conv(x, w) + bias, then ReLU, or ReLU and max pooling, if asked for.
 #include <limits>
 
+#include "parallel.h"
 #include "phase_conv.h"
 
 namespace aedenoise {
@@ -71,6 +72,15 @@ void Run(const Work& work) {
   }
 }
 
+// The sum of all lanes, by halves.
+float Sum(const Vector& lanes) {
+  float values[kLanes];
+  Store(values, lanes);
+  for (int size = kLanes / 2; size > 0; size /= 2)
+    for (int n = 0; n < size; ++n) values[n] += values[n + size];
+  return values[0];
+}
+
 // With few outputs, vectors run over the input channels.
 void RunNarrow(const Work& work) {
   constexpr int kPixels = 4;
@@ -89,34 +99,8 @@ void RunNarrow(const Work& work) {
         }
       }
       for (int64_t p = 0; p < count; ++p) {
-        float total = work.bias[o];
-        for (int lane = 0; lane < kLanes; ++lane) total += sum[p][lane];
+        const float total = work.bias[o] + Sum(sum[p]);
         work.out[work.out_at[first + p] + o] = total < work.least ? work.least : total;
-      }
-    }
-}
-
-// The ReLU of the largest of each window, and which it was: the first of equals, 255 where the
-// ReLU holds it back.
-void Pool(const float* from, const Shape& full, int64_t window, float* to, uint8_t* winner) {
-  const int64_t channels = full.channels, row = full.row();
-  std::vector<int32_t> best(channels);
-  for (int64_t i = 0; i < full.height / window; ++i)
-    for (int64_t j = 0; j < full.width / window; ++j, to += channels, winner += channels) {
-      const float* corner = from + i * window * row + j * window * channels;
-      std::copy_n(corner, channels, to);
-      std::fill_n(best.data(), channels, 0);
-      for (int64_t place = 1; place < window * window; ++place) {
-        const float* cell = corner + place / window * row + place % window * channels;
-        for (int64_t c = 0; c < channels; ++c) {
-          const bool better = (cell[c] > to[c]) | (cell[c] != cell[c]);  // NaN wins
-          to[c] = better ? cell[c] : to[c];
-          best[c] = better ? static_cast<int32_t>(place) : best[c];
-        }
-      }
-      for (int64_t c = 0; c < channels; ++c) {
-        winner[c] = to[c] > 0.0f ? best[c] : 255;
-        to[c] = to[c] < 0.0f ? 0.0f : to[c];
       }
     }
 }
@@ -151,16 +135,16 @@ struct Phase {
 ffi::Error Forward(ffi::ThreadPool pool, Floats x, ffi::AnyBuffer gate, Floats w, Floats bias,
                    ffi::Result<Floats> y, ffi::Result<Bytes> winner, int64_t row_si,
                    int64_t row_so, Integers row_start, Integers row_shift, int64_t column_si,
-                   int64_t column_so, Integers column_start, Integers column_shift, bool relu,
-                   int64_t window) {
+                   int64_t column_so, Integers column_start, Integers column_shift,
+                   Integers row_first, Weights row_weights, Integers column_first,
+                   Weights column_weights, bool shrink, bool relu, int64_t window) {
   const Axis rows{row_si, row_so, row_start, row_shift};
   const Axis columns{column_si, column_so, column_start, column_shift};
-  const Source source(x, gate, window);
-  const bool pooling = winner->element_count() > 0;
-  const Shape in = source.shape;
-  Shape out(y->dimensions());
-  const int64_t written = out.image();
-  if (pooling) out.Enlarge(window);
+  const Resampling resampling{{row_first, row_weights}, {column_first, column_weights}};
+  const bool enlarging = resampling.Any() && !shrink;
+  const Source source = enlarging ? Source(x, resampling) : Source(x, gate, window);
+  const Target target = shrink ? Target(y, resampling) : Target(y, winner, window);
+  const Shape in = source.shape, out = target.shape;
   const int64_t channels = in.channels, outputs = out.channels;
   const int64_t networks = w.dimensions()[0], network_size = w.element_count() / networks;
   const Padded padded(rows, columns, in, out);
@@ -190,21 +174,21 @@ ffi::Error Forward(ffi::ThreadPool pool, Floats x, ffi::AnyBuffer gate, Floats w
   for (int64_t n = 0; n < networks; ++n)
     std::copy_n(bias.typed_data() + n * bias_count, bias_count, biases.data() + n * bias_size);
 
-  const float least = relu && !pooling ? 0.0f : -std::numeric_limits<float>::infinity();
-  const int64_t parts = std::min(in.batch, 8 * std::max<int64_t>(1, pool.num_threads()));
+  const float least = relu && !target.Pooling() ? 0.0f : -std::numeric_limits<float>::infinity();
+  const int64_t parts = PartsOfBatch(pool, in.batch);
   Parallel(pool, parts, [&](int64_t part) {
     thread_local std::vector<float> input_buffer, output_buffer;
     float* input = Scratch(input_buffer, padded.size) + padded.origin;
-    float* full = pooling ? Scratch(output_buffer, out.image()) : nullptr;
+    float* full = target.AsIs() ? nullptr : Scratch(output_buffer, out.image());
     for (int64_t b = in.batch * part / parts; b < in.batch * (part + 1) / parts; ++b) {
       source.Copy(b, input, padded.row);
       const int64_t network = b * networks / in.batch;
-      float* target = pooling ? full : y->typed_data() + b * written;
+      float* results = target.AsIs() ? target.Image(b) : full;
       for (const Phase& phase : phases)
         for (int64_t block = 0; block < blocks; ++block) {
           const int64_t count = phase.taps.size(), pixels = phase.in_at.size();
           const Work work{input,
-                          target + block * kBlock,
+                          results + block * kBlock,
                           phase.in_at.data(),
                           phase.out_at.data(),
                           pixels,
@@ -217,8 +201,7 @@ ffi::Error Forward(ffi::ThreadPool pool, Floats x, ffi::AnyBuffer gate, Floats w
                           narrow ? outputs : std::min<int64_t>(kBlock, outputs - block * kBlock)};
           narrow ? RunNarrow(work) : Run(work);
         }
-      if (pooling)
-        Pool(full, out, window, y->typed_data() + b * written, winner->typed_data() + b * written);
+      if (full != nullptr) target.Finish(b, full);
     }
   });
   return ffi::Error::Success();
@@ -243,6 +226,11 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(aedenoise_phase_conv, Forward,
                                   .Attr<int64_t>("column_so")
                                   .Attr<Integers>("column_start")
                                   .Attr<Integers>("column_shift")
+                                  .Attr<Integers>("row_first")
+                                  .Attr<Weights>("row_weights")
+                                  .Attr<Integers>("column_first")
+                                  .Attr<Weights>("column_weights")
+                                  .Attr<bool>("shrink")
                                   .Attr<bool>("relu")
                                   .Attr<int64_t>("window"));
 

@@ -1,4 +1,6 @@
-// Weight gradient: dw[u, v, c, o] and dbias[o] from x and the gradient of the output.
+// Weight gradient: dw[u, v, c, o] and dbias[o] from x and the gradient of the output. `turned`
+// tells that their roles are exchanged, so that an interpolation belongs to the gradient.
+#include "parallel.h"
 #include "phase_conv.h"
 
 namespace aedenoise {
@@ -66,10 +68,14 @@ ffi::Error WeightGradient(ffi::ThreadPool pool, Floats x, Floats g, ffi::AnyBuff
                           ffi::Result<Floats> dw, ffi::Result<Floats> dbias, int64_t row_si,
                           int64_t row_so, Integers row_start, Integers row_shift,
                           int64_t column_si, int64_t column_so, Integers column_start,
-                          Integers column_shift, int64_t window) {
+                          Integers column_shift, Integers row_first, Weights row_weights,
+                          Integers column_first, Weights column_weights, bool turned,
+                          int64_t window) {
   const Axis rows{row_si, row_so, row_start, row_shift};
   const Axis columns{column_si, column_so, column_start, column_shift};
-  const Source source(x, 1), gradient(g, gate, window);
+  const Resampling resampling{{row_first, row_weights}, {column_first, column_weights}};
+  const Source source(x, turned ? Resampling{} : resampling);
+  const Source gradient = turned ? Source(g, resampling) : Source(g, gate, window);
   const Shape in = source.shape, out = gradient.shape;
   const int64_t channels = in.channels, outputs = out.channels;
   const Padded padded(rows, columns, in, out);
@@ -159,6 +165,11 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(aedenoise_phase_conv_weight_gradient, WeightGradie
                                   .Attr<int64_t>("column_so")
                                   .Attr<Integers>("column_start")
                                   .Attr<Integers>("column_shift")
+                                  .Attr<Integers>("row_first")
+                                  .Attr<Weights>("row_weights")
+                                  .Attr<Integers>("column_first")
+                                  .Attr<Weights>("column_weights")
+                                  .Attr<bool>("turned")
                                   .Attr<int64_t>("window"));
 
 }  // namespace aedenoise
