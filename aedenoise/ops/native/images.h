@@ -23,7 +23,7 @@ using Weights = ffi::Span<const float>;
 
 // A tile of kTile pixels (or weights) by kVectors vectors fills the registers of a core.
 #if defined(__AVX512F__)
-constexpr int kLanes = 16, kTile = 12;
+constexpr int kLanes = 16, kTile = 14;
 #elif defined(__AVX__)
 constexpr int kLanes = 8, kTile = 6;
 #elif defined(__aarch64__)

@@ -17,18 +17,16 @@ void TransformGradient(const Tiling<Form>& tiling, const float* gradient, int64_
   tiling.Each(first, count, [&](int64_t n, int64_t image, int64_t i, int64_t j) {
     const float* corner = gradient + ((image * tiling.rows + i) * row + j * outputs) * kOut;
     for (int64_t o = 0; o < outputs; o += kLanes) {
-      Vector x[kOut * kOut], y[kProducts * kProducts];
-#pragma GCC unroll 16
-      for (int k = 0; k < kOut * kOut; ++k)
-        x[k] = Load(corner + k / kOut * row + k % kOut * outputs + o);
-      Vector sum = x[0];
-#pragma GCC unroll 16
-      for (int k = 1; k < kOut * kOut; ++k) sum += x[k];
-      Store(sums + o, Load(sums + o) + sum);
-      Nested<Transpose<OutputMatrix<Form>>>(x, y);
       float* to = values.data + n * values.row + o;
-#pragma GCC unroll 25
-      for (int k = 0; k < kProducts * kProducts; ++k) Store(to + k * values.matrix, y[k]);
+      Vector sum = Load(sums + o);
+      Nested<Transpose<OutputMatrix<Form>>>(
+          [&](int r, int c) {
+            const Vector x = Load(corner + r * row + c * outputs + o);
+            sum += x;
+            return x;
+          },
+          [&](int r, int c, Vector y) { Store(to + (r * kProducts + c) * values.matrix, y); });
+      Store(sums + o, sum);
     }
   });
 }
@@ -37,22 +35,19 @@ void TransformGradient(const Tiling<Form>& tiling, const float* gradient, int64_
 template <class Form>
 void AddInputGradient(const Values& products, const Tiling<Form>& tiling, int64_t first,
                       int64_t count, float* input) {
-  constexpr int kIn = Form::kIn, kProducts = Form::kProducts;
+  constexpr int kProducts = Form::kProducts;
   const int64_t channels = tiling.channels;
   tiling.Each(first, count, [&](int64_t n, int64_t image, int64_t i, int64_t j) {
     float* corner = input + tiling.At(image, i, j);
     for (int64_t c = 0; c < channels; c += kLanes) {
-      Vector x[kProducts * kProducts], y[kIn * kIn];
       const float* from = products.data + n * products.row + c;
-#pragma GCC unroll 25
-      for (int k = 0; k < kProducts * kProducts; ++k) x[k] = Load(from + k * products.matrix);
-      Nested<Transpose<InputMatrix<Form>>>(x, y);
-#pragma GCC unroll 16
-      for (int k = 0; k < kIn * kIn; ++k) {
-        // Lanes past the channels are zero, so that the next pixel keeps its value.
-        float* to = corner + k / kIn * tiling.row + k % kIn * channels + c;
-        Store(to, Load(to) + y[k]);
-      }
+      Nested<Transpose<InputMatrix<Form>>>(
+          [&](int r, int q) { return Load(from + (r * kProducts + q) * products.matrix); },
+          [&](int r, int q, Vector y) {
+            // Lanes past the channels are zero, so that the next pixel keeps its value.
+            float* to = corner + r * tiling.row + q * channels + c;
+            Store(to, Load(to) + y);
+          });
     }
   });
 }

@@ -54,7 +54,7 @@ struct Transpose {
 
 // A row of a matrix of ones and zeros times x, whose values lie kStride apart.
 template <class Matrix, int kRow, int kStride>
-inline Vector RowTimes(const Vector* x) {
+__attribute__((always_inline)) inline Vector RowTimes(const Vector* x) {
   constexpr auto first = [] {  // a sum begins with a term that needs no change of sign, if any
     for (int n = 0; n < Matrix::kColumns; ++n)
       if (Matrix::At(kRow, n) > 0) return n;
@@ -72,23 +72,34 @@ inline Vector RowTimes(const Vector* x) {
   return sum;
 }
 
-template <class Matrix, int kStride, int kOutStride, int kRow = 0>
-inline void MatrixTimes(const Vector* x, Vector* y) {
+// y = M x, for values kStride apart.
+template <class Matrix, int kStride, int kRow = 0>
+__attribute__((always_inline)) inline void MatrixTimes(const Vector* x, Vector* y) {
   if constexpr (kRow < Matrix::kRows) {
-    y[kRow * kOutStride] = RowTimes<Matrix, kRow, kStride>(x);
-    MatrixTimes<Matrix, kStride, kOutStride, kRow + 1>(x, y);
+    y[kRow] = RowTimes<Matrix, kRow, kStride>(x);
+    MatrixTimes<Matrix, kStride, kRow + 1>(x, y);
   }
 }
 
-// y = M x M^T, for x [kColumns, kColumns] and y [kRows, kRows].
-template <class Matrix>
-inline void Nested(const Vector* x, Vector* y) {
+// Calls store(i, j, y) for the values of y = M x M^T, where load(i, j) are those of x.
+template <class Matrix, class LoadOne, class StoreOne>
+__attribute__((always_inline)) inline void Nested(const LoadOne& load, const StoreOne& store) {
   constexpr int kRows = Matrix::kRows, kColumns = Matrix::kColumns;
   Vector half[kColumns * kRows];
 #pragma GCC unroll 8
-  for (int i = 0; i < kColumns; ++i) MatrixTimes<Matrix, 1, 1>(x + i * kColumns, half + i * kRows);
+  for (int i = 0; i < kColumns; ++i) {
+    Vector x[kColumns];
 #pragma GCC unroll 8
-  for (int j = 0; j < kRows; ++j) MatrixTimes<Matrix, kRows, kRows>(half + j, y + j);
+    for (int j = 0; j < kColumns; ++j) x[j] = load(i, j);
+    MatrixTimes<Matrix, 1>(x, half + i * kRows);
+  }
+#pragma GCC unroll 8
+  for (int j = 0; j < kRows; ++j) {
+    Vector y[kRows];
+    MatrixTimes<Matrix, kRows>(half + j, y);
+#pragma GCC unroll 8
+    for (int i = 0; i < kRows; ++i) store(i, j, y[i]);
+  }
 }
 
 // Tiles of images, counted on from image to image.
@@ -109,7 +120,7 @@ struct Tiling {
 
   // Calls visit(n, image, i, j) for `count` tiles, n counted from 0; i and j count within an image.
   template <class Visit>
-  void Each(int64_t first, int64_t count, const Visit& visit) const {
+  __attribute__((always_inline)) void Each(int64_t first, int64_t count, const Visit& visit) const {
     int64_t image = first / tiles(), i = first % tiles() / columns, j = first % columns;
     for (int64_t n = 0; n < count; ++n) {
       visit(n, image, i, j);
@@ -152,22 +163,15 @@ struct Values {
 template <class Form>
 void TransformInput(const Tiling<Form>& tiling, const float* input, int64_t first, int64_t count,
                     const Values& values) {
-  constexpr int kIn = Form::kIn, kProducts = Form::kProducts;
+  constexpr int kProducts = Form::kProducts;
   const int64_t channels = tiling.channels;
   tiling.Each(first, count, [&](int64_t n, int64_t image, int64_t i, int64_t j) {
     const float* corner = input + tiling.At(image, i, j);
     for (int64_t c = 0; c < channels; c += kLanes) {
-      Vector x[kIn * kIn], y[kProducts * kProducts];
-#pragma GCC unroll 4
-      for (int i = 0; i < kIn; ++i) {
-#pragma GCC unroll 4
-        for (int j = 0; j < kIn; ++j)
-          x[i * kIn + j] = Load(corner + i * tiling.row + j * channels + c);
-      }
-      Nested<InputMatrix<Form>>(x, y);
       float* to = values.data + n * values.row + c;
-#pragma GCC unroll 25
-      for (int k = 0; k < kProducts * kProducts; ++k) Store(to + k * values.matrix, y[k]);
+      Nested<InputMatrix<Form>>(
+          [&](int i, int j) { return Load(corner + i * tiling.row + j * channels + c); },
+          [&](int i, int j, Vector y) { Store(to + (i * kProducts + j) * values.matrix, y); });
     }
   });
 }

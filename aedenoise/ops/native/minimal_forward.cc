@@ -20,17 +20,15 @@ void TransformOutput(const Values& products, const Tiling<Form>& tiling, int64_t
     const int64_t columns = std::min<int64_t>(kOut, out.width - j * kOut);
     float* corner = y + image * out.image() + (i * out.row() + j * outputs) * kOut;
     for (int64_t o = 0; o < outputs; o += kLanes) {
-      Vector x[kProducts * kProducts], sums[kOut * kOut];
       const float* from = products.data + n * products.row + o;
-#pragma GCC unroll 25
-      for (int k = 0; k < kProducts * kProducts; ++k) x[k] = Load(from + k * products.matrix);
-      Nested<OutputMatrix<Form>>(x, sums);
       const Vector added = Load(bias + o);
-#pragma GCC unroll 16
-      for (int k = 0; k < kOut * kOut; ++k) {
-        sums[k] += added;
-        sums[k] = sums[k] < least ? least : sums[k];
-      }
+      Vector sums[kOut * kOut];
+      Nested<OutputMatrix<Form>>(
+          [&](int r, int c) { return Load(from + (r * kProducts + c) * products.matrix); },
+          [&](int r, int c, Vector sum) {
+            sum += added;
+            sums[r * kOut + c] = sum < least ? least : sum;
+          });
       if (rows == kOut && columns == kOut && outputs - o >= kLanes) {
 #pragma GCC unroll 16
         for (int k = 0; k < kOut * kOut; ++k)
