@@ -116,12 +116,16 @@ def _held() -> str:
 
 
 def _kernels() -> Finding:
+    import jax
+
     from aedenoise.ops import native
 
+    # Packed kernels are tried in this process, which must hold no accelerator.
+    jax.config.update("jax_platforms", "cpu")
     if native.needs_compiling():
         return Finding("kernels", "to be compiled in the first run on a CPU, about 20 s")
-    problem = native.load().problem
-    return Finding("kernels", problem or f"compiled for this CPU, in {cache_folder()}")
+    kernels = native.load()
+    return Finding("kernels", kernels.problem or kernels.origin)
 
 
 def _data(experiment: Experiment, options: RunOptions) -> str:

@@ -246,7 +246,7 @@ def test_without_a_compiler_the_reason_is_given(
 def test_a_damaged_library_is_compiled_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    compiled = build._kept(str(build._compiler()))
+    compiled = build._kept(str(build.find_compiler()))
     compiler = tmp_path / "c++"  # takes no time: the last argument is the library to make
     compiler.write_text(f'#!/bin/sh\nfor last; do :; done\ncp {compiled} "$last"\n')
     compiler.chmod(0o755)
@@ -266,7 +266,7 @@ def test_a_damaged_library_is_compiled_again(
 
 @needs_kernels
 def test_of_several_processes_one_compiles(tmp_path: Path) -> None:
-    compiled = build._kept(str(build._compiler()))
+    compiled = build._kept(str(build.find_compiler()))
     compiler = tmp_path / "c++"
     compiler.write_text(f'#!/bin/sh\nfor last; do :; done\nsleep 0.2; cp {compiled} "$last"\n')
     compiler.chmod(0o755)
@@ -284,7 +284,7 @@ def test_of_several_processes_one_compiles(tmp_path: Path) -> None:
 def test_kernels_without_a_cache_are_compiled_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    compiled = build._kept(str(build._compiler()))
+    compiled = build._kept(str(build.find_compiler()))
     compiler = tmp_path / "c++"
     compiler.write_text(f'#!/bin/sh\nfor last; do :; done\ncp {compiled} "$last"\n')
     compiler.chmod(0o755)

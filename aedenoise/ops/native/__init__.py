@@ -1,7 +1,7 @@
 """CPU kernels for phase convolutions, called through XLA's foreign function interface.
 
-The kernels are C++, compiled on first use for the local processor by the local C++ compiler, and
-kept in the user's cache folder.
+The kernels are C++. A wheel for Linux carries them compiled for common processors. Elsewhere the
+local C++ compiler compiles them on first use, and the user's cache folder keeps them.
 """
 
 from aedenoise.ops.native.build import Kernels, load, needs_compiling

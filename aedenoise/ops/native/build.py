@@ -1,14 +1,13 @@
-"""Compilation, caching and loading of the CPU kernels."""
+"""Loading of the CPU kernels: packed in a wheel, from the cache, or compiled now."""
 
 from __future__ import annotations
 
 import ctypes
 import functools
 import hashlib
-import os
 import platform
-import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,6 +18,13 @@ from pathlib import Path
 import jax
 
 from aedenoise.files import cache_folder, locked_folder
+from aedenoise.ops.native.compiler import (
+    compile_here,
+    find_compiler,
+    processor_features,
+    sources_digest,
+)
+from aedenoise.ops.native.packed import UnfitError, find_packed, open_packed
 
 Notify = Callable[[str], None]
 _COMPILING = "compiling the CPU kernels for this machine, once"
@@ -28,10 +34,8 @@ WEIGHT_GRADIENT = "aedenoise_phase_conv_weight_gradient"
 MINIMAL_FORWARD = "aedenoise_minimal_conv"
 MINIMAL_BACKWARD = "aedenoise_minimal_conv_backward"
 TARGETS = (FORWARD, WEIGHT_GRADIENT, MINIMAL_FORWARD, MINIMAL_BACKWARD)
-_FOLDER = Path(__file__).parent
-_SOURCES = ("forward.cc", "weight_gradient.cc", "minimal_forward.cc", "minimal_backward.cc")
-# The flag for the local processor differs between architectures; the last attempt has none.
-_PROCESSOR_FLAGS = (("-march=native",), ("-mcpu=native",), ())
+# Where no compiler is found; elsewhere g++ is a package of the system.
+_REMEDIES = {"darwin": "install clang", "win32": "use WSL"}
 
 
 @dataclass(frozen=True)
@@ -39,22 +43,25 @@ class Kernels:
     """Availability of the kernels in this process.
 
     Attributes:
-      problem: reason why they are unavailable; None if they are available.
+      problem: reason why they are unavailable, with a remedy; None if they are available.
       notice: warning for the user, if there is one.
+      origin: where they are from.
     """
 
     problem: str | None = None
     notice: str | None = None
+    origin: str = ""
 
 
 _loaded: list[Kernels] = []
 
 
 def load(notify: Notify = lambda line: None) -> Kernels:
-    """Registers the kernels with XLA, once in a process.
+    """Registers the kernels with XLA, once in a process. The CPU must be JAX's default backend.
 
-    They are compiled first, about 20 s, if the cache folder does not hold them: by one process of
-    several that start together, for which the others wait. ``notify`` receives a line before.
+    A wheel carries them for common processors. Otherwise they are compiled first, about 20 s, if
+    the cache folder does not hold them: by one process of several that start together, for which
+    the others wait. ``notify`` receives a line before.
     """
     if not _loaded:
         _loaded.append(_load(notify))
@@ -62,29 +69,37 @@ def load(notify: Notify = lambda line: None) -> Kernels:
 
 
 def _load(notify: Notify) -> Kernels:
-    compiler = _compiler()
+    packed = find_packed()
+    why = "no packed kernels fit this machine"
+    if packed is not None:
+        try:
+            _register(open_packed(packed))
+            return Kernels(origin=f"packed, {packed.name}")
+        except UnfitError:
+            why = f"packed kernels fail on jaxlib {metadata.version('jaxlib')}"
+    compiler = find_compiler()
     if compiler is None:
-        return Kernels(problem="no C++ compiler (c++, g++, clang++ or $CXX) was found")
+        remedy = _REMEDIES.get(sys.platform, "install g++")
+        return Kernels(problem=f"{why}, no C++ compiler; {remedy}")
     try:
         library, notice = _library(compiler, notify)
     except (OSError, subprocess.SubprocessError) as error:
         return Kernels(problem=f"{compiler} could not compile them: {_last_line(error)}")
+    _register(library)
+    return Kernels(notice=notice, origin=f"compiled for this CPU, in {cache_folder()}")
+
+
+def _register(library: ctypes.CDLL) -> None:
     for target in TARGETS:
         jax.ffi.register_ffi_target(
             target, jax.ffi.pycapsule(getattr(library, target)), platform="cpu"
         )
-    return Kernels(notice=notice)
 
 
 def needs_compiling() -> bool:
     """Returns True if ``load`` would compile the kernels first."""
-    compiler = _compiler()
-    return compiler is not None and not _kept(compiler).exists()
-
-
-def _compiler() -> str | None:
-    names = (os.environ.get("CXX"), "c++", "g++", "clang++")
-    return next((found for name in names if name and (found := shutil.which(name))), None)
+    compiler = find_compiler()
+    return find_packed() is None and compiler is not None and not _kept(compiler).exists()
 
 
 def _library(compiler: str, notify: Notify) -> tuple[ctypes.CDLL, str | None]:
@@ -100,7 +115,7 @@ def _library(compiler: str, notify: Notify) -> tuple[ctypes.CDLL, str | None]:
     notify(_COMPILING)
     with tempfile.TemporaryDirectory() as folder:
         fresh = Path(folder) / kept.name
-        _compile(compiler, fresh)
+        compile_here(compiler, jax.ffi.include_dir(), fresh)
         return ctypes.CDLL(str(fresh)), (
             f"{kept.parent} cannot be written ({reason}): "
             "the CPU kernels will be compiled again next time; set XDG_CACHE_HOME"
@@ -120,51 +135,20 @@ def _compile_kept(compiler: str, kept: Path, notify: Notify) -> None:
         except OSError:
             notify(_COMPILING)
             fresh = folder / kept.name
-            _compile(compiler, fresh)
+            compile_here(compiler, jax.ffi.include_dir(), fresh)
             # Renamed: processes that start together must never load half a file.
             fresh.replace(kept)
-
-
-def _compile(compiler: str, target: Path) -> None:
-    fixed = ["-std=c++17", "-O3", "-shared", "-fPIC", "-w", f"-I{jax.ffi.include_dir()}"]
-    sources = [str(_FOLDER / name) for name in _SOURCES]
-    for flags in _PROCESSOR_FLAGS:
-        command = [compiler, *fixed, *flags, *sources, "-o", str(target)]
-        try:
-            subprocess.run(
-                command,
-                check=True,
-                capture_output=True,
-                text=True,
-                timeout=300,
-                # Where the compiler's temporary files are found again if this is killed.
-                env={**os.environ, "TMPDIR": str(target.parent)},
-            )
-            return
-        except subprocess.CalledProcessError:
-            if flags == _PROCESSOR_FLAGS[-1]:
-                raise
 
 
 @functools.cache
 def _kept(compiler: str) -> Path:
     """Returns the path of the cached library; its name is a digest of all that determines it."""
-    digest = hashlib.sha256()
-    for source in sorted([*_FOLDER.glob("*.cc"), *_FOLDER.glob("*.h")]):
-        digest.update(source.read_bytes())
     version = subprocess.run([compiler, "--version"], capture_output=True, text=True).stdout
-    digest.update("\n".join([metadata.version("jaxlib"), compiler, version, _processor()]).encode())
-    return cache_folder() / f"kernels-{digest.hexdigest()[:16]}.so"
-
-
-def _processor() -> str:
     # A cache folder may be shared by machines; code for one processor can crash on another.
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        abilities = next(line for line in lines if line.startswith(("flags", "Features")))
-    except (OSError, StopIteration):
-        abilities = platform.processor()
-    return f"{platform.machine()} {abilities}"
+    processor = f"{platform.machine()} {processor_features()}"
+    parts = (sources_digest(), metadata.version("jaxlib"), compiler, version, processor)
+    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    return cache_folder() / f"kernels-{digest[:16]}.so"
 
 
 def _last_line(error: Exception) -> str:
