@@ -3,9 +3,10 @@
 python -m venv ../peers && ../peers/bin/pip install -r experiments/speed/requirements.txt
 python -m experiments.speed --peers=../peers/bin/python --output=experiments/results/speed
 
-Every system trains the same network (28,353 parameters) on the same images with fresh Gaussian
-noise, in turn, several rounds; the table has medians, and the ratio of aedenoise to each.
-The answer, with versions and the machine, is in the file that --output names.
+Every system trains the same network (28,353 parameters, or others with --width) on the same images
+with fresh Gaussian noise, in turn, several rounds; the table has medians, and the ratio of
+aedenoise to each. --isa=avx2 holds all systems that can be held to AVX2. The answer, with versions
+and the machine, is in the file that --output names.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from aedenoise.data.reading import load
-from experiments.speed import command_line, floor, network
+from experiments.speed import command_line, floor, instruction_sets, network
 from experiments.speed.protocol import Worker, start, take_turns
 from experiments.speed.report import write_report
 
@@ -41,20 +42,31 @@ INFERENCE = {
     "ONNX Runtime": ("onnx", "default", True),
     "PyTorch, channels_last": ("torch", "channels_last", True),
 }
+BRIEF = (OURS, "Keras on TensorFlow", "PyTorch, channels_last", "ONNX Runtime")
 
 
 def main() -> None:
     arguments = _arguments()
-    results: dict[str, Any] = {"machine": _machine(), "batch_size": arguments.batch_size}
+    # Every system takes as many threads as it has processors.
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: arguments.threads])
+    results: dict[str, Any] = {
+        "machine": _machine(),
+        "batch_size": arguments.batch_size,
+        "width": arguments.width,
+        "instructions": arguments.isa or instruction_sets.widest(),
+    }
     with tempfile.TemporaryDirectory() as name:
         files = Path(name)
+        if arguments.isa:
+            os.environ |= instruction_sets.hold(arguments.isa, files)
         dataset = load("mnist", None, notify=print)
-        network.write_inputs(dataset.train.images[:], files)
-        results["floor"] = floor.measure()
+        network.write_inputs(dataset.train.images[:], files, arguments.width)
+        results["floor"] = floor.measure(arguments.width)
         for mode, contenders in (("train", TRAINING), ("infer", INFERENCE)):
             for decoder in network.DECODERS:
                 results[f"{mode}/{decoder}"] = _compare(mode, decoder, contenders, arguments, files)
-        results["command"] = command_line.measure(files)
+        if not arguments.brief:
+            results["command"] = command_line.measure(files)
     write_report(results, Path(arguments.output) if arguments.output else None)
 
 
@@ -64,6 +76,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="of each system in each round")
     parser.add_argument("--batch_size", type=int, default=128)
+    parser.add_argument("--width", type=int, default=32, help="channels of every layer")
+    parser.add_argument("--threads", type=int, help="of every system (default: all processors)")
+    parser.add_argument("--isa", choices=instruction_sets.KNOWN, help="instructions at most")
+    parser.add_argument(
+        "--brief", action="store_true", help="only the fastest peers, and not the command"
+    )
     parser.add_argument("--output", help="write NAME.json and NAME.md")
     return parser.parse_args()
 
@@ -78,9 +96,12 @@ def _compare(
     workers: list[Worker] = []
     absent: dict[str, str] = {}
     everyone = {OURS: ("aedenoise", "auto", False), **contenders}
+    if arguments.brief:
+        everyone = {name: kind for name, kind in everyone.items() if name in BRIEF}
     for name, (system, variant, peer) in everyone.items():
         print(f"{mode}, {decoder}: starting {name}", file=sys.stderr, flush=True)
         common = [mode, decoder, str(arguments.batch_size), str(files), variant]
+        common.append(str(arguments.width))
         if system == "aedenoise":
             command = [sys.executable, "-m", "experiments.speed.workers.aedenoise_worker", *common]
         elif arguments.peers:

@@ -15,10 +15,11 @@ from experiments.speed import network
 ROUNDS = 7
 
 
-def measure() -> dict[str, float]:
+def measure(width: int) -> dict[str, float]:
     """Measures operations per second of a large float32 matrix product, bytes per second of a copy
     (read and written), and the images per second that both allow for each decoder: the floor of
-    time is the larger of operations over the one and bytes over the other."""
+    time is the larger of operations over the one and bytes over the other. Keys that end with
+    ``savings`` count the products of minimal filtering algorithms."""
     prepare_process(lambda line: None)  # or the copy would be slowed by page faults
     size, elements = 1536, 2**26
     matrix = jnp.ones((size, size), jnp.float32)
@@ -27,11 +28,12 @@ def measure() -> dict[str, float]:
     copy = 8 * elements / _seconds(jax.jit(lambda x: x + 1.0), vector)
     found = {"operations_per_second": product, "bytes_per_second": copy}
     for decoder in network.DECODERS:
-        seconds = max(
-            network.training_operations(decoder) / product, network.training_bytes(decoder) / copy
-        )
-        found[f"train/{decoder}"] = 1.0 / seconds
-        found[f"infer/{decoder}"] = product / network.inference_operations(decoder)
+        moving = network.training_bytes(decoder, width) / copy
+        for savings, suffix in ((False, ""), (True, "/savings")):
+            training = network.training_operations(decoder, width, savings=savings) / product
+            found[f"train/{decoder}{suffix}"] = 1.0 / max(training, moving)
+            inference = network.inference_operations(decoder, width, savings=savings)
+            found[f"infer/{decoder}{suffix}"] = product / inference
     return found
 
 

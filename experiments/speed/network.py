@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,44 +18,69 @@ from aedenoise.ops.noise import Noisy
 DECODERS = ("upsample", "transpose")
 CHECKED = 512  # images whose output is written for others to compare with
 
-# Forward multiply-adds per image, as the kernels do them: (pixels, products per pixel). A nearest
-# upsampling and its convolution take 16 products per low-resolution pixel, not 36.
-_ENCODER = ((28 * 28, 9 * 32), (14 * 14, 9 * 32 * 32))
+
+class Layer(NamedTuple):
+    """A layer, and its products per output pixel and pair of channels: directly (a nearest
+    upsampling and its convolution take 4 of 9), and by a minimal filtering algorithm."""
+
+    side: int  # of the output, in pixels
+    direct: float
+    minimal: float
+    inputs: int | None = None  # channels; None for the width of the network
+    outputs: int | None = None
+
+    def products(self, width: int, *, savings: bool) -> float:
+        """Counts multiply-adds of one image, forward."""
+        channels = (self.inputs or width) * (self.outputs or width)
+        return self.side**2 * channels * (self.minimal if savings else self.direct)
+
+
+# Winograd's F(2, 3) on tiles of 2 x 2 takes 16 products for 4 pixels, F(2, 3) merged with nearest
+# upsampling 9, F(2, 2) in a transposed convolution 25 for 16; see aedenoise/ops/minimal_conv.py.
+_ENCODER = (Layer(28, 9, 9, inputs=1), Layer(14, 9, 4))
 _DECODER = {
-    "upsample": ((7 * 7, 9 * 32 * 32), (7 * 7, 16 * 32 * 32), (14 * 14, 16 * 32)),
-    "transpose": ((7 * 7, 9 * 32 * 32), (14 * 14, 9 * 32 * 32), (28 * 28, 9 * 32)),
+    "upsample": (Layer(7, 9, 4 * 64 / 49), Layer(14, 4, 9 / 4), Layer(28, 4, 4, outputs=1)),
+    "transpose": (Layer(14, 9 / 4, 9 / 4), Layer(28, 9 / 4, 25 / 16), Layer(28, 9, 9, outputs=1)),
 }
-# Values per image that go from one layer to the next: image, after each pool, between stages.
-_VALUES = {
-    "upsample": (784, 14 * 14 * 32, 7 * 7 * 32, 7 * 7 * 32, 14 * 14 * 32, 784),
-    "transpose": (784, 14 * 14 * 32, 7 * 7 * 32, 14 * 14 * 32, 28 * 28 * 32, 784),
+# Pixels that go from one layer to the next, at the width of the network, besides both images.
+_PIXELS = {
+    "upsample": 14 * 14 + 7 * 7 + 7 * 7 + 14 * 14,
+    "transpose": 14 * 14 + 7 * 7 + 14 * 14 + 28 * 28,
 }
 
 
-def training_operations(decoder: str) -> int:
+def training_operations(decoder: str, width: int, *, savings: bool) -> float:
     """Counts floating-point operations of a training step per image: forward, weight gradients, and
-    input gradients of all layers but the first."""
-    layers = [pixels * products for pixels, products in _ENCODER + _DECODER[decoder]]
+    input gradients of all layers but the first. ``savings``: with minimal filtering algorithms,
+    their transforms left out."""
+    layers = [layer.products(width, savings=savings) for layer in _ENCODER + _DECODER[decoder]]
     return 2 * (3 * sum(layers) - layers[0])
 
 
-def inference_operations(decoder: str) -> int:
+def inference_operations(decoder: str, width: int, *, savings: bool) -> float:
     """Counts floating-point operations of a forward pass per image."""
-    return 2 * sum(pixels * products for pixels, products in _ENCODER + _DECODER[decoder])
+    layers = _ENCODER + _DECODER[decoder]
+    return 2 * sum(layer.products(width, savings=savings) for layer in layers)
 
 
-def training_bytes(decoder: str) -> int:
+def training_bytes(decoder: str, width: int) -> int:
     """Counts bytes moved per image in a training step if every layer boundary is an array: written
     and read forward, read again for the weight gradient, its gradient written and read twice."""
-    return 4 * 6 * sum(_VALUES[decoder])
+    return 4 * 6 * (2 * 28 * 28 + _PIXELS[decoder] * width)
 
 
-def write_inputs(images: np.ndarray, folder: Path) -> None:
+def config(decoder: str, width: int) -> ModelConfig:
+    """Returns the network that every system is timed on."""
+    widths = (width, width)
+    return ModelConfig(decoder=decoder, encoder_features=widths, decoder_features=widths)
+
+
+def write_inputs(images: np.ndarray, folder: Path, width: int) -> None:
     """Writes ``images.npy`` (uint8), and each decoder's weights and output on the first images."""
     np.save(folder / "images.npy", images)
     clean = scale(jax.numpy.asarray(images[:CHECKED]))
     for decoder in DECODERS:
-        model = build_autoencoder(ModelConfig(decoder=decoder))
+        model = build_autoencoder(config(decoder, width))
         params = model.init(jax.random.key(0), clean[:1])["params"]
         flat = jax.tree_util.tree_leaves_with_path(params)
         names: dict[str, Any] = {

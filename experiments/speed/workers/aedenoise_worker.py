@@ -1,10 +1,11 @@
-"""aedenoise: python -m experiments.speed.workers.aedenoise_worker MODE DECODER BATCH FILES LOWERING
+"""aedenoise: aedenoise_worker MODE DECODER BATCH FILES LOWERING WIDTH, in this package's Python.
 
 MODE is train or infer; FILES is the folder with ``images.npy`` and ``weights.npz``.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -14,7 +15,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from aedenoise.config import Experiment, replace
+from aedenoise.config import Experiment
 from aedenoise.data.batch import Batch
 from aedenoise.models.autoencoder import predict
 from aedenoise.ops.images import scale
@@ -23,13 +24,15 @@ from aedenoise.runtime.process import prepare_process
 from aedenoise.training.sharding import make_executor
 from aedenoise.training.step import train_step
 from aedenoise.training.task import create_state, make_task, run_keys
-from experiments.speed.network import nested
+from experiments.speed.network import config, nested
 from experiments.speed.workers.serving import serve
 
 
-def main(mode: str, decoder: str, batch_size: int, files: Path, lowering: str) -> None:
+def main(mode: str, decoder: str, batch_size: int, files: Path, lowering: str, width: int) -> None:
     prepare_process(lambda line: None)
-    experiment = replace(Experiment(), {"model.decoder": decoder, "batch_size": batch_size})
+    experiment = dataclasses.replace(
+        Experiment(), model=config(decoder, width), batch_size=batch_size
+    )
     task = make_task(experiment, channels=1, total_steps=100_000, lowering=lowering)
     images = np.load(files / "images.npy")
     describe = {"versions": f"jax {jax.__version__}, flax {metadata.version('flax')}"}
@@ -67,4 +70,6 @@ def _infer(denoise: Callable[[jax.Array], jax.Array], image: jax.Array, steps: i
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), Path(sys.argv[4]), sys.argv[5])
+    main(
+        sys.argv[1], sys.argv[2], int(sys.argv[3]), Path(sys.argv[4]), sys.argv[5], int(sys.argv[6])
+    )

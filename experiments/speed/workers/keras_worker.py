@@ -1,4 +1,4 @@
-"""Keras 3: keras_worker.py MODE DECODER BATCH FILES BACKEND, trained by ``fit``."""
+"""Keras 3: keras_worker.py MODE DECODER BATCH FILES BACKEND WIDTH, trained by ``fit``."""
 
 from __future__ import annotations
 
@@ -17,29 +17,31 @@ sys.path.insert(0, str(Path(__file__).parent))
 from serving import serve
 
 
-def network(decoder: str) -> keras.Model:
+def network(decoder: str, width: int) -> keras.Model:
     def conv(features: int, activation: str = "relu") -> layers.Layer:
         return layers.Conv2D(features, 3, padding="same", activation=activation)
 
     def up() -> layers.Layer:
-        return layers.Conv2DTranspose(32, 3, strides=2, padding="same", activation="relu")
+        return layers.Conv2DTranspose(width, 3, strides=2, padding="same", activation="relu")
 
     image = keras.Input((28, 28, 1))
     x = layers.ReLU(max_value=1.0)(layers.GaussianNoise(0.4)(image))
     for _ in range(2):
-        x = layers.MaxPooling2D(2, padding="same")(conv(32)(x))
+        x = layers.MaxPooling2D(2, padding="same")(conv(width)(x))
     if decoder == "transpose":
         x = up()(up()(x))
     else:
         for _ in range(2):
-            x = layers.UpSampling2D(2)(conv(32)(x))
+            x = layers.UpSampling2D(2)(conv(width)(x))
     return keras.Model(image, conv(1, "sigmoid")(x))
 
 
-def main(mode: str, decoder: str, batch_size: int, files: Path) -> None:
-    model = network(decoder)
+def main(mode: str, decoder: str, batch_size: int, files: Path, width: int) -> None:
+    model = network(decoder, width)
     model.compile(optimizer="adam", loss="binary_crossentropy")
-    assert model.count_params() in (28_353, 28_355)  # Keras counts the noise's seed with them
+    # Three hidden layers between two of one channel; Keras counts the noise's seed, too.
+    expected = 10 * width + 3 * (9 * width + 1) * width + 9 * width + 1
+    assert model.count_params() in (expected, expected + 2)
     images = np.load(files / "images.npy").astype("float32") / 255.0
 
     def run(steps: int) -> None:
@@ -66,4 +68,4 @@ def _backend_version() -> str:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), Path(sys.argv[4]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), Path(sys.argv[4]), int(sys.argv[6]))
