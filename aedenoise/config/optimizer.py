@@ -9,16 +9,23 @@ from aedenoise.config.fields import check_fields, option
 from aedenoise.config.validation import check_known
 from aedenoise.errors import UsageError
 
+OPTIMIZERS = ("adam", "muon")
 SCHEDULES = ("cosine", "constant", "drop")
 
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizerConfig:
-    """Adam with a schedule. The rate rises linearly over ``warmup`` (a share of all steps), then
-    follows ``schedule``: a cosine to zero, constant, or a drop to a tenth in the last third.
-    Gradients are clipped to the norm ``max_grad_norm`` (None: no clipping)."""
+    """Adam, or Muon, with a schedule. The rate rises linearly over ``warmup`` (a share of all
+    steps), then follows ``schedule``: a cosine to zero, constant, or a drop to a tenth in the last
+    third. Gradients are clipped to the norm ``max_grad_norm`` (None: no clipping)."""
 
-    learning_rate: float = option(8e-3, "peak learning rate of Adam")
+    name: str = option(
+        "adam",
+        "optimizer; muon learns in fewer epochs",
+        flag="optimizer",
+        choices=OPTIMIZERS,
+    )
+    learning_rate: float = option(8e-3, "peak learning rate")
     schedule: str = option(
         "cosine", "learning-rate schedule after the warm-up", choices=SCHEDULES, detail=True
     )
@@ -32,6 +39,7 @@ class OptimizerConfig:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        check_known("optimizer", self.name, OPTIMIZERS)
         check_known("schedule", self.schedule, SCHEDULES)
         if not 0.0 < self.learning_rate <= 1e12:
             raise UsageError(

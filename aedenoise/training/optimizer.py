@@ -1,4 +1,4 @@
-"""Adam with learning-rate schedules, stages and gradient clipping."""
+"""Adam and Muon with learning-rate schedules, stages and gradient clipping."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ Optimizer = optax.GradientTransformation
 Schedule = optax.Schedule
 # Fraction of the steps after which the schedule ``drop`` divides the rate by ten.
 _DROP_AFTER = 2 / 3
+# Root mean square of Muon's updates at rate 1; about that of Adam's.
+_MUON_RMS = 0.2
 
 
 def make_schedule(config: OptimizerConfig, total_steps: int) -> optax.Schedule:
@@ -52,23 +54,55 @@ def staged_schedule(config: OptimizerConfig, lengths: Sequence[int]) -> optax.Sc
 def make_optimizer(
     config: OptimizerConfig, schedule: optax.Schedule, before: Sequence[int] = ()
 ) -> optax.GradientTransformation:
-    """Builds Adam (Kingma and Ba 2015), with gradient-norm clipping (Pascanu et al. 2013) if set.
+    """Builds Adam (Kingma and Ba 2015) or Muon (Jordan et al. 2024), with gradient-norm clipping
+    (Pascanu et al. 2013) if set.
 
     Args:
-      config: moments' decay, epsilon and the clipping norm.
+      config: the optimizer, its moments' decay, epsilon and the clipping norm.
       schedule: learning rate as a function of the step.
-      before: lengths of all stages but the last. Adam's moments are reset after each, so that
+      before: lengths of all stages but the last. The moments are reset after each, so that
         parameters without a gradient in the next stage have no momentum and do not move.
     """
+    scale = {"adam": _scale_by_adam, "muon": _scale_by_muon}[config.name](config)
     if before:
-        moments = optax.scale_by_adam(b1=config.b1, b2=config.b2, eps=config.eps)
-        starts = _starts([*before, 0])
-        adam = optax.chain(_restarted(moments, starts), optax.scale_by_learning_rate(schedule))
-    else:
-        adam = optax.adam(schedule, b1=config.b1, b2=config.b2, eps=config.eps)
+        scale = _restarted(scale, _starts([*before, 0]))
+    stepping = optax.chain(scale, optax.scale_by_learning_rate(schedule))
     if config.max_grad_norm is None:
-        return adam
-    return optax.chain(optax.clip_by_global_norm(config.max_grad_norm), adam)
+        return stepping
+    return optax.chain(optax.clip_by_global_norm(config.max_grad_norm), stepping)
+
+
+def _scale_by_adam(config: OptimizerConfig) -> optax.GradientTransformation:
+    return optax.scale_by_adam(b1=config.b1, b2=config.b2, eps=config.eps)
+
+
+def _scale_by_muon(config: OptimizerConfig) -> optax.GradientTransformation:
+    """Orthogonalizes the momentum of wide kernels, and leaves other parameters to Adam.
+
+    A kernel ``[k, k, C, O]`` counts as a matrix ``[k k C, O]``. Kernels with one channel in or out
+    have no directions to balance. Updates are scaled to the size of Adam's, so that one rate
+    serves both.
+    """
+    # At the rate -1, what optax negates is positive again, as scales are.
+    return optax.contrib.muon(
+        -1.0,
+        eps=config.eps,
+        adam_b1=config.b1,
+        adam_b2=config.b2,
+        consistent_rms=_MUON_RMS,
+        muon_weight_dimension_numbers=_matrices,
+    )
+
+
+def _matrices(params: Any) -> Any:
+    """Tells Optax which parameters are matrices: their axes of inputs and of outputs."""
+
+    def axes(param: Any) -> optax.contrib.MuonDimensionNumbers | None:
+        if param.ndim < 2 or min(param.shape[-2:]) < 2:
+            return None
+        return optax.contrib.MuonDimensionNumbers(tuple(range(param.ndim - 1)), param.ndim - 1)
+
+    return jax.tree.map(axes, params)
 
 
 class _RestartedState(NamedTuple):
