@@ -16,7 +16,7 @@ from aedenoise.config.folders import check_place
 from aedenoise.config.options import WRITTEN, DenoiseOptions, HostOptions, ProbeOptions, RunOptions
 from aedenoise.config.validation import local_path
 from aedenoise.errors import UsageError
-from aedenoise.exports.formats import FORMATS, is_file_of_network
+from aedenoise.exports.formats import find_format, is_file_of_network
 from aedenoise.exports.options import ExportOptions
 
 
@@ -61,7 +61,7 @@ def denoise_options() -> DenoiseOptions:
 
 def export_options(folder: Path | None) -> ExportOptions:
     """Returns format and place of the file of a network in ``folder``; None: the packed one."""
-    chosen = FORMATS[FLAGS.format]
+    chosen = find_format(FLAGS.format)
     place = folder or Path()
     if is_file_of_network(place):
         place = place.parent

@@ -8,6 +8,7 @@ import sys
 from contextlib import suppress
 
 _OUTPUTS = {1: "stdout", 2: "stderr"}
+_replaced: set[str] = set()
 
 
 def ensure_streams() -> None:
@@ -26,6 +27,15 @@ def ensure_streams() -> None:
     for name in _OUTPUTS.values():
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+            _replaced.add(name)
+
+
+def is_closed(name: str) -> bool:
+    """Returns True if ``stdout`` or ``stderr`` was closed when the process started.
+
+    Messages may then be lost, but a result must not.
+    """
+    return name in _replaced or getattr(sys, name) is None
 
 
 def escape_unprintable() -> None:

@@ -130,6 +130,8 @@ WRONG_FLAGS = [
     (["--steps_per_call=-1"], "steps_per_call must be 0"),
     (["--log_every=0"], "log_every must be at least 1"),
     (["--overwrite=maybe"], "takes true or false"),
+    (["--mode=export", "--format=ONNX"], "did you mean 'onnx'"),
+    (["--mode=export", "--format="], "unknown format ''"),
     (["--decodr=upsample"], "Did you mean: decoder"),
     (["upsample"], "unknown command 'upsample'"),
     (["--mode=eval"], "--mode=eval needs --workdir"),
