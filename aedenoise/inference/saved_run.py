@@ -9,6 +9,7 @@ from typing import Any
 from aedenoise.config import Experiment
 from aedenoise.config.validation import local_path
 from aedenoise.errors import UsageError
+from aedenoise.reporting.console import warn
 from aedenoise.training.checkpoint_place import find_checkpoints
 from aedenoise.training.checkpoints import Checkpoints, Restored
 from aedenoise.training.sharding import make_executor
@@ -34,6 +35,8 @@ class SavedRun:
     def restore_params(self, like: dict[str, Any], checkpoint: str) -> Restored[dict[str, Any]]:
         """Restores the parameters of a checkpoint, see ``Checkpoints.restore_params``.
 
+        A damaged checkpoint that is passed over is a line on stderr.
+
         Args:
           like: ``{"params": tree}`` of ``jax.ShapeDtypeStruct``; for a GAN also ``"average"``.
           checkpoint: ``newest``, ``best`` or a step.
@@ -42,7 +45,7 @@ class SavedRun:
           CheckpointError: if there is no readable checkpoint.
         """
         place = find_checkpoints(self.folder, self.checkpoint_dir)
-        with Checkpoints(place, read_only=True) as checkpoints:
+        with Checkpoints(place, read_only=True, notify=warn) as checkpoints:
             # Placed on the devices of this machine, not on those that wrote the checkpoint.
             placed = make_executor("jit").abstract(like)
             return checkpoints.restore_params(placed, checkpoints.choose(checkpoint))

@@ -14,7 +14,7 @@ from aedenoise.runs.denoising import DenoisingWorkload
 from aedenoise.runs.figures import say_baselines, start_line
 from aedenoise.runs.gan import GanWorkload
 from aedenoise.runs.gan_hooks import gan_record, say_gan
-from aedenoise.runs.hooks import say
+from aedenoise.runs.hooks import say, warn
 from aedenoise.runs.kinds import make_workload
 from aedenoise.runs.records import evaluation_record
 from aedenoise.runs.workload import check_channels
@@ -72,7 +72,7 @@ def evaluate_run(
     restored: Restored[dict[str, Any]]
     check_channels(workdir, workload)
     place = find_checkpoints(workdir, options.checkpoint_dir)
-    with Checkpoints(place, read_only=True, notify=say) as checkpoints:
+    with Checkpoints(place, read_only=True, notify=warn) as checkpoints:
         restored = checkpoints.restore_params(like, checkpoints.choose(checkpoint))
     say(start_line(workload, options))
     with well_formed(workdir.config):

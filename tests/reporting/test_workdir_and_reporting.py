@@ -94,12 +94,35 @@ def test_overwrite_removes_what_a_run_wrote_and_nothing_else(tmp_path: Path) -> 
     assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
 
 
+def test_folders_that_are_not_of_a_run_are_not_replaced(tmp_path: Path) -> None:
+    workdir = Workdir(tmp_path)
+    workdir.checkpoints.mkdir()
+    workdir.check_replaceable()  # as a run that was killed at its start leaves it
+    (workdir.checkpoints / "other.pt").write_text("")
+    with pytest.raises(CheckpointError, match=r"has checkpoints but no config\.json of a run"):
+        workdir.check_replaceable()
+    workdir.config.write_text("{}")
+    with pytest.raises(CheckpointError, match="is not of a run; choose another"):
+        workdir.check_replaceable()
+    (workdir.checkpoints / "5").mkdir()
+    workdir.config.write_text("{")
+    with pytest.raises(CheckpointError, match="--mode=eval restores it from a checkpoint"):
+        workdir.check_replaceable()
+    workdir.write_config(small(), {})
+    workdir.check_replaceable()
+    (tmp_path / "study.json").write_text("{}")
+    for check in (workdir.check_replaceable, lambda: workdir.check(small())):
+        with pytest.raises(CheckpointError, match="holds a comparison"):
+            check()
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
         (None, "holds no run"),
         ("{", "damaged"),
-        ("[]", "damaged"),
+        ("[]", "is not of a run; choose another --workdir"),
+        ('{"name": "mine"}', "is not of a run"),
         ('{"format": 99, "experiment": {}}', "format 99"),
         ('{"format": 1, "experiment": {"colour": "red"}}', "not an experiment of this version"),
         ('{"format": 1, "experiment": {"epochs": -1}}', "epochs must be"),
