@@ -21,6 +21,8 @@ _ROWS = (
 )
 # Minimum gain in dB over a constant image; a network below it has learnt nothing.
 _BARELY = 0.3
+# Training images below which more of them are the first remedy.
+_FEW_IMAGES = 1000
 # Shortest time from which a pace is extrapolated.
 _PACE_SECONDS = 3.0
 
@@ -86,25 +88,39 @@ def nothing_learnt(results: Mapping[str, Mapping[str, float]], loss: str) -> str
     return ""
 
 
-def baselines_table(baselines: Mapping[str, Any]) -> str:
-    """Formats the scores of the network and the classical denoisers on the same images."""
+def baselines_table(baselines: Mapping[str, Any], trained: int, changed: str = "") -> str:
+    """Formats the scores of the network and the classical denoisers on the same images.
+
+    Args:
+      baselines: the entry of ``results.json`` or ``eval.json``.
+      trained: number of training images.
+      changed: what the test has and the training had not, for the advice if the network loses.
+    """
     lines = [f"{'on ' + str(baselines['images']) + ' of them':<20}{'PSNR dB':>13}{'SSIM':>13}"]
     for name, score in {"denoised": baselines["denoised"], **baselines["classical"]}.items():
         setting = f"   {score['setting']}" if "setting" in score else ""
         lines.append(f"{name:<20}{score['psnr']:>13.2f}{score['ssim']:>13.4f}{setting}")
-    lines.append(_verdict(baselines))
+    lines.append(_verdict(baselines, trained, changed))
     return "\n".join(lines)
 
 
-def _verdict(baselines: Mapping[str, Any]) -> str:
+def _verdict(baselines: Mapping[str, Any], trained: int, changed: str) -> str:
     """Says which classical denoiser is best, and whether the network beats it."""
     name, best = max(baselines["classical"].items(), key=lambda item: item[1]["psnr"])
     gain = baselines["denoised"]["psnr"] - best["psnr"]
     if gain > 0.0:
         return f"the network beats the best classical denoiser, {name}, by {gain:.2f} dB"
+    if changed:
+        advice = f"{changed}; train on what is tested"
+    elif trained < _FEW_IMAGES:
+        advice = f"{trained:,} training images are few; add images of this kind"
+    else:
+        advice = (
+            "train longer or with wider layers (--epochs, --encoder_features, --decoder_features)"
+        )
     return (
-        f"the network LOSES to a classical denoiser, {name}, by {-gain:.2f} dB: train longer or "
-        f"with wider layers (--epochs, --encoder_features, --decoder_features), or use {name}"
+        f"the network LOSES to a classical denoiser, {name}, by {-gain:.2f} dB: {advice}, or use "
+        f"{name}"
     )
 
 

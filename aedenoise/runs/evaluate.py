@@ -86,7 +86,8 @@ def evaluate_run(
         }
         say_gan(results)
     else:
-        results = _denoised(workload, restored, options)
+        changed = _changed(workdir.read_experiment(), workload)
+        results = _denoised(workload, restored, options, changed)
     # A workdir may be read-only, such as a shared one; the printed numbers stand.
     try:
         if is_first_process():
@@ -97,7 +98,10 @@ def evaluate_run(
 
 
 def _denoised(
-    workload: DenoisingWorkload, restored: Restored[dict[str, Any]], options: RunOptions
+    workload: DenoisingWorkload,
+    restored: Restored[dict[str, Any]],
+    options: RunOptions,
+    changed: str,
 ) -> dict[str, Any]:
     """Evaluates a denoiser, prints the tables, and returns the content of ``eval.json``."""
     params = restored.state["params"]
@@ -107,9 +111,20 @@ def _denoised(
     baseline_results, _ = evaluate_baselines(
         workload, params, say if options.baselines else None, bm3d=options.bm3d
     )
-    say_baselines(baseline_results)
+    record = evaluation_record(workload, evaluation, measures, restored.step, baseline_results)
+    say_baselines(record, changed)
     say(artifacts_line(measures))
-    return evaluation_record(workload, evaluation, measures, restored.step, baseline_results)
+    return record
+
+
+def _changed(trained: Experiment, workload: DenoisingWorkload) -> str:
+    """Says on which other noise and data the network was trained; empty if on the same."""
+    tested = workload.experiment
+    pairs = [(trained.data.short_name, tested.data.short_name)]
+    if "corruption" not in workload.parts:
+        pairs.append((trained.noise.label, tested.noise.label))
+    differing = [f"trained on {was}, tested on {now}" for was, now in pairs if was != now]
+    return "; ".join(differing)
 
 
 def recover_config(options: RunOptions) -> None:

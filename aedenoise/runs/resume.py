@@ -81,7 +81,7 @@ def check_origin(
     # Before the configuration is written: with it, --overwrite would remove those files.
     if saved is None and checkpoints.steps() and not all_agree(workdir.config.exists()):
         raise CheckpointError(
-            f"{workdir.path} has no {workdir.config.name}, and none of its checkpoints can be read; "
+            f"{workdir.path} has no {workdir.config.name}, and its checkpoints cannot be read; "
             "choose another --workdir"
         )
 

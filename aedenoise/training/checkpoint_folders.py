@@ -17,12 +17,12 @@ def has_checkpoints(directory: Path | str) -> bool:
     """Returns True if ``directory`` holds any checkpoint, damaged ones included."""
     folder = resolve_folder(directory)
     with reaching(folder):
-        # Orbax names a finished checkpoint by its step; temporary folders have a suffix after a dot.
+        # Orbax names a finished checkpoint by its step; temporary ones have a suffix after a dot.
         return folder.is_dir() and any(child.name.isdecimal() for child in folder.iterdir())
 
 
 def remove_checkpoints(directory: Path | str) -> None:
-    """Removes the checkpoints of a run, damaged ones included, and the folder if nothing is left."""
+    """Removes the checkpoints of a run, damaged ones included, and their folder if it is empty."""
     folder = resolve_folder(directory)
     with reaching(folder):
         for path in (folder, damaged_beside(folder)):

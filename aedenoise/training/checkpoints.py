@@ -184,7 +184,10 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
     def _restore(self, step: int | None, read: Callable[[int], Restored[Tree]]) -> Restored[Tree]:
         steps = self.steps()
         if not steps:
-            raise CheckpointError(f"no checkpoint in {self._directory}")
+            raise CheckpointError(
+                f"no checkpoint in {self._directory}; give --checkpoint_dir, or train again with "
+                "--overwrite"
+            )
         if step is not None:
             if step not in steps:
                 raise CheckpointError(

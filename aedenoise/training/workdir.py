@@ -149,7 +149,7 @@ class Workdir:
             self._check_no_study()
             if self._has_checkpoints():
                 raise CheckpointError(
-                    f"{self.path} has lost its {RUN_FILE}; --mode=eval restores it from a checkpoint"
+                    f"{self.path} lost its {RUN_FILE}; --mode=eval restores it from a checkpoint"
                 )
             what = "is no folder" if self.path.exists() else "does not exist"
             what = "is empty or holds no run" if self.path.is_dir() else what

@@ -101,7 +101,7 @@ def test_a_run_that_lost_its_configuration_records_it_again(
 
 def test_foreign_files_in_place_of_checkpoints_stay(tmp_path: Path, data_dir: str) -> None:
     (tmp_path / "checkpoints" / "3").mkdir(parents=True)
-    with pytest.raises(CheckpointError, match="none of its checkpoints can be read"):
+    with pytest.raises(CheckpointError, match="its checkpoints cannot be read"):
         trained(ONCE, tmp_path, data_dir)
     assert not (tmp_path / "config.json").exists()
 
