@@ -23,8 +23,9 @@ _ROWS = (
 _BARELY = 0.3
 # Training images below which more of them are the first remedy.
 _FEW_IMAGES = 1000
-# Shortest time from which a pace is extrapolated.
+# Shortest time from which a duration is extrapolated, and shortest time of a pace.
 _PACE_SECONDS = 3.0
+_LEAST_SECONDS = 1.0
 
 
 def say(line: str) -> None:
@@ -177,23 +178,30 @@ class Forecast:
         self._begin: tuple[float, float] | None = None
         self._last = (0.0, 0.0)
         self._fastest = math.inf
+        self._paces = 0
         self._told = False
 
     def reached(self, done: float) -> str:
-        """Returns the time left as a range, once: when it is known and more than a minute."""
+        """Returns the time left as a range, once: when it is more than a minute as far as known."""
         now = self._clock()
         if self._begin is None:  # before it programs are compiled, which happens once
             self._begin = self._last = now, done
             return ""
         seconds, parts = now - self._begin[0], done - self._begin[1]
-        if done > self._last[1]:
+        # Devices work while results are fetched, so single short parts have no pace of their own.
+        if done > self._last[1] and now >= self._last[0] + _LEAST_SECONDS:
             pace = (now - self._last[0]) / (done - self._last[1])
             self._fastest, self._last = min(self._fastest, pace), (now, done)
+            self._paces += 1
         if self._told or seconds < _PACE_SECONDS or parts <= 0.0:
             return ""
-        self._told = True
+        # The first pace often includes the compilation of an evaluation.
+        if self._equal and self._paces < 2:
+            return ""
         left = (self._fastest if self._equal else seconds / parts) * (self._total - done)
-        return f"this takes about {time_range(left)} on this machine" if left >= 60.0 else ""
+        # Asked again if it is short: later parts of a study may take longer.
+        self._told = left >= 60.0
+        return f"this takes about {time_range(left)} on this machine" if self._told else ""
 
 
 def time_range(seconds: float) -> str:

@@ -71,10 +71,22 @@ def test_the_time_left_is_told_once_and_only_if_it_is_long(
     for seconds, done in ((0.0, 10), (2.0, 20), (30.0, 30)):
         now[0] = seconds
         assert equal.reached(done) == ""
+    # The first pace may hold a compilation, and one step between two fetches is too short.
+    for parts in (((0.0, 0), (4.0, 7), (4.1, 8), (6.0, 14)), ((0.0, 0), (40.0, 7), (80.0, 14))):
+        equal = Forecast(100, clock=lambda: now[0], equal=True)
+        lines = []
+        for seconds, done in parts:
+            now[0] = seconds
+            lines.append(equal.reached(done))
+        assert any(lines) == (parts[-1][0] > 10.0)
+        assert lines[1] == ""
+    # A study whose later parts take longer is told of it then.
     short = Forecast(8, clock=lambda: now[0])
-    assert short.reached(0) == ""
-    now[0] += 10.0
-    assert short.reached(4) == ""
+    told = []
+    for seconds, done in ((0.0, 0), (5.0, 1), (30.0, 2), (60.0, 3)):
+        now[0] = seconds
+        told.append(short.reached(done))
+    assert told == ["", "", "this takes about 2 to 3 min on this machine", ""]
     assert time_range(3 * 3600.0) == "3 to 5 h"
     with Parts(3, "cell") as parts:
         parts.reached(0.5)
