@@ -19,7 +19,11 @@ def read_experiment() -> Experiment:
     For a user's folder of pages or photographs the default one is changed to fit them.
     """
     given = read_overrides()
-    return adapt(read_named(), {**_fit_folder(given), **given})
+    settings, note = _fit_folder(given)
+    adapted, notes = override(read_named(), {**settings, **given})
+    # Told only after nothing is refused.
+    _tell([*note, *notes])
+    return adapted
 
 
 def adapt(experiment: Experiment, given: dict[str, Any]) -> Experiment:
@@ -51,21 +55,26 @@ def _tell(notes: Sequence[str]) -> None:
             say(note)
 
 
-def _fit_folder(given: dict[str, Any]) -> dict[str, Any]:
-    """Returns settings for a user's folder by what it holds, where no experiment is named."""
+def _fit_folder(given: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Chooses settings for a user's folder by what it holds, where no experiment is named.
+
+    Returns:
+      The settings by dotted path, and a line about them; both are empty for other data.
+    """
     dataset = given.get("data.dataset", "")
-    if FLAGS.experiment is not None or not dataset.startswith("folder:") or "+" in dataset:
-        return {}
+    named = FLAGS.experiment is not None or "+" in dataset
+    if named or not dataset.startswith("folder:") or dataset == "folder:":
+        return {}, []
     quiet_libraries()
     from aedenoise.data.contents import recognise
 
     place = local_path("folder", dataset.removeprefix("folder:"))
     found, count, looked_at = recognise(place)
     settings = fill_in(found, given)
-    if settings:
-        flags = " ".join(_as_flags(settings))
-        _tell([f"{place} holds {found} ({count} of {looked_at} looked at): {flags}"])
-    return settings
+    if not settings:
+        return {}, []
+    flags = " ".join(_as_flags(settings))
+    return settings, [f"{place} holds {found} ({count} of {looked_at} looked at): {flags}"]
 
 
 def _as_flags(settings: dict[str, Any]) -> Iterator[str]:

@@ -38,8 +38,13 @@ def read_study() -> Study:
     if FLAGS.seeds is not None:
         values["seeds"] = FLAGS.seeds
     if named:
-        return dataclasses.replace(named, **values)
-    return Study(name=FLAGS.experiment or "", **values)
+        study = dataclasses.replace(named, **values)
+    else:
+        study = Study(name=FLAGS.experiment or "", **values)
+    # Not a check of Study, which also reads folders of earlier versions.
+    if len(study.decoders) < 2:
+        raise UsageError("--decoders takes two or more to compare, as upsample,transpose:k4")
+    return study
 
 
 def _named_study() -> Study | None:

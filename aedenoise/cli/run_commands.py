@@ -48,7 +48,7 @@ def evaluate(_: StopSignals) -> int:
     quiet_libraries()
     # With --checkpoint_dir hosts may have disks of their own, of which some have the run's config.
     recover = bool(options.checkpoint_dir) or (
-        not workdir.config.exists() and workdir.checkpoints.exists()
+        not workdir.has_config() and workdir.checkpoints.exists()
     )
     if recover:
         from aedenoise.runs.evaluate import recover_config

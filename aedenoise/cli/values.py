@@ -44,6 +44,8 @@ def probe_options() -> ProbeOptions:
 
 def denoise_options() -> DenoiseOptions:
     """Returns the source and target of denoising."""
+    if FLAGS["input"].present > 1:
+        raise UsageError("--input was given twice; put the images into a folder, and give that")
     target = _expand("output")
     if target and FLAGS.output.endswith("/"):
         target += "/"  # a folder, though it may not be there yet

@@ -63,6 +63,7 @@ def override(
     becomes_gan = _changes_network(experiment, given) and given["model.network"] == "gan"
     values = {**GAN_DEFAULTS, **given} if becomes_gan else dict(given)
     _check_level(experiment, values)
+    _check_squares(experiment, values)
     try:
         return replace(experiment, values), ()
     except UsageError as error:
@@ -140,6 +141,16 @@ def _check_level(experiment: Experiment, values: Mapping[str, Any]) -> None:
     if kind == NO_NOISE or all(own is not None for _, own in noise_parts(kind)):
         other = "" if "noise.kind" in values else ", or give another --noise"
         raise UsageError(f"--noise_level does not count with --noise={kind}: leave it out{other}")
+
+
+def _check_squares(experiment: Experiment, values: Mapping[str, Any]) -> None:
+    """Refuses settings for the images of a folder where the dataset is none."""
+    dataset = str(values.get("data.dataset", experiment.data.dataset))
+    for path in ("data.image_size", "data.fit"):
+        if path in values and not dataset.startswith("folder:"):
+            raise UsageError(
+                f"--{_flag(path)} is for --dataset=folder:DIR, not {dataset}; leave it out"
+            )
 
 
 def _advise(

@@ -23,7 +23,7 @@ from aedenoise.data.images import (
 )
 from aedenoise.data.splits import TEST_SHARE, is_test
 from aedenoise.data.user_source import FORMAT, UserSource, file_name_bytes, printable
-from aedenoise.errors import DataError, UsageError
+from aedenoise.errors import DataError
 
 _SHOWN = 3
 
@@ -48,7 +48,7 @@ class FolderSource(UserSource):
     def __init__(self, place: Path, data_root: Path, size: int, fit: str, budget: int) -> None:
         self._place, self._size, self._fit, self._budget = place, size, fit, budget
         if not place.is_dir():
-            raise UsageError(f"the dataset folder:{place} is not a folder")
+            raise DataError(f"the dataset folder:{place} is not a folder")
         found = find_images(place)
         splits = find_splits(place, found)
         self._notes = [*found.notes(), *splits.notes]

@@ -37,7 +37,8 @@ def manual_folder(manual_dir: str | None) -> Path | None:
     """Returns the folder of archives that the user downloaded, if one was given.
 
     Raises:
-      UsageError: if it is not a local folder, or cannot be read.
+      UsageError: if it is not a local path.
+      DataError: if it is not a folder, or cannot be read.
     """
     if manual_dir is None:
         return None
@@ -46,9 +47,9 @@ def manual_folder(manual_dir: str | None) -> Path | None:
         with os.scandir(folder):
             pass
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise UsageError(f"--manual_dir {folder} is not a folder") from error
+        raise DataError(f"--manual_dir {folder} is not a folder") from error
     except OSError as error:
-        raise UsageError(f"--manual_dir {folder} cannot be read: {error.strerror}") from error
+        raise DataError(f"--manual_dir {folder} cannot be read: {error.strerror}") from error
     return folder
 
 

@@ -12,7 +12,7 @@ from aedenoise.data.classes import name_classes
 from aedenoise.data.npz import UNREADABLE, TooLargeError, read_npz
 from aedenoise.data.splits import is_test
 from aedenoise.data.user_source import FORMAT, UserSource
-from aedenoise.errors import DataError, UsageError
+from aedenoise.errors import DataError
 
 # Accepted names of the arrays, in order of precedence: pairs of training and test arrays, then
 # single arrays for both.
@@ -42,7 +42,7 @@ class NpzSource(UserSource):
 
     def __init__(self, place: Path, data_root: Path, budget: int) -> None:
         if not place.is_file():
-            raise UsageError(f"the dataset npz:{place} is not a file")
+            raise DataError(f"the dataset npz:{place} is not a file")
         self._place, self._budget = place, budget
         stat = place.stat()
         stamp = f"{FORMAT} {stat.st_size} {stat.st_mtime_ns}".encode()

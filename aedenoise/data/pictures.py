@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -126,8 +127,13 @@ def find_pictures(place: Path) -> list[Path]:
     """Lists the image files in a folder and its subfolders, sorted by path.
 
     Raises:
-      DataError: if there are none.
+      DataError: if there are none, or the folder cannot be read.
     """
+    try:
+        with os.scandir(place):  # rglob passes over what cannot be read
+            pass
+    except OSError as error:
+        raise DataError(f"{place} cannot be read: {error.strerror}") from error
     found = sorted(file for file in place.rglob("*") if file.suffix.lower() in SUFFIXES)
     found = [file for file in found if file.is_file()]
     if not found:

@@ -83,8 +83,8 @@ def load(
         of a folder or file that take more are refused.
 
     Raises:
-      UsageError: if the dataset, folder or file does not exist.
-      DataError: if the source or the prepared records are unreadable or inconsistent.
+      UsageError: if the dataset's name is unknown.
+      DataError: if the source or the prepared records are missing, unreadable or inconsistent.
       StorageError: if ``data_dir`` cannot be written.
     """
     config = DataConfig(dataset=data) if isinstance(data, str) else data

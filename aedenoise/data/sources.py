@@ -79,9 +79,8 @@ def find_source(
     """Returns the source of ``config.dataset``; arguments are those of ``reading.load``.
 
     Raises:
-      UsageError: if TFDS does not know the name, or a folder or file does not exist or is not a
-        local one.
-      DataError: if a folder or prepared data cannot be read.
+      UsageError: if TFDS does not know the name, or a path is not a local one.
+      DataError: if a folder, file or prepared data do not exist or cannot be read.
     """
     kind, name = dataset_kind(config.dataset)
     root = data_root(data_dir)

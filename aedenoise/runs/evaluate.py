@@ -136,14 +136,14 @@ def recover_config(options: RunOptions) -> None:
     workdir = Workdir(options.workdir)
     directory = find_checkpoints(workdir, options.checkpoint_dir)
     # Orbax has barriers of its own: either every process opens the checkpoints, or none.
-    if all_agree(workdir.config.exists()) or not has_checkpoints(directory):
+    if all_agree(workdir.has_config()) or not has_checkpoints(directory):
         return
     with Checkpoints(directory, read_only=True) as checkpoints:
         record = checkpoints.newest_record()
 
     # Processes on other disks need the file too; on a shared disk the first one has written it.
     def restore() -> None:
-        if record is not None and not workdir.config.exists():
+        if record is not None and not workdir.has_config():
             workdir.path.mkdir(parents=True, exist_ok=True)
             write_json(workdir.config, record["config"])
             if options.checkpoint_dir:

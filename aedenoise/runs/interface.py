@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
+from signal import SIGINT
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from aedenoise.inference.generator import ImageMaker, load_generator
 from aedenoise.runs import evaluate as evaluation
 from aedenoise.runs import train as training
 from aedenoise.runs.hooks import say
+from aedenoise.runtime.preemption import StopSignals
 from aedenoise.training.components import Components
 from aedenoise.training.workdir import Workdir, default_workdir
 
@@ -46,7 +48,7 @@ class TrainedRun:
     Attributes:
       workdir: folder of the run.
       experiment: configuration of the run.
-      results: content of ``results.json``; None if a signal stopped the run and its state is saved.
+      results: content of ``results.json``; None if SIGTERM stopped the run and its state is saved.
       components: custom components from Python.
     """
 
@@ -121,6 +123,7 @@ def train(
       UsageError: if a setting is unknown, or settings conflict.
       CheckpointError: if the workdir contains a run of another experiment.
       DataError, StorageError, DivergedError: see ``aedenoise.errors``.
+      KeyboardInterrupt: after SIGINT, once the state is saved.
     """
     # Strings name built-in components and are settings; anything else is a component.
     parts = {"model": model, "decoder": decoder, "loss": loss}
@@ -133,12 +136,17 @@ def train(
     chosen = _make_experiment(base, {**named, **settings}, own_data=data is not None)
     components = Components(**own, corruption=corruption, metrics=metrics or {})
     folder = local_path("workdir", workdir or default_workdir(chosen, base))
-    results = training.train(
-        chosen,
-        RunOptions(workdir=folder, **options),
-        components=components,
-        dataset=None if data is None else make_dataset(data),
-    )
+    with StopSignals() as signals:
+        results = training.train(
+            chosen,
+            RunOptions(workdir=folder, **options),
+            signals,
+            components=components,
+            dataset=None if data is None else make_dataset(data),
+        )
+    if results is None and signals.received is SIGINT:
+        # Saved; but a script or notebook that was interrupted must not go on.
+        raise KeyboardInterrupt
     return TrainedRun(folder, chosen, results, components)
 
 

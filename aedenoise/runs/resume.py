@@ -79,7 +79,7 @@ def check_origin(
       CheckpointError: if no record is readable, and the workdir is not known as a run's.
     """
     # Before the configuration is written: with it, --overwrite would remove those files.
-    if saved is None and checkpoints.steps() and not all_agree(workdir.config.exists()):
+    if saved is None and checkpoints.steps() and not all_agree(workdir.has_config()):
         raise CheckpointError(
             f"{workdir.path} has no {workdir.config.name}, and its checkpoints cannot be read; "
             "choose another --workdir"
@@ -102,7 +102,7 @@ def record_config(
       DataError: if the data have changed.
     """
     experiment = workload.experiment
-    before = workdir.read_config() if workdir.config.exists() else None
+    before = workdir.read_config() if workdir.has_config() else None
     for config, where in ((before, workdir.config), (saved and saved["config"], "the checkpoint")):
         if not config:
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -91,7 +92,7 @@ class Components:
     def all_metrics(self) -> tuple[Metric, ...]:
         """Returns the built-in metrics, then the given ones."""
         own = (
-            Metric(name=name, title=name, per_image=function)
+            Metric(name=name, title=name, per_image=_per_image(f"metric {name}", function))
             for name, function in self.metrics.items()
         )
         return (*METRICS, *own)
@@ -110,6 +111,10 @@ class Components:
             return ImageModel(self.model)
         whole = build_autoencoder(config, channels, lowering=lowering, size=size)
         return whole if self.decoder is None else whole.clone(decoder=self.decoder)
+
+    def make_loss(self) -> Loss | None:
+        """Wraps the given loss with a check of its shape, or returns None."""
+        return None if self.loss is None else _per_image("the loss", self.loss)
 
     def make_corruption(self) -> Corruption | None:
         """Wraps the given corruption function with noise level 0, or returns None."""
@@ -150,6 +155,25 @@ class Components:
 NO_COMPONENTS = Components()
 # Metrics are left out: they can change between sessions without changing the parameters.
 _RECORDED = ("model", "decoder", "loss", "corruption")
+
+
+def _per_image(what: str, function: PerImage) -> PerImage:
+    """Wraps a function of two batches with a check that it returns one value per image.
+
+    A mean over the batch would weigh padded rows as much as images.
+    """
+
+    @functools.wraps(function)
+    def checked(image: Array, reference: Array) -> Array:
+        found = function(image, reference)
+        if jnp.shape(found) != image.shape[:1]:
+            raise UsageError(
+                f"{what} returns shape {jnp.shape(found)}, not one value per image, "
+                f"{image.shape[:1]}; reduce height, width and channels only"
+            )
+        return found
+
+    return checked
 
 
 def describe_part(part: Any) -> str:

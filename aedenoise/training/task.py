@@ -132,7 +132,7 @@ def make_task(
     model = components.build_model(
         experiment.model, channels, lowering="plain" if forward_mode else lowering, size=size
     )
-    own_loss = components.loss
+    own_loss = components.make_loss()
     objective = supervised(own_loss) if own_loss else get_objective(experiment.loss)
     if experiment.level_power:
         # Weights are 1 in the middle of the noise range, so that losses stay comparable.

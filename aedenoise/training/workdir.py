@@ -58,9 +58,10 @@ class Workdir:
         Raises:
           CheckpointError: if the experiment or the parts differ, or the folder is a comparison's.
         """
-        self._check_no_study()
-        if not self.config.is_file():
+        if not self.has_config():
+            self._check_no_study()
             return experiment
+        self._check_no_study()
         config = self.read_config()
         found = difference(config, experiment)
         recorded = self.read_parts()
@@ -80,8 +81,9 @@ class Workdir:
         Raises:
           CheckpointError: if files that it removes may be of another origin.
         """
+        known = self.has_config()
         self._check_no_study()
-        if self.config.is_file():
+        if known:
             self._parse_config()
             return
         # A run that was killed before it wrote its configuration leaves its place at most.
@@ -99,7 +101,7 @@ class Workdir:
     def is_finished(self, experiment: Experiment) -> bool:
         """Returns True if the run here has all epochs of ``experiment``, which ``check`` passed."""
         # Without its configuration a run goes on, and records it again.
-        recorded = self.results.is_file() and self.config.is_file()
+        recorded = self.has_config() and self.results.is_file()
         return recorded and self.read_experiment().epochs == experiment.epochs
 
     def check_writable(self) -> None:
@@ -139,13 +141,26 @@ class Workdir:
         remove_leftovers(self.path, *(file.name for file in (*files, self.wandb, self.place)))
         remove_leftovers(self.figures, "*.png")
 
+    def has_config(self) -> bool:
+        """Returns True if the folder has the configuration of a run.
+
+        Raises:
+          CheckpointError: if the folder cannot be read.
+        """
+        try:
+            return self.config.is_file()
+        except PermissionError as error:
+            raise CheckpointError(
+                f"workdir {self.path} cannot be read: {error.strerror}"
+            ) from error
+
     def read_config(self) -> dict[str, Any]:
         """Returns the content of ``config.json``.
 
         Raises:
           CheckpointError: if there is no run here, or the file cannot be read.
         """
-        if not self.config.is_file():
+        if not self.has_config():
             self._check_no_study()
             if self._has_checkpoints():
                 raise CheckpointError(

@@ -69,7 +69,7 @@ def test_a_machine_that_can(command: Command, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_machine_that_cannot(command: Command, tmp_path: Path, data_dir: str) -> None:
     done = command("--mode=doctor", f"--workdir={tmp_path / 'run'}", "--dataset=folder:/nowhere")
-    assert done.returncode == 2
+    assert done.returncode == 3
     assert done.stderr == "aedenoise: 1 of 7 are wrong: data\n"
     assert "is not a folder" in done.stdout
     (tmp_path / "file").touch()

@@ -23,7 +23,7 @@ from PIL import Image
 from aedenoise.data.archive import ARCHIVES, read_archive
 from aedenoise.data.download import addresses, download
 from aedenoise.data.reading import load
-from aedenoise.errors import DataError, UsageError
+from aedenoise.errors import DataError
 
 SMALL = ARCHIVES["small"]
 REAL = ROOT.parent / "shared" / "data" / SMALL.file
@@ -163,7 +163,7 @@ def test_a_missing_archive_names_the_flag(
     with pytest.raises(DataError, match=r"large\.tar\.gz is not in .* cannot be .* --manual_dir"):
         load("notmnist/large", str(tmp_path / "data"), manual_dir=str(archive.parent))
     assert left_in(tmp_path) == []
-    with pytest.raises(UsageError, match="is not a folder"):
+    with pytest.raises(DataError, match="is not a folder"):
         load("notmnist/large", str(tmp_path), manual_dir=str(tmp_path / "none"))
 
 

@@ -119,12 +119,12 @@ def test_a_folder_is_packed_byte_for_byte_and_broken_fonts_are_named(tmp_path: P
 @pytest.mark.parametrize(
     ("flags", "code", "words"),
     [
-        (("--fonts_dir=/nowhere", "--out=a.npz"), 2, "is not a folder"),
-        (("--fonts_dir={empty}", "--out=a.npz"), 2, "no .otf"),
+        (("--fonts_dir=/nowhere", "--out=a.npz"), 3, "is not a folder"),
+        (("--fonts_dir={empty}", "--out=a.npz"), 3, "no .otf"),
         (("--fonts_dir={broken}", "--out=a.npz"), 3, "can be used"),
         (("--fonts_dir={broken}", "--out=a.png"), 2, "must end in .npz"),
         (("--fonts_dir={broken}", "--out=a.npz", "--letters=AA"), 2, "different characters"),
-        (("--fonts_dir={broken}", "--out=a.npz", "--facts=/nowhere"), 2, "cannot be read"),
+        (("--fonts_dir={broken}", "--out=a.npz", "--facts=/nowhere"), 3, "cannot be read"),
     ],
 )
 def test_wrong_input_is_one_line(

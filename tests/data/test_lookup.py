@@ -147,7 +147,7 @@ def test_an_archive_that_cannot_be_read_is_named(
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr("aedenoise.data.lookup.os.scandir", denied)
-    with pytest.raises(UsageError, match=r"--manual_dir .* cannot be read: Permission denied"):
+    with pytest.raises(DataError, match=r"--manual_dir .* cannot be read: Permission denied"):
         load("notmnist/small", str(tmp_path / "data"), manual_dir=str(tmp_path))
 
 

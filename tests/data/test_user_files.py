@@ -17,7 +17,7 @@ from aedenoise.config import DataConfig
 from aedenoise.data.arrays import make_dataset
 from aedenoise.data.classes import name_classes
 from aedenoise.data.reading import Dataset, load
-from aedenoise.errors import DataError, UsageError
+from aedenoise.errors import DataError
 
 WORDS = np.random.default_rng(0)
 
@@ -113,7 +113,7 @@ def test_every_kind_of_image_is_read(tmp_path: Path, mode: str) -> None:
 @pytest.mark.parametrize(
     ("make", "error", "words"),
     [
-        (lambda p: None, UsageError, "is not a folder"),
+        (lambda p: None, DataError, "is not a folder"),
         (lambda p: p.mkdir(), DataError, "holds 0 images"),
         (lambda p: (p.mkdir(), *((p / f"{i}.png").write_bytes(b"x") for i in range(3))),
          DataError, "none of the 3 images"),
@@ -261,7 +261,7 @@ def test_files_that_are_no_npz(tmp_path: Path) -> None:
     for name in ("page", "cut"):
         with pytest.raises(DataError, match=r"is no \.npz"):
             read(f"npz:{tmp_path / name}.npz", tmp_path)
-    with pytest.raises(UsageError, match="is not a file"):
+    with pytest.raises(DataError, match="is not a file"):
         read(f"npz:{tmp_path / 'none'}.npz", tmp_path)
 
 
@@ -302,7 +302,7 @@ def test_the_mode_that_says_what_a_dataset_is(command: Command, tmp_path: Path) 
     assert "holds photographs (4 of 6 looked at): --fit=crop" in done.stdout
     assert "32 x 32, colour" in done.stdout
     done = command("--mode=data", f"--dataset=folder:{tmp_path / 'none'}", cwd=tmp_path)
-    assert done.returncode == 2
+    assert done.returncode == 3
     assert "is not a folder" in done.stderr
     done = command("--mode=data", "--dataset=photos", cwd=tmp_path)
     assert "write folder:photos" in done.stderr

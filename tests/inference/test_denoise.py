@@ -364,6 +364,17 @@ def test_a_folder_without_pictures(denoiser: Denoiser, tmp_path: Path) -> None:
         denoise_files(denoiser, DenoiseOptions(source=str(tmp_path)))
 
 
+def test_a_folder_that_cannot_be_read_says_why(
+    denoiser: Denoiser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("aedenoise.data.pictures.os.scandir", denied)
+    with pytest.raises(DataError, match="cannot be read: Permission denied"):
+        denoise_files(denoiser, DenoiseOptions(source=str(tmp_path)))
+
+
 def test_a_result_for_closed_standard_output_is_refused(
     denoiser: Denoiser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +189,36 @@ def test_contradictions_are_named(settings: dict[str, Any], message: str, tmp_pa
     experiment = settings.pop("experiment", SMALL)
     with pytest.raises(UsageError, match=message):
         aedenoise.train(experiment, workdir=tmp_path / "run", data=data(), **settings)
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        (
+            {"loss": lambda logits, target: ink_loss(logits, target).mean()},
+            r"the loss .* \(\), not",
+        ),
+        ({"metrics": {"ink": lambda a, b: (a - b).mean(axis=(1, 2))}}, "metric ink returns shape"),
+    ],
+)
+def test_functions_of_another_shape_are_refused(
+    parts: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        aedenoise.train(SMALL, workdir=tmp_path / "run", data=data(), baselines=False, **parts)
+
+
+def test_an_interrupt_reaches_the_script_after_the_state_is_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, expected in ((signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, None)):
+
+        def stopped(*arguments: Any, number: signal.Signals = number, **named: Any) -> None:
+            arguments[2].received = number
+
+        monkeypatch.setattr("aedenoise.runs.interface.training.train", stopped)
+        with pytest.raises(expected) if expected else nullcontext():
+            assert not aedenoise.train(SMALL, workdir=tmp_path).complete
 
 
 @pytest.mark.parametrize(

@@ -24,13 +24,13 @@ def find_fonts(folder: Path) -> list[Path]:
     """Lists all font files below ``folder``, sorted by path.
 
     Raises:
-      UsageError: if the folder is missing or has no font.
+      DataError: if the folder is missing or has no font.
     """
     if not folder.is_dir():
-        raise UsageError(f"--fonts_dir {folder} is not a folder")
+        raise DataError(f"--fonts_dir {folder} is not a folder")
     found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
     if not found:
-        raise UsageError(f"no {', '.join(SUFFIXES)} file below {folder}")
+        raise DataError(f"no {', '.join(SUFFIXES)} file below {folder}")
     return found
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from aedenoise.data.glyphs.fonts import Font
 from aedenoise.data.splits import is_test
-from aedenoise.errors import UsageError
+from aedenoise.errors import DataError
 from aedenoise.files import write_atomically
 
 # Faces whose letters differ by less, in mean absolute pixel values of 255, count as one design
@@ -155,14 +155,14 @@ def read_facts(path: Path) -> dict[str, dict[str, str]]:
     """Reads facts about fonts by the name of their folder, for ``fonts.read_font``.
 
     Raises:
-      UsageError: if the file cannot be read or lacks a column.
+      DataError: if the file cannot be read or lacks a column.
     """
     try:
         with open(path, encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file, delimiter="\t"))
         return {row["folder"]: row for row in rows}
     except (OSError, KeyError, UnicodeDecodeError) as error:
-        raise UsageError(f"--facts {path} cannot be read: {error}") from error
+        raise DataError(f"--facts {path} cannot be read: {error}") from error
 
 
 def _choose(
