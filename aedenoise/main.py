@@ -19,7 +19,7 @@ from absl import flags as absl_flags
 from aedenoise import __version__
 from aedenoise.cli import dispatch, help, values
 from aedenoise.cli.experiments import list_experiments
-from aedenoise.cli.flags import FLAGS
+from aedenoise.cli.flags import FLAGS, check_switches
 from aedenoise.errors import Stopped, UsageError, report
 from aedenoise.runtime.home import ensure_home
 from aedenoise.runtime.preemption import StopSignals
@@ -93,6 +93,7 @@ def _parse_or_raise(argv: list[str]) -> list[str]:
         import jax
 
         jax.config.config_with_absl()
+    check_switches()
     FLAGS.set_gnu_getopt(True)  # the command may stand behind flags
     program, *words = FLAGS(argv)
     FLAGS["mode"].value = dispatch.choose(words).name

@@ -28,7 +28,7 @@ import aedenoise
 def preload() -> None:
     """Imports every module of the package but the command line itself."""
     for module in pkgutil.walk_packages(aedenoise.__path__, "aedenoise."):
-        if module.name != "aedenoise.main":
+        if module.name not in ("aedenoise.main", "aedenoise.__main__"):
             __import__(module.name)
 
 

@@ -147,7 +147,7 @@ COMMANDS = (
         ),
         meanings={
             "checkpoint_dir": "folder of the checkpoints of the only run of --runs",
-            "workdir": "folder of the results (default: runs/invent-DATASET)",
+            "workdir": "folder of the results (default: runs/hallucination-DATASET)",
             "decoders": "decoders to train (default: upsample,transpose:k3)",
             "noise_levels": "noise levels to test (default: that of training)",
             "runs": "finished runs to test instead of training",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from aedenoise.cli.command import Command
 from aedenoise.cli.commands import COMMANDS
-from aedenoise.cli.flags import DEFINED, EXPERIMENT_GROUPS, FLAGS, RUN, Flag, define
+from aedenoise.cli.flags import DEFINED, EXPERIMENT_GROUPS, FLAGS, RUN, Flag, define, spell
 from aedenoise.errors import UsageError, nearest
 
 NAMES = {name: command for command in COMMANDS for name in (command.name, *command.aliases)}
@@ -40,7 +40,9 @@ def choose(words: Sequence[str]) -> Command:
 def find(name: str, what: str = "command") -> Command:
     """Returns the command of a name; a misspelt one is answered with the nearest."""
     if name not in NAMES:
-        raise UsageError(f"unknown {what} {name!r}; {nearest(name, NAMES)}")
+        # Without aliases, which the help does not list.
+        known = [command.name for command in COMMANDS]
+        raise UsageError(f"unknown {what} {name!r}; {nearest(name, known)}")
     return NAMES[name]
 
 
@@ -50,10 +52,10 @@ def check_flags(command: Command) -> None:
     Raises:
       UsageError: naming the first of them.
     """
-    mode = f"--mode={command.name}"
+    mode = spell(command.name)
     for flag in DEFINED:
         if flag.given and not command.accepts(flag):
-            users = " and ".join(f"--mode={each.name}" for each in COMMANDS if each.accepts(flag))
+            users = " and ".join(spell(each.name) for each in COMMANDS if each.accepts(flag))
             raise UsageError(f"--{flag.name} is for {users}, not {mode}")
     for name, value in command.needs.items():
         if not FLAGS[name].value:

@@ -175,6 +175,18 @@ def _flag(field: OptionField, group: str) -> Flag:
     )
 
 
+def spell(command: str) -> str:
+    """Returns a command as the user writes it: as a word, or as ``--mode`` where that is given."""
+    return f"--mode={command}" if FLAGS["mode"].present else command
+
+
+def check_switches() -> None:
+    """Lets absl's own switches, such as ``--help``, refuse values in the words of ours."""
+    for name in FLAGS:
+        if isinstance(FLAGS[name], flags.BooleanFlag):
+            FLAGS[name].parser = _Switch()
+
+
 class _WholeNumber(flags.IntegerParser):
     def convert(self, argument: int | str) -> int:
         try:

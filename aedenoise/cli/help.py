@@ -60,6 +60,8 @@ def answer(arguments: list[str]) -> str | None:
     Raises:
       UsageError: if they ask for help on an unknown command.
     """
+    if arguments[:1] == ["help"]:
+        return command_help(arguments[1]) if arguments[1:] else overview()
     asked = set(arguments)
     if asked & {"--helpfull", "-helpfull"}:
         return str(FLAGS.get_help())

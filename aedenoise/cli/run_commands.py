@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aedenoise.cli import values
 from aedenoise.cli.experiments import read_experiment, read_named, read_overrides
-from aedenoise.cli.flags import FLAGS
+from aedenoise.cli.flags import FLAGS, spell
 from aedenoise.cli.process import quiet_libraries
 from aedenoise.config import Experiment, first_difference, override, replace
 from aedenoise.errors import CheckpointError, UsageError
@@ -89,7 +89,7 @@ def _restored(folder: Path, mode: str, free: Sequence[str]) -> tuple[Experiment,
     changed = first_difference(fixed, replace(experiment, own))
     if changed or FLAGS.experiment is not None:
         raise UsageError(
-            f"--mode={mode} takes the experiment from the workdir; only {' and '.join(free)} can "
+            f"{spell(mode)} takes the experiment from the workdir; only {' and '.join(free)} can "
             f"be changed, not {changed.split(' (')[0] if changed else 'the experiment'}"
         )
     return trained, experiment

@@ -72,7 +72,9 @@ def count_label_flips(signals: StopSignals) -> int:
         raise UsageError("--checkpoint_dir is for a single run of --runs; others know their own")
     own = f"{base.data.short_name}{suffix(base, Experiment())}"
     name = "runs" if runs else run_name(base, read_named()) if base.name else own
-    options = values.run_options(Path("runs") / f"invent-{name}")
+    folder, first = (Path("runs") / f"{word}-{name}" for word in ("hallucination", "invent"))
+    # Version 0.1.0 had the other name; what it began stays where it is.
+    options = values.run_options(first if first.exists() and not folder.exists() else folder)
     quiet_libraries()
     from aedenoise.studies.hallucination.hallucination import (
         measure_hallucination,

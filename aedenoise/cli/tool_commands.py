@@ -6,7 +6,7 @@ from pathlib import Path
 
 from aedenoise.cli import values
 from aedenoise.cli.experiments import read_experiment, read_named
-from aedenoise.cli.flags import FLAGS
+from aedenoise.cli.flags import FLAGS, spell
 from aedenoise.cli.process import quiet_libraries
 from aedenoise.config import DATASETS
 from aedenoise.config.folders import RUN_FILE
@@ -45,8 +45,8 @@ def write_report(_: StopSignals) -> int:
     runs = values.run_folders()
     if (folder is None) == (not runs):
         raise UsageError(
-            "--mode=report needs --workdir, the folder of a run or a comparison, or else --runs=A,B"
-            " (not both)"
+            f"{spell('report')} needs --workdir, the folder of a run or a comparison, or else "
+            "--runs=A,B (not both)"
         )
     quiet_libraries()
     from aedenoise.reporting.console import say

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aedenoise.cli.experiments import parse_levels
-from aedenoise.cli.flags import FLAGS
+from aedenoise.cli.flags import FLAGS, spell
 from aedenoise.config import NoiseConfig, noise_from_text
 from aedenoise.config.fields import option_fields, shorten
 from aedenoise.config.folders import check_place
@@ -51,7 +51,7 @@ def denoise_options() -> DenoiseOptions:
         target += "/"  # a folder, though it may not be there yet
     level, most = parse_levels(FLAGS.noise_level) if FLAGS.noise_level else (None, None)
     if most is not None:
-        raise UsageError(f"--mode=denoise takes one --noise_level, not {FLAGS.noise_level}")
+        raise UsageError(f"{spell('denoise')} takes one --noise_level, not {FLAGS.noise_level}")
     values = _flag_values(DenoiseOptions) | {
         "source": _expand("input") or "",
         "target": target,

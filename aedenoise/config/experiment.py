@@ -207,7 +207,7 @@ class Experiment:
           UsageError: if it is a GAN.
         """
         if self.model.network == "gan":
-            raise UsageError("a GAN denoises nothing; choose another --model")
+            raise UsageError("a GAN denoises nothing; choose another --model or --experiment")
 
     def check_pixels(self, pixels: int) -> None:
         """Checks that a dense network cannot copy the image.

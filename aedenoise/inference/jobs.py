@@ -88,7 +88,7 @@ def _jobs_of_folder(options: DenoiseOptions) -> list[Job]:
     made = [file for file in files if _made_here(file, found)]
     files = [file for file in files if file not in made]
     if made:
-        warn(f"{made[0]} is an earlier result next to its source: {len(made)} such files skipped")
+        warn(f"{made[0]} is an earlier result next to its source: skipped ({len(made)} in all)")
     if not files:
         raise DataError(f"{source} holds no images except results of earlier calls")
     stems = Counter(file.with_suffix("") for file in files)

@@ -85,6 +85,10 @@ def train(
     workload = make_workload(
         experiment, options, notify=say, components=components, dataset=dataset
     )
+    # Before anything is created: an output that takes no line ends the command.
+    say(start_line(workload, options))
+    if line := stages_line(workload.experiment):
+        say(line)
     with workdir.alone() if is_first_process() else nullcontext():
         # After the workload is built, so that a run that cannot start leaves the old one.
         first_process_first(lambda: open_workdir(workdir, options))
@@ -111,9 +115,6 @@ def _train(
         starts=workload.starts,
         spikes=workload.spikes,
     )
-    say(start_line(workload, options))
-    if line := stages_line(workload.experiment):
-        say(line)
     # On all processes together: Orbax has barriers of its own.
     saved = checkpoints.newest_record()
     check_origin(workdir, checkpoints, saved)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 
 import pytest
 from conftest import Command
@@ -20,7 +22,8 @@ from aedenoise.config.study import Study
 WRONG_WORDS = [
     (["trian"], "unknown command 'trian'; did you mean 'train'?"),
     (["trian", "--help"], "did you mean 'train'"),
-    (["denoise"], "needs --input"),
+    (["denoise"], "denoise needs --input"),
+    (["help", "trian"], "did you mean 'train'"),
     (["denoise", "--mode=eval"], "denoise contradicts --mode=eval"),
     (["--mode=eval", "denoise"], "denoise contradicts --mode=eval"),
     (["denoise", "--input=.", "--epochs=2"], "takes a trained network"),
@@ -28,7 +31,7 @@ WRONG_WORDS = [
     (["denoise", "scan.png"], "unexpected argument 'scan.png'"),
     (["invent", "--mode=hallucination", "--seed=-1"], "seed must be"),
     (["--mode=hallucination", "--noise_levels=low"], "--noise_levels takes numbers"),
-    (["train", "--decoders=upsample"], "is for --mode=compare and --mode=hallucination"),
+    (["train", "--decoders=upsample"], "is for compare and hallucination"),
     (["--experiment=mlp_basic", "--noise_level=0.2"], "does not count with --noise=none"),
     (["--experiment=keras_io", "--epochs=1", "--clean_epochs=1"], "clean_epochs"),
     (["compare", "--experiment=blind"], "--noise_levels=0.2,0.4"),
@@ -65,6 +68,16 @@ def test_the_overview_names_every_command() -> None:
 def test_help_of_word_and_mode_is_the_same(command: Command, asked: list[str]) -> None:
     done = command(*asked)
     assert (done.returncode, done.stdout) == (0, command_help("denoise") + "\n")
+
+
+def test_the_package_runs_like_its_main_module() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "aedenoise", "help", "denoise"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == command_help("denoise") + "\n"
 
 
 def test_every_flag_has_a_command_a_group_and_help() -> None:

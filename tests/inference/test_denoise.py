@@ -309,7 +309,7 @@ def test_results_beside_their_sources_are_no_sources(
     assert (folder / "a-denoised-before-after.png").exists()
     monkeypatch.chdir(folder)
     assert denoise_files(denoiser, DenoiseOptions(source=".")) == len(sources)
-    assert "2 such files skipped" in capsys.readouterr().err
+    assert "skipped (2 in all)" in capsys.readouterr().err
     inner = folder / "results"
     save(inner / "old.png", noisy(page(40, 40)))
     for name in sources:

@@ -181,7 +181,13 @@ def test_a_run_whose_schedule_spans_all_epochs_does_not_continue(tmp_path: Path)
         workdir.check(small(epochs=4, noise__level=0.2))
 
 
-def test_what_is_refused_leaves_nothing(tmp_path: Path, data_dir: str) -> None:
+def test_what_is_refused_leaves_nothing(
+    tmp_path: Path, data_dir: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as context:
+        context.setattr("aedenoise.runs.train.say", refuse_writing)
+        with pytest.raises(PermissionError):
+            trained(ONCE, tmp_path / "run", data_dir)
     with pytest.raises(UsageError, match="not divisible"):
         trained(replace(ONCE, batch_size=30), tmp_path / "run", data_dir)
     with pytest.raises(UsageError, match="checkpoint_dir is a folder, or one of a bucket"):

@@ -65,7 +65,7 @@ def compare(
         say(line)
     cells = list(study.cells())
     todo = [cell for cell in cells[shard[0] - 1 :: shard[1]] if not folder.is_done(cell)]
-    say(f"{len(cells)} cells, {len(todo)} to train here, in {folder.path}")
+    say(f"{len(todo)} of {len(cells)} cells to train here, in {folder.path}")
     runner = Runner(study, options, say)
     # From here on a signal lets the current step finish instead of raising.
     signals.remember()

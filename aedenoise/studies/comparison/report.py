@@ -155,11 +155,11 @@ def _summarized(d: Difference) -> str:
 
 _HEAD = """\
 Mean over seeds, standard deviation behind ±. Differences are to the decoder in the first row, of
-the same seeds: mean and 95 % interval by paired bootstrap; then the interval corrected for the
-number of comparisons of one measure in this file. In the first tables bold is what is clear
-after this correction. Excess is the residual's power at Nyquist's frequency over that around it,
-less one: 0 is no checkerboard. Spread is the strength of the grid in the response to a constant
-code, in units of the [0, 1] range."""
+the same seeds: mean and 95 % interval, by paired bootstrap or, below six seeds, by Student's t;
+then the interval corrected for the number of comparisons of one measure in this file. In the first
+tables bold is what is clear after this correction. Excess is the residual's power at Nyquist's
+frequency over that around it, less one: 0 is no checkerboard. Spread is the strength of the grid in
+the response to a constant code, in units of the [0, 1] range."""
 
 
 def _table(
