@@ -18,6 +18,7 @@ from aedenoise.inference.denoiser import Denoiser
 from aedenoise.inference.jobs import Job, make_jobs, result_folder
 from aedenoise.inference.suitability import Note, choose_inversion, describe_file, group, judge
 from aedenoise.reporting.console import bar, say, warn
+from aedenoise.runtime.streams import was_closed
 
 _GAP = 8
 
@@ -115,7 +116,7 @@ def _write_output(content: bytes) -> None:
       UsageError: if it is closed.
       Stopped: if its reader has exited, as in ``| head``.
     """
-    if sys.stdout is None:
+    if was_closed("stdout"):
         raise UsageError("standard output is closed; give --output a file")
     try:
         sys.stdout.buffer.write(content)

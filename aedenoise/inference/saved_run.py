@@ -9,6 +9,7 @@ from typing import Any
 from aedenoise.config import Experiment
 from aedenoise.config.validation import local_path
 from aedenoise.errors import UsageError
+from aedenoise.reporting.console import warn
 from aedenoise.training.checkpoint_place import find_checkpoints
 from aedenoise.training.checkpoints import Checkpoints, Restored
 from aedenoise.training.sharding import make_executor
@@ -42,7 +43,7 @@ class SavedRun:
           CheckpointError: if there is no readable checkpoint.
         """
         place = find_checkpoints(self.folder, self.checkpoint_dir)
-        with Checkpoints(place, read_only=True) as checkpoints:
+        with Checkpoints(place, read_only=True, notify=warn) as checkpoints:
             # Placed on the devices of this machine, not on those that wrote the checkpoint.
             placed = make_executor("jit").abstract(like)
             return checkpoints.restore_params(placed, checkpoints.choose(checkpoint))

@@ -71,6 +71,7 @@ def train(
             return train(experiment, options, own, components=components, dataset=dataset)
     devices_here()
     workdir = Workdir(options.workdir)
+    first_process_first(workdir.check_no_study)
     if not options.overwrite:
         asked = experiment
         experiment = first_process_first(lambda: workdir.check(asked, components.names))

@@ -8,6 +8,7 @@ import sys
 from contextlib import suppress
 
 _OUTPUTS = {1: "stdout", 2: "stderr"}
+_were_closed: set[str] = set()
 
 
 def ensure_streams() -> None:
@@ -25,7 +26,13 @@ def ensure_streams() -> None:
             os.open(os.devnull, os.O_RDWR)
     for name in _OUTPUTS.values():
         if getattr(sys, name) is None:
+            _were_closed.add(name)
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+
+
+def was_closed(name: str) -> bool:
+    """Returns True if ``stdout`` or ``stderr`` was closed before ``ensure_streams``."""
+    return getattr(sys, name) is None or name in _were_closed
 
 
 def escape_unprintable() -> None:

@@ -201,7 +201,8 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
         if len(steps) == 1:
             raise problems[steps[0]]
         raise CheckpointError(
-            f"none of the {len(steps)} checkpoints is usable; the newest: {problems[steps[-1]]}"
+            f"none of the {len(steps)} checkpoints is usable; train again with --overwrite; "
+            f"the newest: {problems[steps[-1]]}"
         )
 
     def choose(self, which: str) -> int | None:

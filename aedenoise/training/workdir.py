@@ -41,6 +41,7 @@ class Workdir:
         self.tuning = path / "tuning"
         self.wandb = path / "wandb-id"
         self.place = path / "checkpoint-dir"
+        self.study = path / "study.json"
 
     def check(self, experiment: Experiment, parts: Mapping[str, str] | None = None) -> Experiment:
         """Checks that a run in this workdir, if any, is of the same ``experiment``; reads only.
@@ -70,6 +71,12 @@ class Workdir:
                 "choose another --workdir, or replace the run with --overwrite"
             )
         return settle(config, experiment) or experiment
+
+    def check_no_study(self) -> None:
+        """Raises ``CheckpointError`` if this is the folder of a comparison, whose files would mix
+        with those of a run."""
+        if self.study.is_file():
+            raise CheckpointError(f"{self.path} holds a comparison; choose another --workdir")
 
     def is_finished(self, experiment: Experiment) -> bool:
         """Returns True if the run here has all epochs of ``experiment``, which ``check`` passed."""
@@ -127,8 +134,8 @@ class Workdir:
             version, _ = config["format"], config["experiment"]
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise CheckpointError(
-                f"{self.config} is damaged ({type(error).__name__}); remove it, and the next run "
-                "restores it from the checkpoint"
+                f"{self.config} is damaged, or not of this package ({type(error).__name__}); "
+                "if it is a run's, remove it, and eval restores it from the checkpoint"
             ) from error
         if version != FORMAT:
             raise CheckpointError(
@@ -166,7 +173,16 @@ class Workdir:
         return path.is_file() and path.resolve().is_relative_to(self.path.resolve())
 
     def clear(self) -> None:
-        """Removes what a run writes, and nothing else that may lie in the folder."""
+        """Removes what a run writes, and nothing else that may lie in the folder.
+
+        Raises:
+          CheckpointError: if the folder holds files of such names that are not a run's.
+        """
+        if not self._holds_a_run() and (foreign := self._named_like_a_run()):
+            raise CheckpointError(
+                f"{foreign} is not of a run of this package; --overwrite would remove it: choose "
+                "another --workdir"
+            )
         # The configuration goes last: until then the folder is known as a run's.
         for path in (
             self.checkpoints,
@@ -185,6 +201,24 @@ class Workdir:
         ):
             with contextlib.suppress(FileNotFoundError):
                 remove(path)
+
+    def _holds_a_run(self) -> bool:
+        try:
+            self.read_config()
+        except CheckpointError:
+            # Lost or damaged; the names of checkpoints are still those of steps.
+            return any(is_checkpoint(path) for path in self.checkpoints.glob("*"))
+        return True
+
+    def _named_like_a_run(self) -> Path | None:
+        """Returns the first file or folder that ``clear`` would remove."""
+        kept = (self.config, self.checkpoints, self.results, self.figures, self.page)
+        return next((path for path in kept if path.exists()), None)
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Returns True for the folder of one checkpoint."""
+    return path.name.isdigit() and (path / "record").is_dir()
 
 
 def default_workdir(experiment: Experiment, base: Experiment) -> Path:

@@ -417,7 +417,7 @@ def test_a_checkpoint_that_is_missing_or_damaged_is_one_line(
     shutil.rmtree(workdir / "checkpoints")
     done = command("--mode=eval", f"--workdir={workdir}", timeout=20)
     assert done.returncode == 3
-    assert "no checkpoint yet" in done.stderr
+    assert "has no checkpoint" in done.stderr
 
 
 @pytest.mark.end_to_end
