@@ -73,8 +73,8 @@ def _restored(folder: Path, mode: str, free: Sequence[str]) -> tuple[Experiment,
     place = find_checkpoints(workdir, FLAGS.checkpoint_dir)
     if place == workdir.checkpoints and not any(workdir.checkpoints.glob("[0-9]*")):
         raise CheckpointError(
-            f"{workdir.path} has no checkpoint; train there first, with --overwrite if it is finished, "
-            "or give --checkpoint_dir"
+            f"{workdir.path} has no checkpoint; train there first (with --overwrite if it is "
+            "finished), or give --checkpoint_dir"
         )
     given = read_overrides()
     fixed = trained
