@@ -85,8 +85,8 @@ def _stepper(decoder: str, network: Network, images: np.ndarray) -> Callable[[],
 
 def _table(networks: dict[str, Network], seconds: dict[str, list[float]]) -> list[str]:
     lines = [
-        f"A training step of {BATCH} images 28 x 28, equal parameters within 1 %, float32; median "
-        f"of {len(seconds[REFERENCE])} rounds in turn, and the median ratio to `{REFERENCE}` of the "
+        f"A training step of {BATCH} images 28 x 28, equal parameters within 1 %, float32: "
+        f"medians of {len(seconds[REFERENCE])} rounds in turn, ratios to `{REFERENCE}` of the "
         f"same round. {describe()}.",
         "",
         "| decoder | widths | parameters | multiply-adds | ms | ratio |",
