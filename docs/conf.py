@@ -1,0 +1,101 @@
+"""Configuration of the documentation site, built by ``make docs``.
+
+The source folder is the whole checkout, so that a link between two pages, to a report or to a file
+is the same on the site as in the repository. A build needs no network.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.application import Sphinx
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import aedenoise  # noqa: E402
+
+project = "aedenoise"
+author = project_copyright = "The aedenoise developers"
+release = version = aedenoise.__version__
+
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+root_doc = "docs/index"
+include_patterns = ["*.md", "docs/**.md", "aedenoise/**.md", "experiments/**.md"]
+exclude_patterns = [".*", "build", "dist", "runs"]
+
+# Headings have the anchors that code-hosting sites give them.
+myst_heading_anchors = 4
+# The generated reports start with their tables, below a heading of the second or third level.
+suppress_warnings = ["myst.header"]
+TITLES = {
+    "experiments/results/decoder_budget/tables": "Decoders and training length",
+    "experiments/results/invent/mnist": "Label flips of digits",
+    "experiments/results/invent/notmnist": "Label flips of letters",
+    "experiments/results/speed_cpu": "Speed on CPU",
+    "experiments/results/upsample_vs_transpose/tables": "Tables of the study",
+}
+
+nb_execution_mode = "force"
+nb_execution_in_temp = True
+nb_execution_raise_on_error = True
+nb_execution_timeout = 240  # seconds per cell, for busy machines
+nb_merge_streams = True
+
+autodoc_default_options = {"members": True, "undoc-members": True, "show-inheritance": True}
+autodoc_member_order = "bysource"
+napoleon_numpy_docstring = False
+
+html_theme = "sphinx_book_theme"
+html_title = "aedenoise"
+html_show_sourcelink = False
+html_theme_options = {"show_toc_level": 2, "use_download_button": False}
+html_extra_path = ["site"]
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    app.connect("source-read", add_title)
+    # Before Sphinx collects downloads, at its default priority of 500.
+    app.connect("doctree-read", copy_linked_files, priority=100)
+    app.connect("autodoc-skip-member", skip_undocumented_attribute)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def add_title(app: Sphinx, docname: str, source: list[str]) -> None:
+    if docname in TITLES:
+        source[0] = f"# {TITLES[docname]}\n\n{source[0]}"
+
+
+def copy_linked_files(app: Sphinx, doctree: nodes.document) -> None:
+    """Copies linked files to the place that they have in the repository, so that links hold.
+
+    Sphinx would offer them as downloads, but a browser shows pictures, JSON and the page that
+    denoises. A link to a folder becomes plain text.
+    """
+    folder = Path(app.env.doc2path(app.env.docname)).parent
+    for node in list(doctree.findall(addnodes.download_reference)):
+        file = (folder / node["reftarget"]).resolve()
+        copy = Path(app.outdir) / file.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, copy)
+        app.env.note_dependency(str(file))
+        node.replace_self(nodes.reference("", "", *node.children, refuri=node["reftarget"]))
+    for node in list(doctree.findall(addnodes.pending_xref)):
+        if node["reftype"] == "myst" and (folder / node["reftarget"]).is_dir():
+            node.replace_self(node.children)
+
+
+def skip_undocumented_attribute(
+    app: Sphinx, what: str, name: str, thing: object, skip: bool, options: object
+) -> bool | None:
+    """Skips class attributes, which the docstring of their class describes."""
+    return True if what == "class" and not callable(thing) and not _is_property(thing) else None
+
+
+def _is_property(thing: object) -> bool:
+    return isinstance(thing, property) or type(thing).__name__ == "cached_property"
