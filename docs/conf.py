@@ -6,6 +6,9 @@ is the same on the site as in the repository. A build needs no network.
 
 from __future__ import annotations
 
+import functools
+import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -46,10 +49,24 @@ nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_timeout = 240  # seconds per cell, for busy machines
 nb_merge_streams = True
+# Kernels neither read the user's start-up files nor warn of their sockets, which are local.
+_ipython = ROOT / "build" / "ipython"
+(_ipython / "profile_default").mkdir(parents=True, exist_ok=True)
+(_ipython / "profile_default" / "ipython_kernel_config.py").write_text(
+    'c.IPKernelApp.log_level = "ERROR"\n', encoding="utf-8"
+)
+os.environ["IPYTHONDIR"] = str(_ipython)
+# Kernels import the package of this checkout, installed or not.
+os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
 
-autodoc_default_options = {"members": True, "undoc-members": True, "show-inheritance": True}
+autodoc_default_options = {"members": True}
+autodoc_inherit_docstrings = False
 autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+maximum_signature_line_length = 88
 napoleon_numpy_docstring = False
+# As a list in the docstring of the class: an entry of its own for each would repeat the signature.
+napoleon_custom_sections = [("Attributes", "params_style")]
 
 html_theme = "sphinx_book_theme"
 html_title = "aedenoise"
@@ -59,16 +76,24 @@ html_extra_path = ["site"]
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    app.connect("source-read", add_title)
+    app.connect("source-read", edit_source)
     # Before Sphinx collects downloads, at its default priority of 500.
     app.connect("doctree-read", copy_linked_files, priority=100)
-    app.connect("autodoc-skip-member", skip_undocumented_attribute)
+    app.connect("autodoc-skip-member", skip_attributes)
+    app.connect("autodoc-process-docstring", drop_docstring_of_type)
+    app.connect("autodoc-process-signature", drop_arguments_of_flax)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
-def add_title(app: Sphinx, docname: str, source: list[str]) -> None:
+def edit_source(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Adds titles to generated reports, and the download of the executed notebook to notebooks."""
     if docname in TITLES:
         source[0] = f"# {TITLES[docname]}\n\n{source[0]}"
+    if docname.startswith("docs/notebooks/"):
+        download = f"{{nb-download}}`{Path(docname).name}.ipynb`"
+        source[0] = re.sub(
+            r"^(# \d.*)$", rf"\1\n\n{download}", source[0], count=1, flags=re.MULTILINE
+        )
 
 
 def copy_linked_files(app: Sphinx, doctree: nodes.document) -> None:
@@ -79,6 +104,8 @@ def copy_linked_files(app: Sphinx, doctree: nodes.document) -> None:
     """
     folder = Path(app.env.doc2path(app.env.docname)).parent
     for node in list(doctree.findall(addnodes.download_reference)):
+        if node["reftarget"].startswith("/"):
+            continue  # an executed notebook
         file = (folder / node["reftarget"]).resolve()
         copy = Path(app.outdir) / file.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -90,12 +117,25 @@ def copy_linked_files(app: Sphinx, doctree: nodes.document) -> None:
             node.replace_self(node.children)
 
 
-def skip_undocumented_attribute(
+def skip_attributes(
     app: Sphinx, what: str, name: str, thing: object, skip: bool, options: object
 ) -> bool | None:
-    """Skips class attributes, which the docstring of their class describes."""
-    return True if what == "class" and not callable(thing) and not _is_property(thing) else None
+    """Skips attributes that are neither methods nor properties: the docstring of their class has them."""
+    kept = callable(thing) or isinstance(thing, (property, functools.cached_property))
+    return True if what == "class" and not kept else None
 
 
-def _is_property(thing: object) -> bool:
-    return isinstance(thing, property) or type(thing).__name__ == "cached_property"
+def drop_docstring_of_type(
+    app: Sphinx, what: str, name: str, thing: object, options: object, lines: list[str]
+) -> None:
+    """Drops the docstring of ``tuple`` or ``str`` from a constant; docs/api has its description."""
+    if what == "data":
+        lines.clear()
+
+
+def drop_arguments_of_flax(
+    app: Sphinx, what: str, name: str, thing: object, options: object, signature: str, returns: str
+) -> tuple[str, str] | None:
+    """Drops ``parent`` and ``name``, which Flax adds to every module, from a signature."""
+    shorter = re.sub(r",? ?parent: .*, name: .*\)$", ")", signature or "")
+    return (shorter, returns) if shorter != (signature or "") else None
