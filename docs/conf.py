@@ -29,7 +29,10 @@ release = version = aedenoise.__version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
 root_doc = "docs/index"
-include_patterns = ["*.md", "docs/**.md", "aedenoise/**.md", "experiments/**.md"]
+include_patterns = [
+    *("README.md", "CONTRIBUTING.md", "CHANGELOG.md"),
+    *("docs/**.md", "aedenoise/**.md", "experiments/**.md"),
+]
 exclude_patterns = [".*", "build", "dist", "runs"]
 
 # Headings have the anchors that code-hosting sites give them.
@@ -71,7 +74,7 @@ napoleon_custom_sections = [("Attributes", "params_style")]
 html_theme = "sphinx_book_theme"
 html_title = "aedenoise"
 html_show_sourcelink = False
-html_theme_options = {"show_toc_level": 2, "use_download_button": False}
+html_theme_options = {"show_toc_level": 2, "use_download_button": False, "navbar_persistent": []}
 html_extra_path = ["site"]
 
 
@@ -120,7 +123,7 @@ def copy_linked_files(app: Sphinx, doctree: nodes.document) -> None:
 def skip_attributes(
     app: Sphinx, what: str, name: str, thing: object, skip: bool, options: object
 ) -> bool | None:
-    """Skips attributes that are neither methods nor properties: the docstring of their class has them."""
+    """Skips attributes but methods and properties: the docstring of their class has them."""
     kept = callable(thing) or isinstance(thing, (property, functools.cached_property))
     return True if what == "class" and not kept else None
 

@@ -109,7 +109,7 @@ class DataConfig:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """Returns the joined datasets; a folder or file is one, since its path may contain ``+``."""
+        """Returns the joined datasets; a folder or file is one: its path may contain ``+``."""
         return (self.dataset,) if ":" in self.dataset else tuple(self.dataset.split("+"))
 
     @property
