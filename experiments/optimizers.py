@@ -3,7 +3,7 @@
 python -m experiments.optimizers
 python -m experiments.optimizers --update
 
-Trains the networks of ``mnist_quality`` for five epochs with each recipe of ``RECIPES``, and those of
+Trains the networks of ``mnist_quality`` for five epochs with each of ``RECIPES``, and those of
 ``ELSEWHERE`` to see whether the gain is one of this network alone. Runs that are there are not
 trained again. The answer is in experiments/results/optimizers.md.
 """
