@@ -22,8 +22,11 @@ def train_run(signals: StopSignals) -> int:
 
     options = values.run_options(default_workdir(experiment, read_named()))
     hosts = values.host_options()
-    if not options.overwrite:
-        Workdir(options.workdir).check(experiment)  # refused before JAX is imported
+    # Refused before JAX is imported.
+    if options.overwrite:
+        Workdir(options.workdir).check_replaceable()
+    else:
+        Workdir(options.workdir).check(experiment)
     quiet_libraries()
     from aedenoise.reporting.console import say
     from aedenoise.runs.train import train
@@ -72,9 +75,10 @@ def _restored(folder: Path, mode: str, free: Sequence[str]) -> tuple[Experiment,
     trained = workdir.read_experiment()
     place = find_checkpoints(workdir, FLAGS.checkpoint_dir)
     if place == workdir.checkpoints and not any(workdir.checkpoints.glob("[0-9]*")):
+        lost = workdir.results.is_file()
         raise CheckpointError(
-            f"{workdir.path} has no checkpoint; train there first (with --overwrite if it is "
-            "finished), or give --checkpoint_dir"
+            f"{workdir.path} has {'lost its checkpoints' if lost else 'no checkpoint yet'}; train "
+            f"{'again with --overwrite' if lost else 'there first'}, or give --checkpoint_dir"
         )
     given = read_overrides()
     fixed = trained

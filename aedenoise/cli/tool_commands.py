@@ -9,6 +9,7 @@ from aedenoise.cli.experiments import read_experiment, read_named
 from aedenoise.cli.flags import FLAGS
 from aedenoise.cli.process import quiet_libraries
 from aedenoise.config import DATASETS
+from aedenoise.config.folders import RUN_FILE
 from aedenoise.config.validation import local_path
 from aedenoise.errors import UsageError
 from aedenoise.runtime.preemption import StopSignals
@@ -51,7 +52,7 @@ def write_report(_: StopSignals) -> int:
     from aedenoise.reporting.console import say
     from aedenoise.runs.report_page import write_page
 
-    if folder is not None and not (folder / "config.json").exists():
+    if folder is not None and not (folder / RUN_FILE).exists():
         if FLAGS.output:
             raise UsageError("--output is for runs; the report of a comparison lies in its folder")
         from aedenoise.studies.comparison.compare import report_study

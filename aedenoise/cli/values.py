@@ -14,9 +14,9 @@ from aedenoise.config import NoiseConfig, noise_from_text
 from aedenoise.config.fields import option_fields, shorten
 from aedenoise.config.folders import check_place
 from aedenoise.config.options import WRITTEN, DenoiseOptions, HostOptions, ProbeOptions, RunOptions
-from aedenoise.config.validation import check_known, local_path
+from aedenoise.config.validation import local_path
 from aedenoise.errors import UsageError
-from aedenoise.exports.formats import FORMATS, is_file_of_network
+from aedenoise.exports.formats import find_format, is_file_of_network
 from aedenoise.exports.options import ExportOptions
 
 
@@ -61,8 +61,7 @@ def denoise_options() -> DenoiseOptions:
 
 def export_options(folder: Path | None) -> ExportOptions:
     """Returns format and place of the file of a network in ``folder``; None: the packed one."""
-    check_known("format", FLAGS.format, tuple(FORMATS))
-    chosen = FORMATS[FLAGS.format]
+    chosen = find_format(FLAGS.format)
     place = folder or Path()
     if is_file_of_network(place):
         place = place.parent

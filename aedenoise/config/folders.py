@@ -1,4 +1,4 @@
-"""Checks the place of checkpoints, a local folder or a bucket."""
+"""Folders: the files that mark them as the package's own, and places of checkpoints."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import re
 
 from aedenoise.errors import UsageError
 
+# A folder without the file is not a run's or a comparison's, whatever else lies in it.
+RUN_FILE = "config.json"
+STUDY_FILE = "study.json"
 _BUCKETS = ("gs://", "s3://", "az://")
 
 

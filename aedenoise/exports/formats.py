@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aedenoise.config.validation import check_known
 from aedenoise.errors import UsageError
 
 if TYPE_CHECKING:
@@ -122,6 +123,16 @@ FORMATS: dict[str, Format] = {
     # Reports link to a page of this name.
     "html": Format(suffix=".html", encode=_encode_page, load=_load_page, stem="denoise"),
 }
+
+
+def find_format(name: str) -> Format:
+    """Returns the format of a name.
+
+    Raises:
+      UsageError: if it is unknown.
+    """
+    check_known("format", name, tuple(FORMATS))
+    return FORMATS[name]
 
 
 def is_file_of_network(path: Path) -> bool:

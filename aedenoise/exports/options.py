@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aedenoise.config.fields import check_fields, option
-from aedenoise.config.validation import check_known
 from aedenoise.errors import UsageError
-from aedenoise.exports.formats import FORMATS
+from aedenoise.exports.formats import FORMATS, find_format
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,10 +26,9 @@ class ExportOptions:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        check_known("format", self.format, tuple(FORMATS))
-        suffix = FORMATS[self.format].suffix
-        if self.target.suffix.lower() != suffix:
+        chosen = find_format(self.format)
+        if self.target.suffix.lower() != chosen.suffix:
             raise UsageError(
-                f"a file of format {self.format} ends with {suffix}, not {self.target}"
+                f"a file of format {self.format} ends with {chosen.suffix}, not {self.target}"
             )
-        FORMATS[self.format].check_installed()
+        chosen.check_installed()

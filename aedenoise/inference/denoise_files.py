@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from aedenoise.config.options import DenoiseOptions
+from aedenoise.config.options import STREAM, DenoiseOptions
 from aedenoise.data.images import UnreadableImageError
 from aedenoise.data.pictures import Picture, check_fits, encode_picture, read_picture
 from aedenoise.errors import DataError, Stopped, StorageError, UsageError
@@ -18,7 +18,7 @@ from aedenoise.inference.denoiser import Denoiser
 from aedenoise.inference.jobs import Job, make_jobs, result_folder
 from aedenoise.inference.suitability import Note, choose_inversion, describe_file, group, judge
 from aedenoise.reporting.console import bar, say, warn
-from aedenoise.runtime.streams import was_closed
+from aedenoise.runtime.streams import is_closed
 
 _GAP = 8
 
@@ -31,11 +31,14 @@ def denoise_files(denoiser: Denoiser, options: DenoiseOptions) -> int:
 
     Raises:
       DataError: if there is nothing to denoise; or at the end, if a file could not be read.
-      StorageError: if a result cannot be written or would replace a file.
+      StorageError: if a result cannot be written or would replace a file, or if standard output,
+        which is to take it, is closed.
       UsageError: if the options contradict the network or each other.
     """
     if options.level is not None and denoiser.experiment.model.condition == "none":
         raise UsageError("--noise_level needs a network trained with --condition=noise_level")
+    if options.target == STREAM and is_closed("stdout"):
+        raise StorageError("standard output is closed; give --output a file")
     jobs = make_jobs(options)
     bad: list[str] = []
     notes: list[tuple[str, Note]] = []
@@ -113,11 +116,8 @@ def _write_output(content: bytes) -> None:
     """Writes to standard output.
 
     Raises:
-      UsageError: if it is closed.
       Stopped: if its reader has exited, as in ``| head``.
     """
-    if was_closed("stdout"):
-        raise UsageError("standard output is closed; give --output a file")
     try:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()

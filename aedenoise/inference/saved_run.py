@@ -35,6 +35,8 @@ class SavedRun:
     def restore_params(self, like: dict[str, Any], checkpoint: str) -> Restored[dict[str, Any]]:
         """Restores the parameters of a checkpoint, see ``Checkpoints.restore_params``.
 
+        A damaged checkpoint that is passed over is a line on stderr.
+
         Args:
           like: ``{"params": tree}`` of ``jax.ShapeDtypeStruct``; for a GAN also ``"average"``.
           checkpoint: ``newest``, ``best`` or a step.

@@ -21,8 +21,11 @@ _ROWS = (
 )
 # Minimum gain in dB over a constant image; a network below it has learnt nothing.
 _BARELY = 0.3
-# Shortest time from which a pace is extrapolated.
+# Training images below which more of them are the first remedy.
+_FEW_IMAGES = 1000
+# Shortest time from which a duration is extrapolated, and shortest time of a pace.
 _PACE_SECONDS = 3.0
+_LEAST_SECONDS = 1.0
 
 
 def say(line: str) -> None:
@@ -86,25 +89,39 @@ def nothing_learnt(results: Mapping[str, Mapping[str, float]], loss: str) -> str
     return ""
 
 
-def baselines_table(baselines: Mapping[str, Any]) -> str:
-    """Formats the scores of the network and the classical denoisers on the same images."""
+def baselines_table(baselines: Mapping[str, Any], trained: int, changed: str = "") -> str:
+    """Formats the scores of the network and the classical denoisers on the same images.
+
+    Args:
+      baselines: the entry of ``results.json`` or ``eval.json``.
+      trained: number of training images.
+      changed: what the test has and the training had not, for the advice if the network loses.
+    """
     lines = [f"{'on ' + str(baselines['images']) + ' of them':<20}{'PSNR dB':>13}{'SSIM':>13}"]
     for name, score in {"denoised": baselines["denoised"], **baselines["classical"]}.items():
         setting = f"   {score['setting']}" if "setting" in score else ""
         lines.append(f"{name:<20}{score['psnr']:>13.2f}{score['ssim']:>13.4f}{setting}")
-    lines.append(_verdict(baselines))
+    lines.append(_verdict(baselines, trained, changed))
     return "\n".join(lines)
 
 
-def _verdict(baselines: Mapping[str, Any]) -> str:
+def _verdict(baselines: Mapping[str, Any], trained: int, changed: str) -> str:
     """Says which classical denoiser is best, and whether the network beats it."""
     name, best = max(baselines["classical"].items(), key=lambda item: item[1]["psnr"])
     gain = baselines["denoised"]["psnr"] - best["psnr"]
     if gain > 0.0:
         return f"the network beats the best classical denoiser, {name}, by {gain:.2f} dB"
+    if changed:
+        advice = f"{changed}; train on what is tested"
+    elif trained < _FEW_IMAGES:
+        advice = f"{trained:,} training images are few; add images of this kind"
+    else:
+        advice = (
+            "train longer or with wider layers (--epochs, --encoder_features, --decoder_features)"
+        )
     return (
-        f"the network LOSES to a classical denoiser, {name}, by {-gain:.2f} dB: train longer or "
-        f"with wider layers (--epochs, --encoder_features, --decoder_features), or use {name}"
+        f"the network LOSES to a classical denoiser, {name}, by {-gain:.2f} dB: {advice}, or use "
+        f"{name}"
     )
 
 
@@ -161,23 +178,30 @@ class Forecast:
         self._begin: tuple[float, float] | None = None
         self._last = (0.0, 0.0)
         self._fastest = math.inf
+        self._paces = 0
         self._told = False
 
     def reached(self, done: float) -> str:
-        """Returns the time left as a range, once: when it is known and more than a minute."""
+        """Returns the time left as a range, once: when it is more than a minute as far as known."""
         now = self._clock()
         if self._begin is None:  # before it programs are compiled, which happens once
             self._begin = self._last = now, done
             return ""
         seconds, parts = now - self._begin[0], done - self._begin[1]
-        if done > self._last[1]:
+        # Devices work while results are fetched, so single short parts have no pace of their own.
+        if done > self._last[1] and now >= self._last[0] + _LEAST_SECONDS:
             pace = (now - self._last[0]) / (done - self._last[1])
             self._fastest, self._last = min(self._fastest, pace), (now, done)
+            self._paces += 1
         if self._told or seconds < _PACE_SECONDS or parts <= 0.0:
             return ""
-        self._told = True
+        # The first pace often includes the compilation of an evaluation.
+        if self._equal and self._paces < 2:
+            return ""
         left = (self._fastest if self._equal else seconds / parts) * (self._total - done)
-        return f"this takes about {time_range(left)} on this machine" if left >= 60.0 else ""
+        # Asked again if it is short: later parts of a study may take longer.
+        self._told = left >= 60.0
+        return f"this takes about {time_range(left)} on this machine" if self._told else ""
 
 
 def time_range(seconds: float) -> str:

@@ -88,12 +88,12 @@ class DenoisingHooks(TrainingHooks):
             write_figures(
                 self._workdir, workload, state.params, evaluation, pictures, rows, baseline_results
             )
-        say_baselines(baseline_results)
+        say_baselines(results)
         say(artifacts_line(measures))
         if self.best["step"] != workload.total_steps:
             say(
                 f"best test PSNR: {self.best['psnr']:.2f} dB, after step {self.best['step']} "
-                "(--mode=eval --checkpoint=best)"
+                f"(eval --workdir={self._workdir.path} --checkpoint=best)"
             )
         return results
 

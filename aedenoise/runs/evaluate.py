@@ -14,7 +14,7 @@ from aedenoise.runs.denoising import DenoisingWorkload
 from aedenoise.runs.figures import say_baselines, start_line
 from aedenoise.runs.gan import GanWorkload
 from aedenoise.runs.gan_hooks import gan_record, say_gan
-from aedenoise.runs.hooks import say
+from aedenoise.runs.hooks import say, warn
 from aedenoise.runs.kinds import make_workload
 from aedenoise.runs.records import evaluation_record
 from aedenoise.runs.workload import check_channels
@@ -72,7 +72,7 @@ def evaluate_run(
     restored: Restored[dict[str, Any]]
     check_channels(workdir, workload)
     place = find_checkpoints(workdir, options.checkpoint_dir)
-    with Checkpoints(place, read_only=True, notify=say) as checkpoints:
+    with Checkpoints(place, read_only=True, notify=warn) as checkpoints:
         restored = checkpoints.restore_params(like, checkpoints.choose(checkpoint))
     say(start_line(workload, options))
     with well_formed(workdir.config):
@@ -86,7 +86,8 @@ def evaluate_run(
         }
         say_gan(results)
     else:
-        results = _denoised(workload, restored, options)
+        changed = _changed(workdir.read_experiment(), workload)
+        results = _denoised(workload, restored, options, changed)
     # A workdir may be read-only, such as a shared one; the printed numbers stand.
     try:
         if is_first_process():
@@ -97,7 +98,10 @@ def evaluate_run(
 
 
 def _denoised(
-    workload: DenoisingWorkload, restored: Restored[dict[str, Any]], options: RunOptions
+    workload: DenoisingWorkload,
+    restored: Restored[dict[str, Any]],
+    options: RunOptions,
+    changed: str,
 ) -> dict[str, Any]:
     """Evaluates a denoiser, prints the tables, and returns the content of ``eval.json``."""
     params = restored.state["params"]
@@ -107,9 +111,20 @@ def _denoised(
     baseline_results, _ = evaluate_baselines(
         workload, params, say if options.baselines else None, bm3d=options.bm3d
     )
-    say_baselines(baseline_results)
+    record = evaluation_record(workload, evaluation, measures, restored.step, baseline_results)
+    say_baselines(record, changed)
     say(artifacts_line(measures))
-    return evaluation_record(workload, evaluation, measures, restored.step, baseline_results)
+    return record
+
+
+def _changed(trained: Experiment, workload: DenoisingWorkload) -> str:
+    """Says on which other noise and data the network was trained; empty if on the same."""
+    tested = workload.experiment
+    pairs = [(trained.data.short_name, tested.data.short_name)]
+    if "corruption" not in workload.parts:
+        pairs.append((trained.noise.label, tested.noise.label))
+    differing = [f"trained on {was}, tested on {now}" for was, now in pairs if was != now]
+    return "; ".join(differing)
 
 
 def recover_config(options: RunOptions) -> None:

@@ -67,10 +67,15 @@ def stages_line(experiment: Experiment) -> str:
     )
 
 
-def say_baselines(baseline_results: Mapping[str, Any]) -> None:
-    """Prints the table of the baselines, where they were evaluated."""
-    if "baselines" in baseline_results:
-        say(baselines_table(baseline_results["baselines"]))
+def say_baselines(record: Mapping[str, Any], changed: str = "") -> None:
+    """Prints the table of the baselines, where they were evaluated.
+
+    Args:
+      record: content of ``results.json`` or ``eval.json``.
+      changed: see ``console.baselines_table``.
+    """
+    if "baselines" in record:
+        say(baselines_table(record["baselines"], record["dataset"]["train"], changed))
 
 
 def write_figures(

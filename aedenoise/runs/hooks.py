@@ -149,3 +149,9 @@ def say(line: str) -> None:
     """Prints a line on process 0."""
     if is_first_process():
         console.say(line)
+
+
+def warn(line: str) -> None:
+    """Prints a line on stderr of process 0."""
+    if is_first_process():
+        console.warn(line)

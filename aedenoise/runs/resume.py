@@ -16,9 +16,10 @@ from aedenoise.runs.kinds import select_hooks
 from aedenoise.runs.records import config_record
 from aedenoise.runs.report_page import write_page
 from aedenoise.runs.workload import Workload
-from aedenoise.runtime.distributed import is_first_process
+from aedenoise.runtime.distributed import all_agree, is_first_process
 from aedenoise.training.checkpoint_folders import remove_checkpoints
 from aedenoise.training.checkpoint_place import record_checkpoints
+from aedenoise.training.checkpoints import Checkpoints
 from aedenoise.training.workdir import Workdir, read_json, well_formed
 
 
@@ -62,6 +63,27 @@ def open_workdir(workdir: Workdir, options: RunOptions) -> None:
     workdir.path.mkdir(parents=True, exist_ok=True)
     if options.checkpoint_dir:
         record_checkpoints(workdir, options.checkpoint_dir)
+
+
+def check_origin(
+    workdir: Workdir, checkpoints: Checkpoints, saved: Mapping[str, Any] | None
+) -> None:
+    """Checks that a new run finds no files of another origin in place of its checkpoints.
+
+    Args:
+      workdir: workdir of the run.
+      checkpoints: its checkpoints.
+      saved: record of the newest checkpoint, or None.
+
+    Raises:
+      CheckpointError: if no record is readable, and the workdir is not known as a run's.
+    """
+    # Before the configuration is written: with it, --overwrite would remove those files.
+    if saved is None and checkpoints.steps() and not all_agree(workdir.config.exists()):
+        raise CheckpointError(
+            f"{workdir.path} has no {workdir.config.name}, and its checkpoints cannot be read; "
+            "choose another --workdir"
+        )
 
 
 def record_config(

@@ -20,10 +20,10 @@ from aedenoise.reporting.flat import flat
 from aedenoise.reporting.metrics_log import MetricsLog
 from aedenoise.reporting.wandb_log import WandbLog
 from aedenoise.runs.figures import stages_line, start_line
-from aedenoise.runs.hooks import say
+from aedenoise.runs.hooks import say, warn
 from aedenoise.runs.kinds import make_workload, select_hooks
 from aedenoise.runs.report_page import write_page
-from aedenoise.runs.resume import open_workdir, record_config, report_finished
+from aedenoise.runs.resume import check_origin, open_workdir, record_config, report_finished
 from aedenoise.runs.workload import Workload
 from aedenoise.runtime import accelerators
 from aedenoise.runtime.distributed import first_process_first, first_says, is_first_process
@@ -71,8 +71,9 @@ def train(
             return train(experiment, options, own, components=components, dataset=dataset)
     devices_here()
     workdir = Workdir(options.workdir)
-    first_process_first(workdir.check_no_study)
-    if not options.overwrite:
+    if options.overwrite:
+        first_process_first(workdir.check_replaceable)
+    else:
         asked = experiment
         experiment = first_process_first(lambda: workdir.check(asked, components.names))
         if first_says(workdir.is_finished(experiment)):
@@ -88,7 +89,7 @@ def train(
         # After the workload is built, so that a run that cannot start leaves the old one.
         first_process_first(lambda: open_workdir(workdir, options))
         with Checkpoints(
-            find_checkpoints(workdir, options.checkpoint_dir), notify=say
+            find_checkpoints(workdir, options.checkpoint_dir), notify=warn
         ) as checkpoints:
             return _train(workload, options, workdir, checkpoints, signals)
 
@@ -115,6 +116,7 @@ def _train(
         say(line)
     # On all processes together: Orbax has barriers of its own.
     saved = checkpoints.newest_record()
+    check_origin(workdir, checkpoints, saved)
     first_process_first(lambda: record_config(workdir, workload, saved, options.command))
     init_key, noise_key = run_keys(workload.experiment.seed)
     record = None
@@ -168,7 +170,9 @@ def _train(
     if is_first_process():
         write_json(workdir.results, results)
         write_page([workdir.path], workdir.page)
-    speed = f", {clock.images_per_second:,.0f} images/s" if clock.images_per_second else ""
+    # The seconds are what the user waited for; the rate compares machines and networks.
+    rate = clock.images_per_second
+    speed = f", {rate:,.0f} images/s without compilation and evaluation" if rate else ""
     say(f"{clock.seconds:.1f} s of training{speed} | results and report.html are in {workdir.path}")
     return results
 

@@ -8,7 +8,7 @@ import sys
 from contextlib import suppress
 
 _OUTPUTS = {1: "stdout", 2: "stderr"}
-_were_closed: set[str] = set()
+_replaced: set[str] = set()
 
 
 def ensure_streams() -> None:
@@ -26,13 +26,16 @@ def ensure_streams() -> None:
             os.open(os.devnull, os.O_RDWR)
     for name in _OUTPUTS.values():
         if getattr(sys, name) is None:
-            _were_closed.add(name)
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+            _replaced.add(name)
 
 
-def was_closed(name: str) -> bool:
-    """Returns True if ``stdout`` or ``stderr`` was closed before ``ensure_streams``."""
-    return getattr(sys, name) is None or name in _were_closed
+def is_closed(name: str) -> bool:
+    """Returns True if ``stdout`` or ``stderr`` was closed when the process started.
+
+    Messages may then be lost, but a result must not.
+    """
+    return name in _replaced or getattr(sys, name) is None
 
 
 def escape_unprintable() -> None:

@@ -17,16 +17,19 @@ def has_checkpoints(directory: Path | str) -> bool:
     """Returns True if ``directory`` holds any checkpoint, damaged ones included."""
     folder = resolve_folder(directory)
     with reaching(folder):
-        # Orbax names a finished checkpoint by its step; temporary folders have a suffix.
+        # Orbax names a finished checkpoint by its step; temporary ones have a suffix after a dot.
         return folder.is_dir() and any(child.name.isdecimal() for child in folder.iterdir())
 
 
 def remove_checkpoints(directory: Path | str) -> None:
-    """Removes the checkpoints of a run, damaged ones included."""
+    """Removes the checkpoints of a run, damaged ones included, and their folder if it is empty."""
     folder = resolve_folder(directory)
     with reaching(folder):
         for path in (folder, damaged_beside(folder)):
-            if path.exists():
+            for child in path.iterdir() if path.is_dir() else ():
+                if child.name.partition(".")[0].isdecimal() and child.is_dir():
+                    child.rmtree()
+            if path.is_dir() and not any(path.iterdir()):
                 path.rmtree()
 
 

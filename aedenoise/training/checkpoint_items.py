@@ -16,6 +16,10 @@ Items = Mapping[str, Any]
 _INFERENCE = ("params", "average")
 
 
+class OtherModelError(CheckpointError):
+    """A checkpoint whose arrays are not those of the network that is to be restored."""
+
+
 def split_state(state: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """Splits a state into what inference reads and the rest, both by field."""
     fields = {field.name: getattr(state, field.name) for field in dataclasses.fields(state)}
@@ -37,7 +41,7 @@ def check_matches(stored: Items, like: Items, where: str) -> None:
       where: the checkpoint, for the message.
 
     Raises:
-      CheckpointError: naming the first leaf that differs.
+      OtherModelError: naming the first leaf that differs.
     """
     found, wanted = (
         {name: f"{leaf.dtype}{list(leaf.shape)}" for name, leaf in _leaves(items).items()}
@@ -45,7 +49,7 @@ def check_matches(stored: Items, like: Items, where: str) -> None:
     )
     for path in sorted(found.keys() | wanted.keys()):
         if found.get(path) != wanted.get(path):
-            raise CheckpointError(
+            raise OtherModelError(
                 f"{where} is of another model: {path} is {found.get(path, 'missing')} there "
                 f"and {wanted.get(path, 'missing')} here"
             )

@@ -24,6 +24,7 @@ from aedenoise.errors import CheckpointError, DivergedError, StorageError, as_ex
 from aedenoise.runtime.distributed import all_agree, is_first_process, wait_for_all
 from aedenoise.training.checkpoint_folders import damaged_beside, reaching, resolve_folder
 from aedenoise.training.checkpoint_items import (
+    OtherModelError,
     check_digests,
     check_matches,
     join_state,
@@ -183,7 +184,10 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
     def _restore(self, step: int | None, read: Callable[[int], Restored[Tree]]) -> Restored[Tree]:
         steps = self.steps()
         if not steps:
-            raise CheckpointError(f"no checkpoint in {self._directory}")
+            raise CheckpointError(
+                f"no checkpoint in {self._directory}; give --checkpoint_dir, or train again with "
+                "--overwrite"
+            )
         if step is not None:
             if step not in steps:
                 raise CheckpointError(
@@ -198,12 +202,13 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
                 self._pass_over(problems, found.step)
                 return found
             problems[candidate] = found
-        if len(steps) == 1:
-            raise problems[steps[0]]
+        newest = problems[steps[-1]]
+        if step is not None or isinstance(newest, OtherModelError):
+            raise newest
         raise CheckpointError(
-            f"none of the {len(steps)} checkpoints is usable; train again with --overwrite; "
-            f"the newest: {problems[steps[-1]]}"
-        )
+            f"{newest}{', and no other is usable' if len(steps) > 1 else ''}; train again with "
+            "--overwrite"
+        ) from newest
 
     def choose(self, which: str) -> int | None:
         """Returns the step of ``newest`` (None, see ``restore``), of ``best``, or a given number.

@@ -139,7 +139,11 @@ class Components:
                 raise CheckpointError(
                     f"{place} was trained with {f'{name}={was}' if was else f'no custom {name}'}, "
                     + (f"not {now}; " if now else "which comes from Python; ")
-                    + (f"from Python, pass {name}={was}()" if was else f"leave {name} out")
+                    + (
+                        f"pass {name}={was}() to aedenoise.load or aedenoise.evaluate"
+                        if was
+                        else f"leave {name} out"
+                    )
                 )
 
 

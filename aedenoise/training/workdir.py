@@ -10,6 +10,7 @@ from typing import Any
 
 from aedenoise.config import Experiment, first_difference, from_dict, to_dict
 from aedenoise.config.continuation import difference, settle
+from aedenoise.config.folders import RUN_FILE, STUDY_FILE
 from aedenoise.config.run_names import run_name
 from aedenoise.errors import CheckpointError, StorageError
 from aedenoise.files import (
@@ -28,7 +29,7 @@ class Workdir:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.config = path / "config.json"
+        self.config = path / RUN_FILE
         self.checkpoints = path / "checkpoints"
         self.damaged = path / "checkpoints-damaged"
         self.metrics = path / "metrics.jsonl"
@@ -41,7 +42,7 @@ class Workdir:
         self.tuning = path / "tuning"
         self.wandb = path / "wandb-id"
         self.place = path / "checkpoint-dir"
-        self.study = path / "study.json"
+        self._study = path / STUDY_FILE
 
     def check(self, experiment: Experiment, parts: Mapping[str, str] | None = None) -> Experiment:
         """Checks that a run in this workdir, if any, is of the same ``experiment``; reads only.
@@ -55,8 +56,9 @@ class Workdir:
           epochs, see ``continuation.settle``.
 
         Raises:
-          CheckpointError: if the experiment or the parts differ.
+          CheckpointError: if the experiment or the parts differ, or the folder is a comparison's.
         """
+        self._check_no_study()
         if not self.config.is_file():
             return experiment
         config = self.read_config()
@@ -72,15 +74,33 @@ class Workdir:
             )
         return settle(config, experiment) or experiment
 
-    def check_no_study(self) -> None:
-        """Raises ``CheckpointError`` if this is the folder of a comparison, whose files would mix
-        with those of a run."""
-        if self.study.is_file():
+    def check_replaceable(self) -> None:
+        """Checks that ``clear`` would remove files of a run and no others; reads only.
+
+        Raises:
+          CheckpointError: if files that it removes may be of another origin.
+        """
+        self._check_no_study()
+        if self.config.is_file():
+            self._parse_config()
+            return
+        # A run that was killed before it wrote its configuration leaves its place at most.
+        for path in self._written:
+            if path != self.place and (path.is_file() or (path.is_dir() and any(path.iterdir()))):
+                raise CheckpointError(
+                    f"{self.path} has {path.name} but no {RUN_FILE} of a run; choose another "
+                    "--workdir"
+                )
+
+    def _check_no_study(self) -> None:
+        if self._study.is_file():
             raise CheckpointError(f"{self.path} holds a comparison; choose another --workdir")
 
     def is_finished(self, experiment: Experiment) -> bool:
         """Returns True if the run here has all epochs of ``experiment``, which ``check`` passed."""
-        return self.results.is_file() and self.read_experiment().epochs == experiment.epochs
+        # Without its configuration a run goes on, and records it again.
+        recorded = self.results.is_file() and self.config.is_file()
+        return recorded and self.read_experiment().epochs == experiment.epochs
 
     def check_writable(self) -> None:
         """Checks that the folder can be written; creates nothing.
@@ -126,23 +146,47 @@ class Workdir:
           CheckpointError: if there is no run here, or the file cannot be read.
         """
         if not self.config.is_file():
+            self._check_no_study()
+            if self._has_checkpoints():
+                raise CheckpointError(
+                    f"{self.path} lost its {RUN_FILE}; --mode=eval restores it from a checkpoint"
+                )
             what = "is no folder" if self.path.exists() else "does not exist"
             what = "is empty or holds no run" if self.path.is_dir() else what
-            raise CheckpointError(f"workdir {self.path} {what} (no config.json); train there first")
-        try:
-            config = json.loads(self.config.read_text(encoding="utf-8"))
-            version, _ = config["format"], config["experiment"]
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise CheckpointError(f"workdir {self.path} {what} (no {RUN_FILE}); train there first")
+        config = self._parse_config()
+        if config["format"] != FORMAT:
             raise CheckpointError(
-                f"{self.config} is damaged, or not of this package ({type(error).__name__}); "
-                "if it is a run's, remove it, and eval restores it from the checkpoint"
-            ) from error
-        if version != FORMAT:
-            raise CheckpointError(
-                f"{self.config} has format {version}, this version reads {FORMAT}"
+                f"{self.config} has format {config['format']}, this version reads {FORMAT}"
             )
-        checked: dict[str, Any] = config
-        return checked
+        return config
+
+    def _parse_config(self) -> dict[str, Any]:
+        """Returns the content of ``config.json``, of any format.
+
+        Raises:
+          CheckpointError: if it is damaged, or a file of another program, which is often called so.
+        """
+        try:
+            config: dict[str, Any] = json.loads(self.config.read_text(encoding="utf-8"))
+            _ = config["format"], config["experiment"]
+        except (LookupError, TypeError) as error:
+            raise CheckpointError(f"{self.config} is not of a run; choose another --workdir") from (
+                error
+            )
+        except (ValueError, RecursionError) as error:
+            remedy = (
+                "remove it, and --mode=eval restores it from a checkpoint"
+                if self._has_checkpoints()
+                else "choose another --workdir"
+            )
+            raise CheckpointError(
+                f"{self.config} is damaged ({type(error).__name__}); {remedy}"
+            ) from error
+        return config
+
+    def _has_checkpoints(self) -> bool:
+        return any(self.checkpoints.glob("[0-9]*"))
 
     def read_experiment(self) -> Experiment:
         """Returns the experiment of the run in this workdir."""
@@ -172,19 +216,10 @@ class Workdir:
         """
         return path.is_file() and path.resolve().is_relative_to(self.path.resolve())
 
-    def clear(self) -> None:
-        """Removes what a run writes, and nothing else that may lie in the folder.
-
-        Raises:
-          CheckpointError: if the folder holds files of such names that are not a run's.
-        """
-        if not self._holds_a_run() and (foreign := self._named_like_a_run()):
-            raise CheckpointError(
-                f"{foreign} is not of a run of this package; --overwrite would remove it: choose "
-                "another --workdir"
-            )
-        # The configuration goes last: until then the folder is known as a run's.
-        for path in (
+    @property
+    def _written(self) -> tuple[Path, ...]:
+        """Files and folders that a run writes."""
+        return (
             self.checkpoints,
             self.damaged,
             self.metrics,
@@ -197,28 +232,17 @@ class Workdir:
             self.tuning,
             self.wandb,
             self.place,
-            self.config,
-        ):
+        )
+
+    def clear(self) -> None:
+        """Removes what a run writes, and nothing else that may lie in the folder.
+
+        ``check_replaceable`` tells if the folder is a run's.
+        """
+        # The configuration goes last: until then the folder is known as a run's.
+        for path in (*self._written, self.config):
             with contextlib.suppress(FileNotFoundError):
                 remove(path)
-
-    def _holds_a_run(self) -> bool:
-        try:
-            self.read_config()
-        except CheckpointError:
-            # Lost or damaged; the names of checkpoints are still those of steps.
-            return any(is_checkpoint(path) for path in self.checkpoints.glob("*"))
-        return True
-
-    def _named_like_a_run(self) -> Path | None:
-        """Returns the first file or folder that ``clear`` would remove."""
-        kept = (self.config, self.checkpoints, self.results, self.figures, self.page)
-        return next((path for path in kept if path.exists()), None)
-
-
-def is_checkpoint(path: Path) -> bool:
-    """Returns True for the folder of one checkpoint."""
-    return path.name.isdigit() and (path / "record").is_dir()
 
 
 def default_workdir(experiment: Experiment, base: Experiment) -> Path:

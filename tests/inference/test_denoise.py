@@ -365,6 +365,15 @@ def test_a_folder_without_pictures(denoiser: Denoiser, tmp_path: Path) -> None:
         denoise_files(denoiser, DenoiseOptions(source=str(tmp_path)))
 
 
+def test_a_result_for_closed_standard_output_is_refused(
+    denoiser: Denoiser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = save(tmp_path / "scan.png", page(40, 30))
+    monkeypatch.setattr("sys.stdout", None)
+    with pytest.raises(StorageError, match="standard output is closed"):
+        denoise_files(denoiser, DenoiseOptions(source=str(source), target="-"))
+
+
 def test_floating_point_pictures_are_refused(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((5, 5), np.float32)).save(tmp_path / "f.tif")
     with pytest.raises(UnreadableImageError, match="floating-point"):
@@ -397,7 +406,7 @@ def test_the_command_denoises_without_training(command: Command, tmp_path: Path)
         env=command_environment(os.environ.get("TFDS_DATA_DIR", str(tmp_path))),
         check=False,
     )
-    assert closed.returncode == 2
+    assert closed.returncode == 5
     assert b"standard output is closed" in closed.stderr
     done = command("--mode=denoise", f"--input={source}", f"--workdir={tmp_path}/none")
     assert done.returncode == 3

@@ -71,10 +71,22 @@ def test_the_time_left_is_told_once_and_only_if_it_is_long(
     for seconds, done in ((0.0, 10), (2.0, 20), (30.0, 30)):
         now[0] = seconds
         assert equal.reached(done) == ""
+    # The first pace may hold a compilation, and one step between two fetches is too short.
+    for parts in (((0.0, 0), (4.0, 7), (4.1, 8), (6.0, 14)), ((0.0, 0), (40.0, 7), (80.0, 14))):
+        equal = Forecast(100, clock=lambda: now[0], equal=True)
+        lines = []
+        for seconds, done in parts:
+            now[0] = seconds
+            lines.append(equal.reached(done))
+        assert any(lines) == (parts[-1][0] > 10.0)
+        assert lines[1] == ""
+    # A study whose later parts take longer is told of it then.
     short = Forecast(8, clock=lambda: now[0])
-    assert short.reached(0) == ""
-    now[0] += 10.0
-    assert short.reached(4) == ""
+    told = []
+    for seconds, done in ((0.0, 0), (5.0, 1), (30.0, 2), (60.0, 3)):
+        now[0] = seconds
+        told.append(short.reached(done))
+    assert told == ["", "", "this takes about 2 to 3 min on this machine", ""]
     assert time_range(3 * 3600.0) == "3 to 5 h"
     with Parts(3, "cell") as parts:
         parts.reached(0.5)
@@ -94,12 +106,35 @@ def test_overwrite_removes_what_a_run_wrote_and_nothing_else(tmp_path: Path) -> 
     assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
 
 
+def test_folders_that_are_not_of_a_run_are_not_replaced(tmp_path: Path) -> None:
+    workdir = Workdir(tmp_path)
+    workdir.checkpoints.mkdir()
+    workdir.check_replaceable()  # as a run that was killed at its start leaves it
+    (workdir.checkpoints / "other.pt").write_text("")
+    with pytest.raises(CheckpointError, match=r"has checkpoints but no config\.json of a run"):
+        workdir.check_replaceable()
+    workdir.config.write_text("{}")
+    with pytest.raises(CheckpointError, match="is not of a run; choose another"):
+        workdir.check_replaceable()
+    (workdir.checkpoints / "5").mkdir()
+    workdir.config.write_text("{")
+    with pytest.raises(CheckpointError, match="--mode=eval restores it from a checkpoint"):
+        workdir.check_replaceable()
+    workdir.write_config(small(), {})
+    workdir.check_replaceable()
+    (tmp_path / "study.json").write_text("{}")
+    for check in (workdir.check_replaceable, lambda: workdir.check(small())):
+        with pytest.raises(CheckpointError, match="holds a comparison"):
+            check()
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
         (None, "holds no run"),
         ("{", "damaged"),
-        ("[]", "damaged"),
+        ("[]", "is not of a run; choose another --workdir"),
+        ('{"name": "mine"}', "is not of a run"),
         ('{"format": 99, "experiment": {}}', "format 99"),
         ('{"format": 1, "experiment": {"colour": "red"}}', "not an experiment of this version"),
         ('{"format": 1, "experiment": {"epochs": -1}}', "epochs must be"),

@@ -95,11 +95,14 @@ def test_scores_are_kept_for_the_same_data_and_noise(
     kept.write_text("{")
     assert baselines.evaluate_baselines(found, params, said.append)[0] == first
     assert len(said) == 2
-    lines = baselines_table(found_baselines).splitlines()
+    lines = baselines_table(found_baselines, 2000).splitlines()
     assert [line.split("  ")[0] for line in lines[1:-1]] == ["denoised", *NAMES]
     assert "the network LOSES to a classical denoiser" in lines[-1]  # it is untrained
+    assert "train longer" in lines[-1]
+    assert "dB: 22 training images are few; add" in baselines_table(found_baselines, 22)
+    assert "dB: trained on a; train on" in baselines_table(found_baselines, 22, "trained on a")
     better = {**found_baselines, "denoised": {"psnr": 99.0, "ssim": 1.0}}
-    assert "the network beats the best classical" in baselines_table(better).splitlines()[-1]
+    assert "the network beats the best classical" in baselines_table(better, 2000).splitlines()[-1]
     without, _ = baselines.evaluate_baselines(found, params, None)
     assert list(without) == ["per_image"]
 

@@ -74,13 +74,36 @@ def test_checkpoints_elsewhere_are_found_again(run: Path, finished: Path, data_d
 def test_overwriting_removes_no_folder_that_only_a_record_names(run: Path) -> None:
     mine = run.parent / "mine"
     (run / "checkpoint-dir").write_text(str(mine))
-    (mine / "5").mkdir(parents=True)
+    for name in ("5", "6.orbax-checkpoint-tmp"):
+        (mine / name).mkdir(parents=True)
     open_workdir(Workdir(run), RunOptions(workdir=run, overwrite=True))
     assert list(run.iterdir()) == []
     assert find_checkpoints(Workdir(run)) == run / "checkpoints"
     open_workdir(Workdir(run), RunOptions(workdir=run, overwrite=True, checkpoint_dir=str(mine)))
     assert find_checkpoints(Workdir(run)) == mine
     assert not mine.exists()
+    (mine / "5").mkdir(parents=True)
+    (mine / "other.pt").write_text("")
+    open_workdir(Workdir(run), RunOptions(workdir=run, overwrite=True, checkpoint_dir=str(mine)))
+    assert [path.name for path in mine.iterdir()] == ["other.pt"]
+
+
+def test_a_run_that_lost_its_configuration_records_it_again(
+    run: Path, data_dir: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = Workdir(run).read_config()
+    (run / "config.json").unlink()
+    results = trained(ONCE, run, data_dir)
+    assert "continuing from step 2 of 2" in capsys.readouterr().out
+    assert results["train"]["steps"] == 2
+    assert Workdir(run).read_config()["experiment"] == config["experiment"]
+
+
+def test_foreign_files_in_place_of_checkpoints_stay(tmp_path: Path, data_dir: str) -> None:
+    (tmp_path / "checkpoints" / "3").mkdir(parents=True)
+    with pytest.raises(CheckpointError, match="its checkpoints cannot be read"):
+        trained(ONCE, tmp_path, data_dir)
+    assert not (tmp_path / "config.json").exists()
 
 
 def test_a_finished_run_is_reported_where_nothing_can_be_written(

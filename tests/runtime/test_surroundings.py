@@ -94,9 +94,11 @@ def test_closed_streams_are_opened_on_the_null_device(tmp_path: Path) -> None:
     code = (
         "import os, sys; from aedenoise.runtime.streams import ensure_streams; ensure_streams()\n"
         "print(sys.stderr.isatty(), file=sys.stderr, flush=True); print('lost', flush=True)\n"
+        "from aedenoise.runtime.streams import is_closed; assert is_closed('stdout')\n"
         f"sys.exit(os.open({str(tmp_path / 'file')!r}, os.O_CREAT | os.O_WRONLY) < 3)"
     )
     assert started(code, "<&-", ">&-", "2>&-").returncode == 0
+    assert started(code, "<&-", "2>&-").returncode == 1  # stdout is open
 
 
 def test_characters_that_the_output_lacks_are_escaped() -> None:

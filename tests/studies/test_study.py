@@ -201,8 +201,13 @@ class TestFolder:
             StudyFolder(tmp_path).claim(TINY, overwrite=False)
         (tmp_path / "config.json").unlink()
         (tmp_path / "study.json").write_text("{")
-        with pytest.raises(CheckpointError, match="damaged"):
-            StudyFolder(tmp_path).claim(TINY, overwrite=False)
+        (tmp_path / "cells").mkdir()
+        for overwrite in (False, True):
+            with pytest.raises(CheckpointError, match="damaged"):
+                StudyFolder(tmp_path).claim(TINY, overwrite=overwrite)
+        (tmp_path / "study.json").unlink()
+        with pytest.raises(CheckpointError, match=r"has cells but no study\.json"):
+            StudyFolder(tmp_path).claim(TINY, overwrite=True)
 
     @pytest.mark.slow
     def test_a_cell_belongs_to_who_took_it_until_it_is_done(self, tmp_path: Path) -> None:

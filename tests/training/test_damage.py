@@ -101,7 +101,7 @@ def test_where_all_are_damaged_nothing_is_moved(tmp_path: Path) -> None:
         for step in (1, 2):
             checkpoints.save(step, state, {})
             (tmp_path / "c" / str(step) / "digest" / "metadata").write_text("{}")
-        with pytest.raises(CheckpointError, match="none of the 2 checkpoints is usable"):
+        with pytest.raises(CheckpointError, match="no other is usable; train again"):
             checkpoints.restore(like)
         assert checkpoints.steps() == [1, 2]
 

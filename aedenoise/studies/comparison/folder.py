@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from aedenoise.config.folders import RUN_FILE, STUDY_FILE
 from aedenoise.config.study import (
     Cell,
     Condition,
@@ -43,7 +44,7 @@ class StudyFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.study = path / "study.json"
+        self.study = path / STUDY_FILE
         self.cells = path / "cells"
         self.pictures = path / "pictures"
         self.figures = path / "figures"
@@ -54,7 +55,8 @@ class StudyFolder:
         """Prepares the folder for ``study``; the same study may be extended by more seeds.
 
         Raises:
-          CheckpointError: if the folder holds something else and ``overwrite`` is False.
+          CheckpointError: if the folder holds another study and ``overwrite`` is False, or
+            something that is no study.
           StorageError: if the folder cannot be created or written.
         """
         try:
@@ -67,18 +69,23 @@ class StudyFolder:
             raise StorageError(f"cannot write to {self.path}: {error.strerror}") from error
 
     def _claim(self, study: Study, overwrite: bool) -> None:
-        if overwrite:
-            # study.json first: if this is interrupted, cells never belong to the wrong study.
-            for path in (self.study, self.cells, self.pictures, self.table, self.curves):
-                remove(path)
-        if (self.path / "config.json").exists():
+        if (self.path / RUN_FILE).exists():
             raise CheckpointError(f"{self.path} holds a training run; choose another --workdir")
+        written = (self.cells, self.pictures, self.table, self.curves)
         if not self.study.is_file():
-            if self.cells.exists() or self.table.exists():
+            other = next((path.name for path in written if path.exists()), None)
+            if other:
                 raise CheckpointError(
-                    f"{self.path} has cells but no study.json; choose another --workdir or add "
-                    "--overwrite"
+                    f"{self.path} has {other} but no {STUDY_FILE} of a comparison; choose another "
+                    "--workdir"
                 )
+        elif overwrite:
+            self._parse()
+            # study.json last: until then the folder is known as a comparison's, and its cells
+            # belong to the study that trained them.
+            for path in (*written, self.study):
+                remove(path)
+        if not self.study.is_file():
             self._write(study, None)
             return
         known, networks = self.read()
@@ -102,12 +109,8 @@ class StudyFolder:
           CheckpointError: if there is no study or it cannot be read.
         """
         if not self.study.is_file():
-            raise CheckpointError(f"{self.path} holds no study (no study.json)")
-        try:
-            content = json.loads(self.study.read_text(encoding="utf-8"))
-            version, study, networks = content["format"], content["study"], content["networks"]
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise CheckpointError(f"{self.study} is damaged ({type(error).__name__})") from error
+            raise CheckpointError(f"{self.path} holds no study (no {STUDY_FILE})")
+        version, study, networks = self._parse()
         if version != FORMAT:
             raise CheckpointError(f"{self.study} has format {version}, this version reads {FORMAT}")
         known = study_from_dict(study)
@@ -115,6 +118,20 @@ class StudyFolder:
             return known, None if networks is None else _networks(networks)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"{self.study} is damaged ({type(error).__name__})") from error
+
+    def _parse(self) -> tuple[Any, Any, Any]:
+        """Returns format, study and networks as they are in the file.
+
+        Raises:
+          CheckpointError: if it is damaged, or of another program.
+        """
+        try:
+            content = json.loads(self.study.read_text(encoding="utf-8"))
+            return content["format"], content["study"], content["networks"]
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise CheckpointError(
+                f"{self.study} is damaged ({type(error).__name__}); choose another --workdir"
+            ) from error
 
     def networks(self, solve: Any) -> Networks:
         """Returns the networks in the folder, or stores and returns those of ``solve()``."""

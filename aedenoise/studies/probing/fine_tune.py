@@ -13,7 +13,7 @@ from aedenoise.config.options import ProbeOptions, RunOptions
 from aedenoise.data.batches import eval_batches
 from aedenoise.reporting.console import Progress
 from aedenoise.runs.denoising import EVAL_BATCH, DenoisingWorkload
-from aedenoise.runs.hooks import say
+from aedenoise.runs.hooks import say, warn
 from aedenoise.runtime.preemption import StopSignals
 from aedenoise.studies.probing.codes import Encode
 from aedenoise.studies.probing.regression import Logistic
@@ -81,7 +81,7 @@ def fine_tune(
     state = first_state(tuning, params, head)
     _, key = run_keys(workload.experiment.seed)
     clock = loop.Clock()
-    with Checkpoints(folder, notify=say) as checkpoints:
+    with Checkpoints(folder, notify=warn) as checkpoints:
         if checkpoints.steps():
             restored = checkpoints.restore(workload.executor.abstract(state))
             state = restored.state
