@@ -43,7 +43,6 @@ TITLES = {
     "experiments/results/decoder_budget/tables": "Decoders and training length",
     "experiments/results/invent/mnist": "Label flips of digits",
     "experiments/results/invent/notmnist": "Label flips of letters",
-    "experiments/results/speed_cpu": "Speed on CPU",
     "experiments/results/upsample_vs_transpose/tables": "Tables of the study",
 }
 

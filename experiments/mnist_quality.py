@@ -3,7 +3,9 @@
 python -m aedenoise.main --experiment=mnist_quality
 python -m aedenoise.main --experiment=mnist_quality --decoder=upsample --workdir=runs/quality_up
 
-Answer: ANSWER
+Answer: in five, by three seeds of each decoder: 0.0834 to 0.0836 with upsampling, 0.0836 with
+transposed convolutions. Adam at its rate of 0.008 ends at 0.0846 with upsampling.
+experiments/results/optimizers.md, 2 CPU cores (AMD EPYC), Python 3.11, jax 0.10.2, 2026-11-28.
 """
 
 from dataclasses import replace

@@ -61,7 +61,9 @@ def main() -> None:
     arguments = parser.parse_args()
     folder = results_folder(arguments.update, RUNS)
     lines = [
-        f"Five epochs each; seconds are of training alone, on a machine that others used too: "
+        "# Optimizers",
+        "",
+        f"Five epochs each; seconds are of training, on a machine that others used too: "
         f"{describe()}. Written by `python -m experiments.optimizers --update`.",
         "",
         "| recipe | decoder | seed | test BCE after each epoch | 0.0837 in epoch | dB | seconds |",

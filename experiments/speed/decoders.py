@@ -85,6 +85,8 @@ def _stepper(decoder: str, network: Network, images: np.ndarray) -> Callable[[],
 
 def _table(networks: dict[str, Network], seconds: dict[str, list[float]]) -> list[str]:
     lines = [
+        "# Speed of the decoders",
+        "",
         f"A training step of {BATCH} images 28 x 28, equal parameters within 1 %, float32: "
         f"medians of {len(seconds[REFERENCE])} rounds in turn, ratios to `{REFERENCE}` of the "
         f"same round. {describe()}.",
