@@ -17,12 +17,13 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from experiments.output import add_update_flag, results_folder, write_results
 from experiments.speed.machine import describe
 
 RUNS = Path("runs/optimizers")
-TARGET = 0.0837
+TARGET, EPOCHS = 0.0837, 5
 _MUON = ("--optimizer=muon",)
 
 
@@ -87,8 +88,13 @@ def _row(recipe: Recipe, decoder: str, seed: int) -> str:
     shown = ", ".join(f"{bce:.4f}" for bce in curve)
     return (
         f"| {recipe.name} | {decoder} | {seed} | {shown} | {reached} | "
-        f"{results['eval']['psnr']:.2f} | {results['train']['seconds']:.0f} |"
+        f"{results['eval']['psnr']:.2f} | {_training_seconds(results):.0f} |"
     )
+
+
+def _training_seconds(results: dict[str, Any]) -> float:
+    """Computes the time of training alone, without compilation and evaluations."""
+    return EPOCHS * results["dataset"]["train"] / float(results["train"]["images_per_second"])
 
 
 def _train(recipe: Recipe, decoder: str, seed: int) -> Path:
