@@ -11,19 +11,26 @@ import subprocess
 import sys
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pytest
 from conftest import ROOT, Command
 
 import aedenoise
+from aedenoise.data.glyphs.__main__ import main as glyphs
 from aedenoise.data.pictures import read_picture
 from experiments import pages, samples
 
 CHANGELOG = ROOT / "CHANGELOG.md"
 README = ROOT / "README.md"
-PAGES = [README, ROOT / "CONTRIBUTING.md", CHANGELOG, *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = ROOT / "docs"
+PAGES = [README, ROOT / "CONTRIBUTING.md", CHANGELOG, *sorted(DOCS.rglob("*.md"))]
 # The changelog names modules of earlier versions.
 CURRENT = [page for page in PAGES if page != CHANGELOG]
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT))
 
 
 def read(page: Path) -> str:
@@ -45,7 +52,7 @@ def headings(page: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_linked_file_and_heading_exists(page: Path) -> None:
     for target in re.findall(r"\]\(([^)]+)\)", read(page)):
         if target.startswith(("http:", "https:")):
@@ -57,7 +64,7 @@ def test_every_linked_file_and_heading_exists(page: Path) -> None:
             assert heading in headings(file), target
 
 
-@pytest.mark.parametrize("page", CURRENT, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", CURRENT, ids=name_of)
 def test_every_named_path_and_module_exists(page: Path) -> None:
     text = read(page)
     # A path without a suffix is a folder.
@@ -67,7 +74,7 @@ def test_every_named_path_and_module_exists(page: Path) -> None:
         pkgutil.resolve_name(dotted)
 
 
-@pytest.mark.parametrize("page", CURRENT, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", CURRENT, ids=name_of)
 def test_files_in_commands_are_in_a_fresh_clone(page: Path) -> None:
     made = {"scans/noisy"} if _DRAWS_PAGES in read(page) else set()
     for words in commands(page):
@@ -81,6 +88,7 @@ def test_files_in_commands_are_in_a_fresh_clone(page: Path) -> None:
 
 
 _DRAWS_PAGES = "python -m experiments.pages scans"
+_DRAWS_LETTERS = "python -m aedenoise.data.glyphs --fonts_dir=$fonts --out=letters.npz"
 
 
 def _tracked(name: str) -> bool:
@@ -110,7 +118,7 @@ _ELSEWHERE = ("running.md", "flags.md")
 @pytest.mark.parametrize(
     "page",
     [page for page in CURRENT if commands(page) and page.name not in _ELSEWHERE],
-    ids=lambda page: page.name,
+    ids=name_of,
 )
 def test_commands_of_a_page_run_in_their_order(
     page: Path, command: Command, tmp_path: Path
@@ -121,6 +129,9 @@ def test_commands_of_a_page_run_in_their_order(
         command("--dataset=notmnist", *_shortened("train", []), cwd=tmp_path)
     if _DRAWS_PAGES in read(page):
         pages.draw(tmp_path / "scans")
+    if _DRAWS_LETTERS in read(page):
+        fonts = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+        assert glyphs([f"--fonts_dir={fonts}", f"--out={tmp_path / 'letters.npz'}"]) == 0
     for words in commands(page):
         if "<" in words:
             continue  # a pipe, tested with the command itself
@@ -141,6 +152,23 @@ def _shortened(mode: str, words: list[str]) -> list[str]:
         named = [word.partition("=")[2] for word in words if word.startswith("--experiment")]
         short.append(f"--workdir=runs/{named[0] if named else 'upsample-notmnist'}")
     return short
+
+
+@pytest.mark.parametrize("page", sorted((DOCS / "notebooks").glob("*.md")), ids=name_of)
+def test_a_notebook_starts_with_its_installation_which_no_build_runs(page: Path) -> None:
+    first = re.search(r"```{code-cell} ipython3\n(.*?)```", read(page), re.DOTALL)[1]
+    assert first.startswith(":tags: [skip-execution]\n")
+    assert "# In Colab" in first
+    assert "\n%pip install aedenoise\n" in first
+    assert read(page).count("skip-execution") == 1
+
+
+def test_every_page_is_in_the_contents_of_the_site() -> None:
+    home = DOCS / "index.md"
+    blocks = re.findall(r"```{toctree}\n(.*?)```", read(home), re.DOTALL)
+    entries = [re.sub(r".*<(.*)>", r"\1", line) for line in "\n".join(blocks).splitlines()]
+    listed = {file.resolve() for entry in entries if entry for file in DOCS.glob(f"{entry}.md")}
+    assert set(PAGES) - listed == {home}
 
 
 def test_the_readme_fits_on_two_screens() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from aedenoise.cli.flags import DEFINED, FLAGS
 from aedenoise.cli.process import quiet_libraries
-from aedenoise.config import Experiment, override, replace
+from aedenoise.config import Experiment, dataset_kind, override, replace
 from aedenoise.config.recipes import fill_in
 from aedenoise.config.validation import local_path
 from aedenoise.errors import UsageError
@@ -62,9 +62,9 @@ def _fit_folder(given: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
       The settings by dotted path, and a line about them; both are empty for other data.
     """
     dataset = given.get("data.dataset", "")
-    named = FLAGS.experiment is not None or "+" in dataset
-    if named or not dataset.startswith("folder:") or dataset == "folder:":
+    if FLAGS.experiment is not None or not dataset.startswith("folder:") or "+" in dataset:
         return {}, []
+    dataset_kind(dataset)  # refused before the current folder is looked through
     quiet_libraries()
     from aedenoise.data.contents import recognise
 

@@ -14,7 +14,7 @@ SPARSITIES = ("none", "l1", "kl")
 
 @dataclass(frozen=True, kw_only=True)
 class CodeConfig:
-    """Penalties on the code, added to the loss; see ``training.penalties``.
+    """Penalties on the code, added to the loss; see ``losses.code_penalties``.
 
     Attributes:
       sparsity: ``none``; ``l1``, the mean magnitude of the code; or ``kl``, the divergence of each
@@ -50,5 +50,5 @@ class CodeConfig:
 
     @property
     def penalised(self) -> bool:
-        """True where there is any penalty."""
+        """Returns True if there is any penalty."""
         return self.sparsity != "none" or self.contractive_weight > 0.0

@@ -109,12 +109,12 @@ class DataConfig:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """The joined datasets; a folder or file is one, since its path may contain ``+``."""
+        """Returns the joined datasets; a folder or file is one: its path may contain ``+``."""
         return (self.dataset,) if ":" in self.dataset else tuple(self.dataset.split("+"))
 
     @property
     def short_name(self) -> str:
-        """Name for folders and titles: ``mnist``, ``notmnist``, or that of a folder or file."""
+        """Returns the name for folders and titles, such as ``mnist`` or the name of a folder."""
         return "+".join(map(_short_name, self.parts))
 
 

@@ -238,7 +238,7 @@ class Experiment:
 
     @property
     def label(self) -> str:
-        """Name for folders and titles: the experiment's own, or ``decoder-dataset``."""
+        """Returns the name for folders and titles, by default ``decoder-dataset``."""
         own = self.model.network != "conv"
         network = self.model.network if own else self.model.decoder
         if self.model.network == "gan":

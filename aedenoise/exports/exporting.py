@@ -22,7 +22,8 @@ class Exported:
       path: the file.
       format: its format.
       size: bytes.
-      proof: comparison of its results with those of JAX; None for a page, which a browser runs.
+      proof: comparison of its results with those of JAX; None for a page of several runs, and on
+        a machine without Node.js and a browser for any page.
     """
 
     path: Path
@@ -33,7 +34,7 @@ class Exported:
     def __str__(self) -> str:
         line = f"{self.path}: {self.format}, {self.size:,} bytes"
         if self.proof is None:
-            return line
+            return f"{line}; not compared with JAX"
         difference, compared = self.proof.difference, self.proof.compared
         return f"{line}; largest difference from JAX {difference:.1e} ({compared})"
 
@@ -49,10 +50,11 @@ def export_network(network: Network, options: ExportOptions) -> Exported:
     chosen = FORMATS[options.format]
     _check_target(options)
     content = chosen.encode(network)
-    if chosen.load is None:
+    run = chosen.load(content, network)
+    if run is None:
         return _write(content, options)
     like = network.in_float32() if chosen.float32 else network
-    return _write(content, options, prove(chosen.load(content, network), like))
+    return _write(content, options, prove(run, like))
 
 
 def export_page(runs: Sequence[Path], options: ExportOptions) -> Exported:

@@ -31,15 +31,15 @@ class Format:
       stem: name of the file where none is given.
       encode: returns the content of a network's file.
       load: returns the function that a file's content holds, ``(noisy[, level]) -> denoised`` or
-        ``(latent) -> image``, by which the file is checked; also receives the network. None: only
-        a browser runs it.
+        ``(latent) -> image``, by which the file is checked, or None if this machine has no
+        program for it; also receives the network.
       float32: files compute in float32, whatever the network's precision is.
       libraries: packages of the extra ``export`` that it needs.
     """
 
     suffix: str
     encode: Callable[[Network], bytes]
-    load: Callable[[bytes, Network], Run] | None
+    load: Callable[[bytes, Network], Run | None]
     stem: str = "model"
     float32: bool = False
     libraries: tuple[str, ...] = ()
@@ -95,6 +95,19 @@ def _encode_page(network: Network) -> bytes:
     return file.encode(network.source, network.image_shape)
 
 
+def _load_page(content: bytes, _: Network) -> Run | None:
+    from aedenoise.exports.page.engine import find_engine, run_page
+
+    engine = find_engine()
+    if engine is None:
+        return None
+
+    def run(noisy: np.ndarray, level: np.ndarray | None = None) -> np.ndarray:
+        return run_page(engine, content, noisy, None if level is None else float(level[0]))[0]
+
+    return run
+
+
 FORMATS: dict[str, Format] = {
     "onnx": Format(
         suffix=".onnx",
@@ -108,7 +121,7 @@ FORMATS: dict[str, Format] = {
         suffix=".safetensors", encode=_encode_safetensors, load=_load_safetensors
     ),
     # Reports link to a page of this name.
-    "html": Format(suffix=".html", encode=_encode_page, load=None, stem="denoise"),
+    "html": Format(suffix=".html", encode=_encode_page, load=_load_page, stem="denoise"),
 }
 
 

@@ -59,7 +59,7 @@ class TrainedRun:
 
     @cached_property
     def network(self) -> Denoiser | ImageMaker:
-        """Returns the network of the newest checkpoint: a denoiser, or the generator of a GAN."""
+        """Returns the denoiser of the newest checkpoint, or the generator of a GAN."""
         if self.experiment.model.network == "gan":
             return load_generator(self.workdir)
         return load_denoiser(self.workdir, components=self.components)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import sys
 import tempfile
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any
 
 from aedenoise.data.reading import load
 from experiments.speed import command_line, floor, instruction_sets, network
+from experiments.speed.machine import describe
 from experiments.speed.protocol import Worker, start, take_turns
 from experiments.speed.report import write_report
 
@@ -50,7 +50,7 @@ def main() -> None:
     # Every system takes as many threads as it has processors.
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: arguments.threads])
     results: dict[str, Any] = {
-        "machine": _machine(),
+        "machine": describe(),
         "batch_size": arguments.batch_size,
         "width": arguments.width,
         "instructions": arguments.isa or instruction_sets.widest(),
@@ -135,17 +135,6 @@ def _compare(
         ],
         "absent": absent,
     }
-
-
-def _machine() -> str:
-    model = platform.processor() or platform.machine()
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        model = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        pass
-    cores = len(os.sched_getaffinity(0))
-    return f"{model}, {cores} cores, {platform.system()}, Python {platform.python_version()}"
 
 
 if __name__ == "__main__":

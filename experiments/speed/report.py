@@ -24,6 +24,8 @@ def write_report(results: dict[str, Any], output: Path | None) -> None:
 def _lines(results: dict[str, Any]) -> list[str]:
     floor, command = results["floor"], results.get("command", {})
     lines = [
+        "# Speed on CPU",
+        "",
         f"Batch {results['batch_size']}, {results['width']} channels, float32 unless named "
         f"otherwise, {results['instructions']}. {results['machine']}, "
         f"{datetime.date.today().isoformat()}.",

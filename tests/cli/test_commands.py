@@ -37,6 +37,8 @@ WRONG_WORDS = [
     (["compare", "--experiment=blind"], "--noise_levels=0.2,0.4"),
     (["compare", "--condition=noise_level"], "use --condition=none"),
     (["compare", "--clean_epochs=1"], "use --clean_epochs=0"),
+    (["export", "--format=pdf"], "unknown format 'pdf'; known: onnx"),
+    (["--dataset=folder:"], "has nothing after the colon"),
 ]
 
 

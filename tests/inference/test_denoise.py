@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import os
+import shlex
 import subprocess
 import sys
 from importlib import resources
@@ -407,6 +408,17 @@ def test_the_command_denoises_without_training(command: Command, tmp_path: Path)
         check=True,
     )
     np.testing.assert_array_equal(read_picture(piped.stdout).pixels[..., 0], result)
+    closed = subprocess.run(
+        f"{shlex.quote(sys.executable)} -m aedenoise.main denoise --input=- --output=- >&-",
+        shell=True,
+        input=source.read_bytes(),
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+        env=command_environment(os.environ.get("TFDS_DATA_DIR", str(tmp_path))),
+        check=False,
+    )
+    assert closed.returncode == 5
+    assert b"standard output is closed" in closed.stderr
     done = command("--mode=denoise", f"--input={source}", f"--workdir={tmp_path}/none")
     assert done.returncode == 3
     assert "train there first" in done.stderr

@@ -10,14 +10,21 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from random_networks import MODELS, SHAPE, SMALL, denoiser, shape_for
 
-from aedenoise.errors import UsageError
+from aedenoise.config import Experiment, ModelConfig
+from aedenoise.errors import ExportError, UsageError
+from aedenoise.exports.api import export
+from aedenoise.exports.page import engine, file
 from aedenoise.exports.page.file import encode
 from aedenoise.exports.page.page_network import page_network
 from aedenoise.exports.page.render import render_page
+from aedenoise.inference.denoiser import Denoiser
+from aedenoise.models import build_autoencoder
 from experiments import denoise_page
 
 NODE = shutil.which("node")
@@ -123,3 +130,56 @@ def test_all_files_of_the_page_are_in_the_package() -> None:
     folder = Path(package.__file__).parent
     names = {path.name for path in folder.iterdir() if path.suffix in (".js", ".css", ".html")}
     assert {"network.js", "page.js", "page.css", "page.html", "convolutions.js"} <= names
+
+
+BROWSER = next(filter(None, map(shutil.which, engine._BROWSERS)), None)
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no browser on this machine to run the page's scripts")
+def test_an_export_is_compared_in_a_browser_where_there_is_no_node(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / Path(str(BROWSER)).name).symlink_to(str(BROWSER))
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}")
+    network = denoiser(**SMALL)
+    written = export(network, "html", tmp_path / "page.html")
+    assert written.proof is not None
+    assert written.proof.difference < 1e-5
+    assert "largest difference from JAX" in str(written)
+
+
+def test_without_either_a_page_is_written_and_the_line_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    written = export(denoiser(**SMALL), "html", tmp_path / "page.html")
+    assert str(written).endswith("not compared with JAX")
+
+
+@pytest.mark.skipif(NODE is None, reason="no Node.js on this machine to run the page's scripts")
+def test_a_page_that_computes_something_else_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = file.encode
+
+    def wrong(source: Any, shape: Any) -> bytes:
+        return right(source, shape).replace(b"value > 0 ? value : 0", b"value > 0 ? value : 1")
+
+    monkeypatch.setattr(file, "encode", wrong)
+    with pytest.raises(ExportError, match="differs from JAX"):
+        export(denoiser(**SMALL), "html", tmp_path / "page.html")
+    assert not (tmp_path / "page.html").exists()
+
+
+@pytest.mark.skipif(NODE is None, reason="no Node.js on this machine to run the page's scripts")
+def test_colour_images_are_denoised_as_jax_does() -> None:
+    config = ModelConfig(encoder_features=(8, 8), decoder_features=(8, 8))
+    model = build_autoencoder(config, 3)
+    params = model.init(jax.random.key(0), jnp.zeros((1, 8, 8, 3)))["params"]
+    network = Denoiser(model, params, experiment=Experiment(model=config), channels=3, step=0)
+    noisy = np.random.default_rng(1).random((2, 13, 22, 3), np.float32)
+    program = engine.find_engine()
+    assert program is not None
+    found, _ = engine.run_page(program, encode(network, (28, 28, 3)), noisy)
+    np.testing.assert_allclose(found, network(noisy), atol=1e-5)
