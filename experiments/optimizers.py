@@ -94,7 +94,8 @@ def _row(recipe: Recipe, decoder: str, seed: int) -> str:
 
 def _training_seconds(results: dict[str, Any]) -> float:
     """Computes the time of training alone, without compilation and evaluations."""
-    return EPOCHS * results["dataset"]["train"] / float(results["train"]["images_per_second"])
+    images = EPOCHS * float(results["dataset"]["train"])
+    return images / float(results["train"]["images_per_second"])
 
 
 def _train(recipe: Recipe, decoder: str, seed: int) -> Path:
