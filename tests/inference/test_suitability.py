@@ -181,8 +181,11 @@ def test_closed_streams_are_named(
     monkeypatch.setattr(sys, name, None)
     source = save(tmp_path / "page.png", noisy(PAGE[:20, :20], 0.3))
     options = DenoiseOptions(source="-" if name == "stdin" else str(source), target="-")
-    words = {"stdin": "standard input is closed", "stdout": "standard output is closed"}[name]
-    with pytest.raises(UsageError, match=words):
+    error, words = {
+        "stdin": (UsageError, "standard input is closed"),
+        "stdout": (StorageError, "standard output is closed"),
+    }[name]
+    with pytest.raises(error, match=words):
         denoise_files(denoiser, options)
 
 
