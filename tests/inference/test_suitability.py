@@ -15,7 +15,7 @@ from PIL import Image
 import aedenoise
 from aedenoise.config.options import DenoiseOptions
 from aedenoise.data.pictures import read_picture
-from aedenoise.errors import Stopped, UsageError, report
+from aedenoise.errors import Stopped, StorageError, UsageError, report
 from aedenoise.inference.denoise_files import denoise_files
 from aedenoise.inference.denoiser import Denoiser
 from aedenoise.inference.noise_estimation import measure_level
