@@ -3,6 +3,7 @@
 
 #include "parallel.h"
 #include "phase_conv.h"
+#include "tiles.h"
 
 namespace aedenoise {
 namespace {
@@ -28,20 +29,9 @@ void Tile(const Work& work, int64_t first) {
   for (int p = 0; p < P; ++p) at[p] = work.in_at[first + p];
   for (int p = 0; p < P; ++p)
     for (int v = 0; v < V; ++v) sum[p][v] = Load(work.bias + v * kLanes);
-  const float* w = work.weights;
-  for (int64_t t = 0; t < work.tap_count; ++t) {
-    const float* x = work.in + work.taps[t];
-    for (int64_t c = 0; c < work.channels; ++c, w += kBlock) {
-      Vector weight[V];
-#pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) weight[v] = Load(w + v * kLanes);
-#pragma GCC unroll 16
-      for (int p = 0; p < P; ++p) {
-#pragma GCC unroll 4
-        for (int v = 0; v < V; ++v) sum[p][v] += x[at[p] + c] * weight[v];
-      }
-    }
-  }
+  for (int64_t t = 0; t < work.tap_count; ++t)
+    AddProducts(work.in + work.taps[t], at, work.channels,
+                work.weights + t * work.channels * kBlock, sum);
   for (int p = 0; p < P; ++p)
     for (int v = 0; v < V; ++v) sum[p][v] = sum[p][v] < work.least ? work.least : sum[p][v];
   if (work.outputs == V * kLanes) {
@@ -54,22 +44,11 @@ void Tile(const Work& work, int64_t first) {
   }
 }
 
-template <int P>
-void RunTile(const Work& work, int64_t first, int64_t pixels) {
-  if (pixels == P) {
-    work.outputs <= kLanes ? Tile<P, 1>(work, first) : Tile<P, kVectors>(work, first);
-  } else if constexpr (P > 1) {
-    RunTile<P - 1>(work, first, pixels);
-  }
-}
-
 void Run(const Work& work) {
-  const int64_t tiles = CeilDiv(work.pixels, kTile);
-  for (int64_t tile = 0, first = 0; tile < tiles; ++tile) {
-    const int64_t size = work.pixels / tiles + (tile < work.pixels % tiles);  // even in size
-    RunTile<kTile>(work, first, size);
-    first += size;
-  }
+  EachTile(work.pixels, [&](auto size, int64_t first) {
+    constexpr int P = decltype(size)::value;
+    work.outputs <= kLanes ? Tile<P, 1>(work, first) : Tile<P, kVectors>(work, first);
+  });
 }
 
 // The sum of all lanes, by halves.

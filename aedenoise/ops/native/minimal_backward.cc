@@ -73,28 +73,15 @@ void SumTile(const float* x, int64_t x_stride, const float* g, int64_t g_stride,
     for (int v = 0; v < V; ++v) Store(sums + k * g_stride + v * kLanes, sum[k][v]);
 }
 
-template <int K>
-void RunSumTile(int64_t size, const float* x, int64_t x_stride, const float* g, int64_t g_stride,
-                int64_t tiles, float* sums, bool half) {
-  if (size == K) {
-    half ? SumTile<K, 1>(x, x_stride, g, g_stride, tiles, sums)
-         : SumTile<K, kVectors>(x, x_stride, g, g_stride, tiles, sums);
-  } else if constexpr (K > 1) {
-    RunSumTile<K - 1>(size, x, x_stride, g, g_stride, tiles, sums, half);
-  }
-}
-
 // sums [channels, outputs] += x^T g, rows of sums and of g being g_stride apart.
 void AddOuterProducts(const float* x, int64_t x_stride, int64_t channels, const float* g,
                       int64_t g_stride, int64_t outputs, int64_t tiles, float* sums) {
-  const int64_t parts = CeilDiv(channels, kTile);
   for (int64_t o = 0; o < outputs; o += kBlock)
-    for (int64_t part = 0, first = 0; part < parts; ++part) {
-      const int64_t size = channels / parts + (part < channels % parts);
-      RunSumTile<kTile>(size, x + first, x_stride, g + o, g_stride, tiles,
-                        sums + first * g_stride + o, outputs - o <= kLanes);
-      first += size;
-    }
+    EachTile(channels, [&](auto size, int64_t first) {
+      constexpr int K = decltype(size)::value;
+      const auto tile = outputs - o <= kLanes ? SumTile<K, 1> : SumTile<K, kVectors>;
+      tile(x + first, x_stride, g + o, g_stride, tiles, sums + first * g_stride + o);
+    });
 }
 
 template <class Form>
@@ -110,9 +97,7 @@ ffi::Error Run(ffi::ThreadPool& pool, const Source& source, const Source& gradie
   for (int64_t n = 0; n < networks; ++n)
     weights[n] = PackWeights<Form>(w.typed_data() + n * network_size, channels, outputs, true);
 
-  // Neither the parts nor the order of their sum depend on the threads: runs repeat bit for bit.
-  const int64_t batch = in.batch / networks;  // of each network
-  const int64_t parts = std::min<int64_t>(batch, 16);
+  const int64_t batch = in.batch / networks, parts = PartsOfSum(batch);  // of each network
   const int64_t sums_size = kProducts * channels * sums_row, part_size = sums_size + sums_row;
   std::vector<float> sums(networks * parts * part_size, 0.0f);
   const int64_t row = tiling.columns * Form::kOut * outputs;  // of the padded gradient
@@ -163,15 +148,8 @@ ffi::Error Run(ffi::ThreadPool& pool, const Source& source, const Source& gradie
     }
   });
 
-  // The first part becomes the sum of all; then that of the products goes back to the taps.
-  const int64_t slices = kProducts + 1;
-  Parallel(pool, networks * slices, [&](int64_t index) {
-    const int64_t slice = index % slices;
-    float* first = sums.data() + index / slices * parts * part_size + slice * channels * sums_row;
-    const int64_t size = slice < kProducts ? channels * sums_row : sums_row;
-    for (int64_t part = 1; part < parts; ++part)
-      for (int64_t n = 0; n < size; ++n) first[n] += first[part * part_size + n];
-  });
+  // The sums of the products go back to the taps.
+  AddParts(pool, sums.data(), networks, parts, part_size);
   std::fill_n(dw.typed_data(), dw.element_count(), 0.0f);
   for (int64_t network = 0; network < networks; ++network) {
     const float* from = sums.data() + network * parts * part_size;

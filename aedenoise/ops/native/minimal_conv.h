@@ -9,6 +9,7 @@
 #pragma once
 
 #include "images.h"
+#include "tiles.h"
 
 namespace aedenoise {
 
@@ -215,47 +216,27 @@ std::vector<float> PackWeights(const float* kernel, int64_t channels, int64_t ou
   return packed;
 }
 
-// Rows of y = x w, for the kVectors vectors of a block of outputs.
+// Rows of y = x w, for a block of outputs.
 template <int P, int V>
 inline void ProductTile(const float* x, int64_t x_stride, int64_t depth, const float* w, float* y,
                         int64_t y_stride) {
+  int64_t at[P];
+  for (int p = 0; p < P; ++p) at[p] = p * x_stride;
   Vector sum[P][V] = {};
-  for (int64_t d = 0; d < depth; ++d, w += kBlock) {
-    Vector weight[V];
-#pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) weight[v] = Load(w + v * kLanes);
-#pragma GCC unroll 16
-    for (int p = 0; p < P; ++p) {
-#pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) sum[p][v] += x[p * x_stride + d] * weight[v];
-    }
-  }
+  AddProducts(x, at, depth, w, sum);
   for (int p = 0; p < P; ++p)
     for (int v = 0; v < V; ++v) Store(y + p * y_stride + v * kLanes, sum[p][v]);
-}
-
-template <int P>
-void RunProductTile(int64_t rows, const float* x, int64_t x_stride, int64_t depth, const float* w,
-                    float* y, int64_t y_stride, bool half) {
-  if (rows == P) {
-    half ? ProductTile<P, 1>(x, x_stride, depth, w, y, y_stride)
-         : ProductTile<P, kVectors>(x, x_stride, depth, w, y, y_stride);
-  } else if constexpr (P > 1) {
-    RunProductTile<P - 1>(rows, x, x_stride, depth, w, y, y_stride, half);
-  }
 }
 
 // y [rows, outputs] = x [rows, depth] w, packed.
 inline void Product(const float* x, int64_t x_stride, int64_t rows, int64_t depth, const float* w,
                     int64_t outputs, float* y, int64_t y_stride) {
-  const int64_t tiles = CeilDiv(rows, kTile);
   for (int64_t o = 0; o < outputs; o += kBlock, w += depth * kBlock)
-    for (int64_t tile = 0, first = 0; tile < tiles; ++tile) {
-      const int64_t size = rows / tiles + (tile < rows % tiles);  // even in size
-      RunProductTile<kTile>(size, x + first * x_stride, x_stride, depth, w,
-                            y + first * y_stride + o, y_stride, outputs - o <= kLanes);
-      first += size;
-    }
+    EachTile(rows, [&](auto size, int64_t first) {
+      constexpr int P = decltype(size)::value;
+      const auto tile = outputs - o <= kLanes ? ProductTile<P, 1> : ProductTile<P, kVectors>;
+      tile(x + first * x_stride, x_stride, depth, w, y + first * y_stride + o, y_stride);
+    });
 }
 
 }  // namespace aedenoise

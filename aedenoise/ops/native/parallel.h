@@ -45,4 +45,21 @@ inline int64_t PartsOfBatch(const xla::ffi::ThreadPool& pool, int64_t batch) {
   return std::min(batch, 8 * std::max<int64_t>(1, pool.num_threads()));
 }
 
+// Parts of a batch over which sums are taken. Neither they nor the order in which their sums are
+// added depend on the threads: runs repeat bit for bit.
+inline int64_t PartsOfSum(int64_t batch) { return std::min<int64_t>(batch, 16); }
+
+// Adds sums [groups, parts, size] over the parts, into the first of each group.
+inline void AddParts(xla::ffi::ThreadPool& pool, float* sums, int64_t groups, int64_t parts,
+                     int64_t size) {
+  constexpr int64_t kSlices = 16;
+  Parallel(pool, groups * kSlices, [&](int64_t index) {
+    float* first = sums + index / kSlices * parts * size;
+    const int64_t slice = index % kSlices;
+    const int64_t begin = size * slice / kSlices, end = size * (slice + 1) / kSlices;
+    for (int64_t part = 1; part < parts; ++part)
+      for (int64_t n = begin; n < end; ++n) first[n] += first[part * size + n];
+  });
+}
+
 }  // namespace aedenoise

@@ -2,6 +2,7 @@
 // tells that their roles are exchanged, so that an interpolation belongs to the gradient.
 #include "parallel.h"
 #include "phase_conv.h"
+#include "tiles.h"
 
 namespace aedenoise {
 namespace {
@@ -42,17 +43,6 @@ void Tile(const Overlay& over, const int64_t* taps, const int64_t* rows, float* 
   } else {
     for (int k = 0; k < K; ++k)
       for (int64_t o = 0; o < outputs; ++o) sums[rows[k] + o] += sum[k][o / kLanes][o % kLanes];
-  }
-}
-
-template <int K>
-void RunTile(int64_t size, const Overlay& over, const int64_t* taps, const int64_t* rows,
-             float* sums, int64_t outputs) {
-  if (size == K) {
-    outputs <= kLanes ? Tile<K, 1>(over, taps, rows, sums, outputs)
-                      : Tile<K, kVectors>(over, taps, rows, sums, outputs);
-  } else if constexpr (K > 1) {
-    RunTile<K - 1>(size, over, taps, rows, sums, outputs);
   }
 }
 
@@ -115,9 +105,8 @@ ffi::Error WeightGradient(ffi::ThreadPool pool, Floats x, Floats g, ffi::AnyBuff
       phases.push_back(std::move(phase));
     }
 
-  // Neither the parts nor the order of their sum depend on the threads: runs repeat bit for bit.
   const int64_t networks = dw->dimensions()[0], batch = in.batch / networks;  // of each network
-  const int64_t parts = std::min<int64_t>(batch, 16);
+  const int64_t parts = PartsOfSum(batch);
   const int64_t size = dw->element_count() / networks;
   std::vector<float> sums(networks * parts * (size + outputs), 0.0f);
   Parallel(pool, networks * parts, [&](int64_t index) {
@@ -133,30 +122,25 @@ ffi::Error WeightGradient(ffi::ThreadPool pool, Floats x, Floats g, ffi::AnyBuff
       const float* from = copying ? copy : g.typed_data() + b * out.image();
       if (!turned) SumPixels(from, out.height * out.width, outputs, bias);
       for (const Phase& phase : phases) {
-        const int64_t depth = phase.taps.size(), tiles = CeilDiv(depth, kTile);
         const int64_t pixels = phase.in_at.size();
         for (int64_t first = 0; first < pixels; first += kPixels)
           for (int64_t o = 0; o < outputs; o += kBlock) {
             const Overlay over{input, from + o, phase.in_at.data() + first,
                                phase.out_at.data() + first, std::min(kPixels, pixels - first)};
-            for (int64_t tile = 0, at = 0; tile < tiles; ++tile) {
-              const int64_t count = depth / tiles + (tile < depth % tiles);
-              RunTile<kTile>(count, over, phase.taps.data() + at, phase.rows.data() + at,
-                             weights + o, outputs - o);
-              at += count;
-            }
+            EachTile(phase.taps.size(), [&](auto size, int64_t at) {
+              constexpr int K = decltype(size)::value;
+              const auto tile = outputs - o <= kLanes ? Tile<K, 1> : Tile<K, kVectors>;
+              tile(over, phase.taps.data() + at, phase.rows.data() + at, weights + o, outputs - o);
+            });
           }
       }
     }
   });
-  std::fill_n(dw->typed_data(), networks * size, 0.0f);
-  std::fill_n(dbias->typed_data(), networks * outputs, 0.0f);
-  for (int64_t index = 0; index < networks * parts; ++index) {
-    const float* from = sums.data() + index * (size + outputs);
-    float* weights = dw->typed_data() + index / parts * size;
-    float* bias = dbias->typed_data() + index / parts * outputs;
-    for (int64_t n = 0; n < size; ++n) weights[n] += from[n];
-    for (int64_t o = 0; o < outputs; ++o) bias[o] += from[size + o];
+  AddParts(pool, sums.data(), networks, parts, size + outputs);
+  for (int64_t network = 0; network < networks; ++network) {
+    const float* from = sums.data() + network * parts * (size + outputs);
+    std::copy_n(from, size, dw->typed_data() + network * size);
+    std::copy_n(from + size, outputs, dbias->typed_data() + network * outputs);
   }
   return ffi::Error::Success();
 }
