@@ -25,7 +25,8 @@ from aedenoise.config.study import display_name, parse_decoder
 from aedenoise.errors import UsageError
 from aedenoise.metrics.statistics import difference
 from aedenoise.runs.train import train
-from aedenoise.training.workdir import Workdir, read_json
+from aedenoise.training.run_files import read_json
+from aedenoise.training.workdir import Workdir
 from experiments.gan import EXPERIMENT
 from experiments.output import (
     RESULTS,

@@ -19,7 +19,8 @@ from aedenoise.inference.generator import ImageMaker, load_generator
 from aedenoise.inference.pretrained import load_pretrained, pretrained_record
 from aedenoise.models import Autoencoder, ImageModel
 from aedenoise.training.components import NO_COMPONENTS, Components, describe_part
-from aedenoise.training.workdir import Workdir, read_json, well_formed
+from aedenoise.training.run_files import read_json, well_formed
+from aedenoise.training.workdir import Workdir
 
 Place = str | PathLike[str]
 # Side of images for networks that take many sizes, where that of the training is unknown.

@@ -21,16 +21,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 from jax import Array
 
 from aedenoise.ops.interpolation import Resampling
+from aedenoise.ops.kernel_gradients import with_gradients
 from aedenoise.ops.native import minimal_calls
-from aedenoise.ops.native.calls import NO_GATE
 
 _KERNEL = 3
 # Cost of transforming one value of a tile, in products.
@@ -91,15 +88,7 @@ def pays(form: Form, kernel: Array, size: tuple[int, int]) -> bool:
     return cost < height * width * form.direct**2 * channels * outputs
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0,))
-def minimal_conv(plan: MinimalConv, x: Array, kernel: Array, bias: Array) -> Array:
-    """Convolves ``[B, H, W, C]`` with ``[3, 3, C, O]``, and adds ``[O]``: ``[B, Ho, Wo, O]``, all
-    float32."""
-    y, _ = _forward(plan, x, kernel, bias)
-    return y
-
-
-def _forward(plan: MinimalConv, x: Array, kernel: Array, bias: Array) -> tuple[Array, Any]:
+def _forward(plan: MinimalConv, x: Array, kernel: Array, bias: Array) -> tuple[Array, Array]:
     return minimal_calls.forward(
         plan.form.number,
         x,
@@ -112,18 +101,9 @@ def _forward(plan: MinimalConv, x: Array, kernel: Array, bias: Array) -> tuple[A
     )
 
 
-def _forward_keeping(
-    plan: MinimalConv, x: Array, kernel: Array, bias: Array
-) -> tuple[Array, tuple[Array, Array, Any]]:
-    y, winner = _forward(plan, x, kernel, bias)
-    gate: Any = winner if plan.window > 1 else y if plan.relu else jnp.asarray(NO_GATE)
-    return y, (x, kernel, gate)
-
-
 def _backward(
-    plan: MinimalConv, kept: tuple[Array, Array, Any], gradient: Array
+    plan: MinimalConv, x: Array, kernel: Array, gate: Any, gradient: Array
 ) -> tuple[Array, Array, Array]:
-    x, kernel, gate = kept
     return minimal_calls.backward(
         plan.form.number,
         x,
@@ -135,4 +115,10 @@ def _backward(
     )
 
 
-minimal_conv.defvjp(_forward_keeping, _backward)
+_minimal_conv = with_gradients(_forward, _backward)
+
+
+def minimal_conv(plan: MinimalConv, x: Array, kernel: Array, bias: Array) -> Array:
+    """Convolves ``[B, H, W, C]`` with ``[3, 3, C, O]``, and adds ``[O]``: ``[B, Ho, Wo, O]``, all
+    float32."""
+    return _minimal_conv(plan, x, kernel, bias)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 
 from aedenoise.ops import native
 from aedenoise.ops.interpolation import Resampling
+from aedenoise.ops.kernel_gradients import with_gradients
 from aedenoise.ops.native.calls import NO_BIAS, NO_GATE
 from aedenoise.ops.phases import Axis
 
@@ -36,15 +35,7 @@ class PhaseConv:
     resampling: Resampling | None = None
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0,))
-def phase_conv(plan: PhaseConv, x: Array, weights: Array, bias: Array) -> Array:
-    """Convolves ``[B, H, W, C]`` with ``[U, V, C, O]``, and adds ``[O]``: ``[B, Ho, Wo, O]``, all
-    float32."""
-    y, _ = _forward(plan, x, weights, bias)
-    return y
-
-
-def _forward(plan: PhaseConv, x: Array, weights: Array, bias: Array) -> tuple[Array, Any]:
+def _forward(plan: PhaseConv, x: Array, weights: Array, bias: Array) -> tuple[Array, Array]:
     return native.forward(
         x,
         NO_GATE,
@@ -60,19 +51,9 @@ def _forward(plan: PhaseConv, x: Array, weights: Array, bias: Array) -> tuple[Ar
     )
 
 
-def _forward_keeping(
-    plan: PhaseConv, x: Array, weights: Array, bias: Array
-) -> tuple[Array, tuple[Array, Array, Any]]:
-    y, winner = _forward(plan, x, weights, bias)
-    # The output of a ReLU is mask enough for its gradient: no pre-activation is kept.
-    gate: Any = winner if plan.window > 1 else y if plan.relu else jnp.asarray(NO_GATE)
-    return y, (x, weights, gate)
-
-
 def _backward(
-    plan: PhaseConv, kept: tuple[Array, Array, Any], gradient: Array
+    plan: PhaseConv, x: Array, weights: Array, gate: Any, gradient: Array
 ) -> tuple[Array, Array, Array]:
-    x, weights, gate = kept
     rows, row_taps = plan.rows.transpose()
     columns, column_taps = plan.columns.transpose()
     turned = jnp.swapaxes(weights[row_taps][:, column_taps], -1, -2)
@@ -100,4 +81,10 @@ def _backward(
     return x_gradient, weight_gradient, bias_gradient
 
 
-phase_conv.defvjp(_forward_keeping, _backward)
+_phase_conv = with_gradients(_forward, _backward)
+
+
+def phase_conv(plan: PhaseConv, x: Array, weights: Array, bias: Array) -> Array:
+    """Convolves ``[B, H, W, C]`` with ``[U, V, C, O]``, and adds ``[O]``: ``[B, Ho, Wo, O]``, all
+    float32."""
+    return _phase_conv(plan, x, weights, bias)

@@ -24,8 +24,9 @@ from aedenoise.training.checkpoint_folders import has_checkpoints
 from aedenoise.training.checkpoint_place import find_checkpoints, record_checkpoints
 from aedenoise.training.checkpoints import Checkpoints, Restored
 from aedenoise.training.components import NO_COMPONENTS, Components
+from aedenoise.training.run_files import well_formed
 from aedenoise.training.sharding import devices_here
-from aedenoise.training.workdir import Workdir, well_formed
+from aedenoise.training.workdir import Workdir
 
 
 def evaluate_run(

@@ -10,7 +10,8 @@ from aedenoise.files import write_atomically
 from aedenoise.reporting.html import is_page
 from aedenoise.reporting.page import page
 from aedenoise.reporting.run_record import RunRecord
-from aedenoise.training.workdir import Workdir, read_json, well_formed
+from aedenoise.training.run_files import read_json, well_formed
+from aedenoise.training.workdir import Workdir
 
 # Written by ``export.page``; linked by a report in the same folder.
 DENOISING_PAGE = "denoise.html"

@@ -20,7 +20,8 @@ from aedenoise.runtime.distributed import all_agree, is_first_process
 from aedenoise.training.checkpoint_folders import remove_checkpoints
 from aedenoise.training.checkpoint_place import record_checkpoints
 from aedenoise.training.checkpoints import Checkpoints
-from aedenoise.training.workdir import Workdir, read_json, well_formed
+from aedenoise.training.run_files import read_json, well_formed
+from aedenoise.training.workdir import Workdir
 
 
 def report_finished(

@@ -20,6 +20,7 @@ from aedenoise.files import (
     remove_leftovers,
     write_json,
 )
+from aedenoise.training.run_files import well_formed
 
 FORMAT = 1
 
@@ -273,38 +274,3 @@ def default_workdir(experiment: Experiment, base: Experiment) -> Path:
         return named if first_difference(first.read_experiment(), experiment) else first.path
     except CheckpointError:
         return named
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Reads a file written by ``files.write_json``.
-
-    Raises:
-      CheckpointError: if the file is damaged.
-    """
-    with well_formed(path):
-        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(values, dict):
-            raise TypeError
-    return values
-
-
-@contextlib.contextmanager
-def well_formed(path: Path) -> Iterator[None]:
-    """Turns errors from values that are missing in a file, or of another type, into expected ones.
-
-    Raises:
-      CheckpointError: naming the file.
-    """
-    try:
-        yield
-    except (
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        RecursionError,
-        TypeError,
-        ValueError,
-    ) as error:
-        raise CheckpointError(
-            f"{path} is damaged ({type(error).__name__}); remove it and run again"
-        ) from error

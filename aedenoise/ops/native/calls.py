@@ -9,11 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.custom_batching import custom_vmap
 
 from aedenoise.ops.interpolation import Interpolation, Resampling
 from aedenoise.ops.native.build import FORWARD, WEIGHT_GRADIENT
-from aedenoise.ops.native.folding import folded, folded_gate, unfolded
+from aedenoise.ops.native.folding import Axis0, foldable
 from aedenoise.ops.phases import Axis
 
 NO_GATE = np.zeros((0,), np.float32)
@@ -59,14 +58,13 @@ def forward(
     area = (size[0] // pooled, size[1] // pooled)
     attributes = _taps(rows, columns) | resampling_attributes(resampling)
 
-    @custom_vmap
-    def call(x: Array, gate: Array, weights: Array, bias: Array) -> tuple[Array, Array]:
+    def call(x: Array, gate: Array, weights: Array, bias: Array) -> Sequence[Array]:
         shape = (x.shape[0], *area, weights.shape[-1])
         outputs = (
             jax.ShapeDtypeStruct(shape, jnp.float32),
             jax.ShapeDtypeStruct(shape if pool else (0,), jnp.uint8),
         )
-        y, winner = jax.ffi.ffi_call(FORWARD, outputs)(
+        return jax.ffi.ffi_call(FORWARD, outputs)(
             x,
             gate,
             weights,
@@ -76,23 +74,11 @@ def forward(
             window=np.int64(window),
             shrink=shrink,
         )
-        return y, winner
 
-    @call.def_vmap
-    def several(
-        times: int, mapped: Sequence[bool], x: Array, gate: Array, weights: Array, bias: Array
-    ) -> tuple[tuple[Array, Array], tuple[bool, bool]]:
-        networks = mapped[2] or mapped[3] or weights.shape[0] > 1
-        y, winner = call(
-            folded(x, times, mapped[0]),
-            folded_gate(gate, times, mapped[1]),
-            # A batch is longer for one network; other networks are more of them.
-            folded(weights, times, mapped[2]) if networks else weights,
-            folded(bias, times, mapped[3]) if networks else bias,
-        )
-        return (unfolded(y, times), unfolded(winner, times)), (True, True)
-
-    y, winner = call(x, jnp.asarray(gate), weights[None], jnp.asarray(bias)[None])
+    axes = (Axis0.BATCH, Axis0.BATCH, Axis0.NETWORKS, Axis0.NETWORKS)
+    y, winner = foldable(call, axes, shared=True)(
+        x, jnp.asarray(gate), weights[None], jnp.asarray(bias)[None]
+    )
     return y, winner
 
 
@@ -147,32 +133,21 @@ def _weight_gradient(
 ) -> tuple[Array, Array]:
     attributes = _taps(rows, columns) | resampling_attributes(resampling)
 
-    @custom_vmap
-    def call(x: Array, gradient: Array, gate: Array, like: Array) -> tuple[Array, Array]:
+    def call(x: Array, gradient: Array, gate: Array, like: Array) -> Sequence[Array]:
         networks = like.shape[0]
         outputs = (
             jax.ShapeDtypeStruct((networks, *shape), jnp.float32),
             jax.ShapeDtypeStruct((networks, shape[-1]), jnp.float32),
         )
-        weights, bias = jax.ffi.ffi_call(WEIGHT_GRADIENT, outputs)(
+        return jax.ffi.ffi_call(WEIGHT_GRADIENT, outputs)(
             x, gradient, gate, **attributes, turned=turned, window=np.int64(window)
         )
-        return weights, bias
-
-    @call.def_vmap
-    def several(
-        times: int, mapped: Sequence[bool], x: Array, gradient: Array, gate: Array, like: Array
-    ) -> tuple[tuple[Array, Array], tuple[bool, bool]]:
-        weights, bias = call(
-            folded(x, times, mapped[0]),
-            folded(gradient, times, mapped[1]),
-            folded_gate(gate, times, mapped[2]),
-            folded(like, times, mapped[3]),
-        )
-        return (unfolded(weights, times), unfolded(bias, times)), (True, True)
 
     # An empty array counts the networks, one of each that vmap maps over.
-    weights, bias = call(x, gradient, jnp.asarray(gate), jnp.zeros((1, 0)))
+    axes = (Axis0.BATCH, Axis0.BATCH, Axis0.BATCH, Axis0.NETWORKS)
+    weights, bias = foldable(call, axes, shared=False)(
+        x, gradient, jnp.asarray(gate), jnp.zeros((1, 0))
+    )
     return weights[0], bias[0]
 
 

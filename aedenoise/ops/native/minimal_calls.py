@@ -8,12 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.custom_batching import custom_vmap
 
 from aedenoise.ops.interpolation import Resampling
 from aedenoise.ops.native.build import MINIMAL_BACKWARD, MINIMAL_FORWARD
 from aedenoise.ops.native.calls import resampling_attributes
-from aedenoise.ops.native.folding import folded, folded_gate, unfolded
+from aedenoise.ops.native.folding import Axis0, foldable
 
 
 def forward(
@@ -45,32 +44,18 @@ def forward(
     area = (size[0] // window, size[1] // window)
     attributes = resampling_attributes(resampling)
 
-    @custom_vmap
-    def call(x: Array, kernel: Array, bias: Array) -> tuple[Array, Array]:
+    def call(x: Array, kernel: Array, bias: Array) -> Sequence[Array]:
         shape = (x.shape[0], *area, kernel.shape[-1])
         outputs = (
             jax.ShapeDtypeStruct(shape, jnp.float32),
             jax.ShapeDtypeStruct(shape if window > 1 else (0,), jnp.uint8),
         )
-        y, winner = jax.ffi.ffi_call(MINIMAL_FORWARD, outputs)(
+        return jax.ffi.ffi_call(MINIMAL_FORWARD, outputs)(
             x, kernel, bias, form=np.int64(form), relu=relu, window=np.int64(window), **attributes
         )
-        return y, winner
 
-    @call.def_vmap
-    def several(
-        times: int, mapped: Sequence[bool], x: Array, kernel: Array, bias: Array
-    ) -> tuple[tuple[Array, Array], tuple[bool, bool]]:
-        networks = mapped[1] or mapped[2] or kernel.shape[0] > 1
-        y, winner = call(
-            folded(x, times, mapped[0]),
-            # A batch is longer for one network; other networks are more of them.
-            folded(kernel, times, mapped[1]) if networks else kernel,
-            folded(bias, times, mapped[2]) if networks else bias,
-        )
-        return (unfolded(y, times), unfolded(winner, times)), (True, True)
-
-    y, winner = call(x, kernel[None], bias[None])
+    axes = (Axis0.BATCH, Axis0.NETWORKS, Axis0.NETWORKS)
+    y, winner = foldable(call, axes, shared=True)(x, kernel[None], bias[None])
     return y, winner
 
 
@@ -88,31 +73,18 @@ def backward(
     of the output, with the gate of that gradient as in ``calls.forward``."""
     attributes = resampling_attributes(resampling)
 
-    @custom_vmap
-    def call(x: Array, gradient: Array, gate: Array, kernel: Array) -> tuple[Array, Array, Array]:
+    def call(x: Array, gradient: Array, gate: Array, kernel: Array) -> Sequence[Array]:
         outputs = (
             jax.ShapeDtypeStruct(x.shape, jnp.float32),
             jax.ShapeDtypeStruct(kernel.shape, jnp.float32),
             jax.ShapeDtypeStruct((kernel.shape[0], kernel.shape[-1]), jnp.float32),
         )
-        x_gradient, kernel_gradient, bias_gradient = jax.ffi.ffi_call(MINIMAL_BACKWARD, outputs)(
+        return jax.ffi.ffi_call(MINIMAL_BACKWARD, outputs)(
             x, gradient, gate, kernel, form=np.int64(form), window=np.int64(window), **attributes
         )
-        return x_gradient, kernel_gradient, bias_gradient
 
-    @call.def_vmap
-    def several(
-        times: int, mapped: Sequence[bool], x: Array, gradient: Array, gate: Array, kernel: Array
-    ) -> tuple[tuple[Array, Array, Array], tuple[bool, bool, bool]]:
-        # Each mapped network has weight gradients of its own, even where weights are shared.
-        gradients = call(
-            folded(x, times, mapped[0]),
-            folded(gradient, times, mapped[1]),
-            folded_gate(gate, times, mapped[2]),
-            folded(kernel, times, mapped[3]),
-        )
-        x_gradient, kernel_gradient, bias_gradient = (unfolded(g, times) for g in gradients)
-        return (x_gradient, kernel_gradient, bias_gradient), (True, True, True)
-
-    x_gradient, kernel_gradient, bias_gradient = call(x, gradient, gate, kernel[None])
+    axes = (Axis0.BATCH, Axis0.BATCH, Axis0.BATCH, Axis0.NETWORKS)
+    x_gradient, kernel_gradient, bias_gradient = foldable(call, axes, shared=False)(
+        x, gradient, gate, kernel[None]
+    )
     return x_gradient, kernel_gradient[0], bias_gradient[0]

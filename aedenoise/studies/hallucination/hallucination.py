@@ -35,7 +35,8 @@ from aedenoise.studies.hallucination.report import (
     found_record,
     markdown,
 )
-from aedenoise.training.workdir import Workdir, well_formed
+from aedenoise.training.run_files import well_formed
+from aedenoise.training.workdir import Workdir
 
 # Flipped images per row of the gallery, and its largest number of rows.
 _SHOWN, _ROWS = 5, 24

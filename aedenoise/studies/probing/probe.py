@@ -28,7 +28,8 @@ from aedenoise.studies.probing.codes import encode_images, flatten_pixels, make_
 from aedenoise.studies.probing.fine_tune import fine_tune
 from aedenoise.studies.probing.projection import neighbours, principal
 from aedenoise.studies.probing.regression import Logistic, fit_chosen
-from aedenoise.training.workdir import Workdir, read_json, well_formed
+from aedenoise.training.run_files import read_json, well_formed
+from aedenoise.training.workdir import Workdir
 
 # Largest number of float32 values in regression, which holds all rows in memory: 1 GiB.
 _MOST_VALUES = 2**28
