@@ -15,5 +15,5 @@ EXPERIMENT = Experiment(
     name="adversarial",
     data=DataConfig(dataset="mnist"),
     adversary=AdversaryConfig(weight=0.01),
-    optimizer=OptimizerConfig(learning_rate=2e-3),
+    optimizer=OptimizerConfig(name="adam", learning_rate=2e-3),
 )

@@ -12,13 +12,14 @@ level_power and without the level as input, the same training loses 1.07 dB at 0
 2 CPU cores (AMD EPYC), Python 3.11, jax 0.10.2, 2026-11-24; experiments/results/blind.json.
 """
 
-from aedenoise.config import DataConfig, Experiment, ModelConfig, NoiseConfig
+from aedenoise.config import ADAM, DataConfig, Experiment, ModelConfig, NoiseConfig
 
-# The default recipe. Training feeds the true level; inference estimates it.
+# Training feeds the true level; inference estimates it.
 EXPERIMENT = Experiment(
     name="blind",
     model=ModelConfig(condition="noise_level"),
     data=DataConfig(dataset="mnist"),
     noise=NoiseConfig(level=0.2, level_max=0.6),
+    optimizer=ADAM,
     level_power=2.5,
 )

@@ -12,7 +12,12 @@ convolution 1.5, 1.7 and 1.3 % change class, about a third of these confidently;
 3.11, jax 0.10.2, 2026-11-24.
 """
 
-from aedenoise.config import DataConfig, Experiment
+from aedenoise.config import ADAM, DataConfig, Experiment
 
 # Short trainings: 1,876 steps on MNIST, and by the second command 968 on the letters.
-EXPERIMENT = Experiment(name="does_it_invent", data=DataConfig(dataset="mnist"), epochs=2)
+EXPERIMENT = Experiment(
+    name="does_it_invent",
+    data=DataConfig(dataset="mnist"),
+    optimizer=ADAM,
+    epochs=2,
+)

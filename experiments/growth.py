@@ -25,7 +25,7 @@ if __name__ == "__main__":
 import jax
 import numpy as np
 
-from aedenoise.config import Experiment, ModelConfig, replace
+from aedenoise.config import ADAM, Experiment, ModelConfig, replace
 from aedenoise.data.batch import Batch
 from aedenoise.data.batches import TrainBatches
 from aedenoise.training.checkpoints import Checkpoints
@@ -64,7 +64,7 @@ def program(
     devices: int, batch_size: int, images: int, experiment: Experiment | None = None
 ) -> Program:
     """Compiles the step on ``devices`` devices, each of which holds a split of so many images."""
-    experiment = experiment or Experiment()
+    experiment = experiment or Experiment(optimizer=ADAM)
     executor = make_executor("jit", batch_size, devices=jax.devices()[:devices])
     task = make_task(experiment, channels=1, total_steps=1000, lowering="plain")
 
@@ -93,7 +93,7 @@ def summed_bytes(text: str) -> int:
 
 
 def _step_seconds(devices: int, batch_size: int) -> float:
-    experiment = Experiment()
+    experiment = Experiment(optimizer=ADAM)
     executor = make_executor("jit", batch_size, devices=jax.devices()[:devices])
     task = make_task(experiment, channels=1, total_steps=1000, lowering="plain")
     images = np.zeros((4096, 28, 28, 1), np.uint8)
@@ -115,7 +115,9 @@ def _step_seconds(devices: int, batch_size: int) -> float:
 def _checkpoint_seconds(width: int) -> tuple[int, float, float]:
     """Counts the parameters of a network of ``width``, and times saving and restoring its state."""
     model = ModelConfig(encoder_features=(width, width), decoder_features=(width, width))
-    task = make_task(replace(Experiment(), {"model": model}), channels=1, total_steps=10)
+    task = make_task(
+        replace(Experiment(optimizer=ADAM), {"model": model}), channels=1, total_steps=10
+    )
     executor = make_executor("jit")
     state = executor.replicate(create_state(task, jax.random.key(0), (28, 28, 1)))
     with tempfile.TemporaryDirectory() as folder, Checkpoints(folder) as checkpoints:

@@ -13,7 +13,7 @@ EXPERIMENT = Experiment(
     data=DataConfig(dataset="mnist"),
     noise=NoiseConfig(level=0.5, fresh=False),
     optimizer=OptimizerConfig(
-        learning_rate=1e-3, schedule="constant", warmup=0.0, b2=0.999, eps=1e-7
+        name="adam", learning_rate=1e-3, schedule="constant", warmup=0.0, b2=0.999, eps=1e-7
     ),
     batch_size=128,
     epochs=100,

@@ -10,11 +10,12 @@ trained on the archive's own training fonts 20.23 dB, 0.07 dB more. One seed (0)
 EPYC), Python 3.11, jax 0.10.2, 2026-11-23; notmnist/open 2.0.0, digest 88c069bcd4cf.
 """
 
-from aedenoise.config import DataConfig, Experiment
+from aedenoise.config import ADAM, DataConfig, Experiment
 
 # As many images, so as many steps, from either set.
 EXPERIMENT = Experiment(
     name="likeness",
     data=DataConfig(dataset="notmnist/open", train_examples=15_400),
+    optimizer=ADAM,
     epochs=10,
 )

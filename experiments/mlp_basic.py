@@ -16,7 +16,7 @@ EXPERIMENT = Experiment(
     model=ModelConfig(network="mlp", hidden=(512, 256), code_size=32),
     data=DataConfig(dataset="mnist"),
     noise=NoiseConfig(kind="none"),
-    optimizer=OptimizerConfig(learning_rate=1e-3),
+    optimizer=OptimizerConfig(name="adam", learning_rate=1e-3),
     batch_size=128,
     epochs=10,
 )

@@ -16,7 +16,9 @@ EXPERIMENT = Experiment(
     model=ModelConfig(network="net_sure"),
     data=DataConfig(dataset="mnist", train_examples=55_000),
     noise=NoiseConfig(level=50 / 255, clip=False, fresh=False),
-    optimizer=OptimizerConfig(learning_rate=1e-3, schedule="drop", warmup=0.0, b2=0.999),
+    optimizer=OptimizerConfig(
+        name="adam", learning_rate=1e-3, schedule="drop", warmup=0.0, b2=0.999
+    ),
     loss="mse",
     batch_size=200,
     epochs=150,

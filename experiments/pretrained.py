@@ -7,7 +7,7 @@ Answer: aedenoise/inference/files/pretrained.json has its digest, and PSNR and S
 digits and letters at four noise levels.
 """
 
-from aedenoise.config import DataConfig, Experiment, ModelConfig, NoiseConfig
+from aedenoise.config import ADAM, DataConfig, Experiment, ModelConfig, NoiseConfig
 
 # Digits and letters, a network twice as wide as usual, and noise of any level up to strong.
 EXPERIMENT = Experiment(
@@ -15,5 +15,6 @@ EXPERIMENT = Experiment(
     model=ModelConfig(encoder_features=(64, 64), decoder_features=(64, 64)),
     data=DataConfig(dataset="mnist+notmnist"),
     noise=NoiseConfig(level=0.05, level_max=0.6),
+    optimizer=ADAM,
     epochs=8,
 )

@@ -20,7 +20,9 @@ EXPERIMENT = Experiment(
     ),
     data=DataConfig(dataset="mnist"),
     noise=NoiseConfig(kind="none"),
-    optimizer=OptimizerConfig(learning_rate=1e-3, schedule="constant", warmup=0.0, b2=0.999),
+    optimizer=OptimizerConfig(
+        name="adam", learning_rate=1e-3, schedule="constant", warmup=0.0, b2=0.999
+    ),
     batch_size=128,
     epochs=5,
 )

@@ -18,7 +18,7 @@ EXPERIMENT = Experiment(
     model=ModelConfig(network="mlp", hidden=(1000, 1000), code_size=500),
     data=DataConfig(dataset="mnist"),
     noise=NoiseConfig(kind="masking", level=0.25),
-    optimizer=OptimizerConfig(learning_rate=1e-3),
+    optimizer=OptimizerConfig(name="adam", learning_rate=1e-3),
     batch_size=128,
     epochs=5,
     greedy_epochs=1,

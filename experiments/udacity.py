@@ -16,7 +16,9 @@ EXPERIMENT = Experiment(
     model=ModelConfig(network="udacity"),
     data=DataConfig(dataset="mnist"),
     noise=NoiseConfig(level=0.5),
-    optimizer=OptimizerConfig(learning_rate=1e-3, schedule="constant", warmup=0.0, b2=0.999),
+    optimizer=OptimizerConfig(
+        name="adam", learning_rate=1e-3, schedule="constant", warmup=0.0, b2=0.999
+    ),
     loss="mse",
     batch_size=20,
     epochs=20,

@@ -9,12 +9,14 @@ errors. 8 seeds (0 to 7), 1,000 steps; experiments/results/upsample_vs_transpose
 2 CPU cores (AMD EPYC), Python 3.11, jax 0.10.2, 2026-11-23.
 """
 
-from aedenoise.config import DataConfig, Experiment
+from aedenoise.config import ADAM, DataConfig, Experiment
 from aedenoise.config.study import Study
 
-# The default network and recipe. 2,000 test images are enough: decoders are compared on the same.
+# The default network, with Adam. 2,000 test images are enough: decoders are compared on the same.
 EXPERIMENT = Experiment(
-    name="upsample_vs_transpose", data=DataConfig(dataset="notmnist/open", test_examples=2000)
+    name="upsample_vs_transpose",
+    data=DataConfig(dataset="notmnist/open", test_examples=2000),
+    optimizer=ADAM,
 )
 STUDY = Study(
     base=EXPERIMENT,

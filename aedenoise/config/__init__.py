@@ -42,11 +42,12 @@ from aedenoise.config.noise import (
     noise_from_text,
     noise_parts,
 )
-from aedenoise.config.optimizer import SCHEDULES, OptimizerConfig
+from aedenoise.config.optimizer import ADAM, SCHEDULES, OptimizerConfig
 from aedenoise.config.overrides import override
 
 __all__ = [
     "ACTIVATIONS",
+    "ADAM",
     "CONDITIONS",
     "DATASETS",
     "DECODERS",

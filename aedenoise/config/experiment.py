@@ -40,6 +40,7 @@ GAN_DEFAULTS: dict[str, Any] = {
     "model.initializer": "glorot",
     "model.hidden": (1024,),
     "noise.kind": NO_NOISE,
+    "optimizer.name": "adam",
     "optimizer.learning_rate": 1e-3,
     "optimizer.schedule": "constant",
     "optimizer.warmup": 0.0,
@@ -263,6 +264,7 @@ def to_dict(experiment: Experiment) -> dict[str, Any]:
 
 def from_dict(values: Mapping[str, Any]) -> Experiment:
     """Inverts ``to_dict``; raises ``CheckpointError`` on anything it did not write."""
+    values = _with_optimizer_name(values)
     try:
         parts = {name: part(**values[name]) for name, part in _PARTS.items() if name in values}
         return Experiment(**{**values, **parts})
@@ -270,6 +272,14 @@ def from_dict(values: Mapping[str, Any]) -> Experiment:
         raise CheckpointError(
             f"config.json is not an experiment of this version: {error}"
         ) from error
+
+
+def _with_optimizer_name(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Names the optimizer of a record that was written while there was only Adam."""
+    recorded = values.get("optimizer")
+    if not isinstance(recorded, Mapping) or "name" in recorded:
+        return values
+    return {**values, "optimizer": {"name": "adam", **recorded}}
 
 
 def replace(experiment: Experiment, overrides: Mapping[str, Any]) -> Experiment:

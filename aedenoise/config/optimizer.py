@@ -9,23 +9,23 @@ from aedenoise.config.fields import check_fields, option
 from aedenoise.config.validation import check_known
 from aedenoise.errors import UsageError
 
-OPTIMIZERS = ("adam", "muon")
+OPTIMIZERS = ("muon", "adam")
 SCHEDULES = ("cosine", "constant", "drop")
 
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizerConfig:
-    """Adam, or Muon, with a schedule. The rate rises linearly over ``warmup`` (a share of all
+    """Muon, or Adam, with a schedule. The rate rises linearly over ``warmup`` (a share of all
     steps), then follows ``schedule``: a cosine to zero, constant, or a drop to a tenth in the last
     third. Gradients are clipped to the norm ``max_grad_norm`` (None: no clipping)."""
 
     name: str = option(
-        "adam",
-        "optimizer; muon learns in fewer epochs",
+        "muon",
+        "optimizer",
         flag="optimizer",
         choices=OPTIMIZERS,
     )
-    learning_rate: float = option(8e-3, "peak learning rate")
+    learning_rate: float = option(0.012, "peak learning rate")
     schedule: str = option(
         "cosine", "learning-rate schedule after the warm-up", choices=SCHEDULES, detail=True
     )
@@ -54,3 +54,7 @@ class OptimizerConfig:
             raise UsageError(f"eps must be above 0, not {self.eps:g}")
         if self.max_grad_norm is not None and not 0.0 < self.max_grad_norm < math.inf:
             raise UsageError(f"max_grad_norm must be above 0, not {self.max_grad_norm:g}")
+
+
+# The recipe of the decoder study, as long as it was the default.
+ADAM = OptimizerConfig(name="adam", learning_rate=8e-3)

@@ -22,7 +22,7 @@ from aedenoise.training.update import make_update, sum_over_devices
 # Bounds of the augmentation: entries of the linear map around the identity (rotation, shear,
 # scaling), and shift as a fraction of height and width.
 _LINEAR, _SHIFT = 0.15, 0.08
-_OPTIMIZER = OptimizerConfig(learning_rate=4e-3, b2=0.99)
+_OPTIMIZER = OptimizerConfig(name="adam", learning_rate=4e-3, b2=0.99)
 
 
 @dataclass(frozen=True)

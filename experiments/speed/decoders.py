@@ -16,7 +16,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from aedenoise.config import Experiment, ModelConfig
+from aedenoise.config import ADAM, Experiment, ModelConfig
 from aedenoise.config.study import parse_decoder
 from aedenoise.data.batch import Batch
 from aedenoise.data.reading import load
@@ -64,7 +64,7 @@ def _stepper(decoder: str, network: Network, images: np.ndarray) -> Callable[[],
     config = dataclasses.replace(
         parse_decoder(decoder, ModelConfig()), decoder_features=network.features
     )
-    experiment = dataclasses.replace(Experiment(), model=config, batch_size=BATCH)
+    experiment = dataclasses.replace(Experiment(optimizer=ADAM), model=config, batch_size=BATCH)
     task = make_task(experiment, channels=1, total_steps=100_000, lowering="auto")
     executor = make_executor("jit", BATCH)
     init_key, noise_key = run_keys(0)

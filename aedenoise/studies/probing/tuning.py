@@ -49,7 +49,7 @@ def make_tuning(
     encode: Encode, labels: np.ndarray, options: ProbeOptions, total_steps: int
 ) -> Tuning:
     """Makes the fine-tuning task for ``total_steps`` updates."""
-    config = OptimizerConfig(learning_rate=options.rate, warmup=0.0, b2=0.999)
+    config = OptimizerConfig(name="adam", learning_rate=options.rate, warmup=0.0, b2=0.999)
     schedule = make_schedule(config, total_steps)
     optimizer = make_optimizer(config, schedule)
     return Tuning(encode, labels.astype(np.int32), options, optimizer, schedule)

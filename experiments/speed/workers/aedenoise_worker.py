@@ -15,7 +15,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from aedenoise.config import Experiment
+from aedenoise.config import ADAM, Experiment
 from aedenoise.data.batch import Batch
 from aedenoise.models.autoencoder import predict
 from aedenoise.ops.images import scale
@@ -31,7 +31,7 @@ from experiments.speed.workers.serving import serve
 def main(mode: str, decoder: str, batch_size: int, files: Path, lowering: str, width: int) -> None:
     prepare_process(lambda line: None)
     experiment = dataclasses.replace(
-        Experiment(), model=config(decoder, width), batch_size=batch_size
+        Experiment(optimizer=ADAM), model=config(decoder, width), batch_size=batch_size
     )
     task = make_task(experiment, channels=1, total_steps=100_000, lowering=lowering)
     images = np.load(files / "images.npy")
