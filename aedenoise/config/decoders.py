@@ -89,9 +89,18 @@ def decoders_that(option: str) -> tuple[str, ...]:
 
 
 def decoder_layers(
-    name: str, *, kernel_size: int, stride: int, count: int, order: str, tail: bool
+    name: str,
+    *,
+    kernel_size: int,
+    stride: int,
+    count: int,
+    order: str,
+    tail: bool,
+    convs: int = 1,
 ) -> tuple[Layer, ...]:
     """Lists the layers of a decoder of ``count`` stages, from the code to the image.
+
+    Skip connections are left out: what they read, the layers below read as well.
 
     Raises:
       UsageError: if there is no decoder of that name.
@@ -101,7 +110,10 @@ def decoder_layers(
     sizes["transpose"] = (kernel_size, stride)
     ends_with_conv = spec.takes_order and order == ORDERS[0]
     kinds = spec.stage[::-1] if spec.takes_order and not ends_with_conv else spec.stage
-    stages = tuple(Layer(kind, *sizes[kind]) for kind in kinds) * count
+    own = tuple(Layer(kind, *sizes[kind]) for kind in kinds)
+    more = (Layer("conv", TAIL_SIDE, 1),) * (convs - 1)
     if ends_with_conv:
-        return (*stages, Layer("conv", kernel_size, 1))
-    return (*stages, Layer("conv", TAIL_SIDE, 1)) if tail else stages
+        return (*((*own, *more) * count), Layer("conv", kernel_size, 1))
+    if tail:
+        return (*((*own, *more) * count), Layer("conv", TAIL_SIDE, 1))
+    return (*((*own, *more) * (count - 1)), *own)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from aedenoise.config.decoders import (
     DECODERS,
     ORDERS,
+    TAIL_SIDE,
     DecoderSpec,
     Layer,
     decoder_layers,
@@ -19,9 +20,10 @@ from aedenoise.config.validation import check_known
 from aedenoise.errors import UsageError
 
 CONDITIONS = ("none", "noise_level")
-# ``conv``, ``mlp`` and ``gan`` are configured by the other fields; the others are fixed networks,
-# as published.
-NETWORKS = ("conv", "mlp", "gan", *PUBLISHED_SPECS)
+# Those before ``PUBLISHED_SPECS`` are configured by the other fields; the others are fixed, as
+# published.
+NETWORKS = ("conv", "plain", "mlp", "gan", *PUBLISHED_SPECS)
+SKIPS = ("none", "add", "concat")
 INITIALIZERS = ("he", "glorot")
 ACTIVATIONS = ("relu", "sigmoid")
 
@@ -33,6 +35,11 @@ _OF = {
     "tied": ("mlp",),
     "activation": ("mlp",),
     "latent_size": ("gan",),
+    "encoder_features": ("conv", "plain", "gan"),
+    "condition": ("conv", "plain", "gan"),
+    "skip": ("conv",),
+    "convs": ("conv", "plain"),
+    "residual": ("conv", "plain"),
 }
 _OF_REST = ("conv", "gan")
 _SHARED = ("network", "precision", "initializer")
@@ -42,16 +49,22 @@ _MOST_LAYERS = 32
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
-    """The network: conv + pool stages and a mirrored decoder; or dense layers and their mirror;
-    or a GAN with the decoder as generator and the stages as discriminator.
+    """The network: conv + pool stages and a mirrored decoder; convolutions alone; dense layers and
+    their mirror; or a GAN with the decoder as generator and the stages as discriminator.
 
     Attributes:
       decoder: one of ``DECODERS``.
       encoder_features: channels of each encoder stage; each stage divides height and width
-        by ``stride``.
+        by ``stride``. In ``plain``, channels of the convolutions between input and output.
       decoder_features: channels of each decoder stage; the encoder has the same number of stages.
       kernel_size: side of the decoder's kernels, in pixels; always 3 in the tail.
       stride: factor of each pooling and upsampling.
+      skip: join of each encoder stage, before its pooling, with the decoder stage of its size:
+        ``none``, ``add`` (their sum, after a 1x1 convolution where their widths differ) or
+        ``concat``, as U-Net (Ronneberger et al. 2015).
+      convs: convolutions of each stage; further ones of the decoder are 3x3, after its upsampling.
+      residual: whether the network estimates the noise, which is subtracted from the image (Zhang
+        et al. 2017).
       order: ``conv_resize`` or ``resize_conv``, for decoders with fixed upsampling.
       tail: whether a convolution of stride 1 follows the last upsampling.
       icnr: whether ``subpixel`` has the checkerboard-free ICNR initialisation.
@@ -59,8 +72,9 @@ class ModelConfig:
         NVIDIA GPUs, float32 elsewhere) or ``bfloat16`` (parameters, loss and the rest stay
         float32).
       condition: ``noise_level`` gives the network the noise level as an additional channel.
-      network: ``conv``; ``mlp`` and ``gan`` (see the modules of ``models``); or a published one of
-        ``NETWORKS`` (see ``models.published``), for which only ``precision`` can be chosen.
+      network: ``conv``; ``plain`` (without pooling and decoder stages), ``mlp`` and ``gan`` (see
+        the modules of ``models``); or a published one of ``NETWORKS`` (see ``models.published``),
+        for which only ``precision`` can be chosen.
       initializer: kernel initialiser: ``he`` (normal, He et al. 2015) or ``glorot`` (uniform,
         Glorot and Bengio 2010, as Keras and TensorFlow do).
       hidden: widths of the layers before the code, in the encoder of ``mlp`` (the decoder has the
@@ -81,6 +95,11 @@ class ModelConfig:
     )
     kernel_size: int = option(3, "side of the decoder's kernels")
     stride: int = option(2, "factor of each pooling and upsampling")
+    skip: str = option(
+        "none", "connections from encoder stages to the decoder stages of their size", choices=SKIPS
+    )
+    convs: int = option(1, "convolutions of a stage", most=64)
+    residual: bool = option(False, "estimate the noise, and subtract it from the image")
     order: str = option(
         "conv_resize", "order of convolution and resizing in a stage", choices=ORDERS, detail=True
     )
@@ -118,6 +137,7 @@ class ModelConfig:
         check_known("order", self.order, ORDERS)
         check_known("precision", self.precision, PRECISIONS)
         check_known("condition", self.condition, CONDITIONS)
+        check_known("skip", self.skip, SKIPS)
         check_known("activation", self.activation, ACTIVATIONS)
         # JSON gives lists; a frozen dataclass must hold tuples to be hashable.
         for name in ("encoder_features", "decoder_features"):
@@ -127,13 +147,15 @@ class ModelConfig:
                 raise UsageError(f"{name} must be positive widths such as 32,32, not {features}")
         if max(len(self.encoder_features), len(self.hidden)) > _MOST_LAYERS:
             raise UsageError(f"encoder_features and hidden take at most {_MOST_LAYERS} widths")
-        if len(self.encoder_features) != len(self.decoder_features):
+        if self.network != "plain" and len(self.encoder_features) != len(self.decoder_features):
             raise UsageError(
                 f"encoder_features {self.encoder_features} and decoder_features "
                 f"{self.decoder_features} must have the same number of stages"
             )
         if not 1 <= self.kernel_size <= 15:
             raise UsageError(f"kernel_size must be from 1 to 15, not {self.kernel_size}")
+        if not 1 <= self.convs <= 64:
+            raise UsageError(f"convs must be from 1 to 64, not {self.convs}")
         if not 2 <= self.stride <= 8:
             raise UsageError(f"stride must be from 2 to 8, not {self.stride}")
         object.__setattr__(self, "hidden", tuple(self.hidden))
@@ -197,8 +219,12 @@ class ModelConfig:
             raise UsageError(
                 f"noicnr is for {', '.join(decoders_that('takes_icnr'))}, not {self.decoder}"
             )
+        if not self.tail and self.skip != "none":
+            raise UsageError(
+                f"skip {self.skip} ends in the convolution that notail leaves out; leave out one"
+            )
         group = self.stride**2
-        widths = (self.encoder_features[-1], *self.decoder_features[:-1])
+        widths = self._widths_to_enlarge
         if spec.sums_channels and any(width % group for width in widths):
             raise UsageError(
                 f"{self.decoder} sums {group} channels at stride {self.stride}; the widths "
@@ -209,6 +235,14 @@ class ModelConfig:
                 f"{self.decoder} has the encoder's widths in reverse: decoder_features must be "
                 f"{','.join(map(str, self.encoder_features[::-1]))}"
             )
+
+    @property
+    def _widths_to_enlarge(self) -> tuple[int, ...]:
+        """Returns the channels that each stage of the decoder enlarges."""
+        joined = self.decoder_features[:-1]
+        if self.skip == "concat" and self.convs == 1:
+            joined = tuple(map(sum, zip(joined, self.encoder_features[:0:-1], strict=True)))
+        return (self.encoder_features[-1], *joined)
 
     @property
     def decoder_spec(self) -> DecoderSpec:
@@ -222,8 +256,11 @@ class ModelConfig:
         Raises:
           UsageError: if the network has dense layers, or no encoder.
         """
+        convs = (Layer("conv", 3, 1),) * self.convs
+        if self.network == "plain":
+            return convs * len(self.encoder_features)
         if self.network == "conv":
-            return (Layer("conv", 3, 1), Layer("pool", 0, self.stride)) * self.stages
+            return (*convs, Layer("pool", 0, self.stride)) * self.stages
         published = PUBLISHED_SPECS.get(self.network)
         if published is None or published.encoder is None:
             raise UsageError(f"model {self.network} has no receptive field: it has dense layers")
@@ -240,6 +277,8 @@ class ModelConfig:
             return PUBLISHED_SPECS[self.network].decoder
         if self.network == "mlp":
             raise UsageError("model mlp has no stages: it has dense layers only")
+        if self.network == "plain":
+            return (Layer("conv", TAIL_SIDE, 1),)
         return decoder_layers(
             self.decoder,
             kernel_size=self.kernel_size,
@@ -247,6 +286,7 @@ class ModelConfig:
             count=len(self.decoder_features),
             order=self.order,
             tail=self.tail,
+            convs=self.convs,
         )
 
     @property
@@ -261,8 +301,8 @@ class ModelConfig:
 
     @property
     def stages(self) -> int:
-        """Returns the number of downsampling stages of the encoder; 0 for ``mlp``."""
-        if self.network == "mlp":
+        """Returns the number of downsampling stages of the encoder; 0 for ``plain`` and ``mlp``."""
+        if self.network in ("plain", "mlp"):
             return 0
         own = PUBLISHED_SPECS.get(self.network)
         return own.stages if own else len(self.encoder_features)

@@ -35,6 +35,9 @@ _MODIFIERS: dict[str, dict[str, Any]] = {
     "resize_conv": {"order": "resize_conv"},
     "notail": {"tail": False},
     "noicnr": {"icnr": False},
+    "add": {"skip": "add"},
+    "concat": {"skip": "concat"},
+    "residual": {"residual": True},
 }
 
 
@@ -178,7 +181,8 @@ class Study:
 
 def parse_decoder(decoder: str, base: ModelConfig) -> ModelConfig:
     """Parses a decoder: one of ``DECODERS``, then any of ``kN`` (side of the kernels),
-    ``resize_conv``, ``notail`` and ``noicnr``, joined by colons. The rest comes from ``base``.
+    ``resize_conv``, ``notail``, ``noicnr``, ``add`` or ``concat`` (skip connections) and
+    ``residual``, joined by colons. The rest comes from ``base``.
 
     Raises:
       UsageError: if a part is unknown, or contradicts the decoder.

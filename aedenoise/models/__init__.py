@@ -12,11 +12,12 @@ from aedenoise.models.custom import ImageModel
 from aedenoise.models.decoders import (
     AdditiveDecoder,
     MaxUnpoolDecoder,
+    PlainDecoder,
     SubpixelDecoder,
     TransposeDecoder,
     UpsampleDecoder,
 )
-from aedenoise.models.encoders import Encoder, PooledCode, constant_code
+from aedenoise.models.encoders import Encoder, Encoding, PlainEncoder, constant_code
 from aedenoise.models.gan import Generator, build_discriminator, build_generator
 
 __all__ = [
@@ -24,10 +25,12 @@ __all__ = [
     "Autoencoder",
     "Classifier",
     "Encoder",
+    "Encoding",
     "Generator",
     "ImageModel",
     "MaxUnpoolDecoder",
-    "PooledCode",
+    "PlainDecoder",
+    "PlainEncoder",
     "SubpixelDecoder",
     "TransposeDecoder",
     "UpsampleDecoder",

@@ -10,11 +10,11 @@ import jax.numpy as jnp
 from jax import Array
 
 from aedenoise.config import ModelConfig
-from aedenoise.models.decoders import DECODERS
-from aedenoise.models.encoders import Encoder
+from aedenoise.models.decoders import DECODERS, PlainDecoder
+from aedenoise.models.encoders import Encoder, PlainEncoder
 from aedenoise.models.mlp import DenseDecoder, DenseEncoder
 from aedenoise.models.published import PUBLISHED
-from aedenoise.ops.images import to_image
+from aedenoise.ops.images import to_image, to_logits
 from aedenoise.ops.noise import Noisy
 
 
@@ -24,15 +24,17 @@ class Autoencoder(nn.Module):
     ``to_image`` turns logits into an image. With two stages of stride 2, height and width must be
     divisible by 4; ``max_unpool`` takes any size. If ``conditioned``, the noise level of each
     image, ``[B]`` in units of the [0, 1] range, is an additional channel of the encoder's input;
-    otherwise levels are ignored.
+    otherwise levels are ignored. If ``residual``, encoder and decoder estimate the noise, which is
+    subtracted from the image, and the logits are those of the difference.
     """
 
     encoder: nn.Module
     decoder: nn.Module
     conditioned: bool = False
+    residual: bool = False
 
     def __call__(self, image: Array, level: Array | None = None) -> Array:
-        logits = self.decode(self.encode(image, level))
+        logits = self._decode(self.encode(image, level), image)
         if logits.shape != image.shape:
             raise ValueError(
                 f"an image of shape {image.shape} came back as {logits.shape}: "
@@ -41,8 +43,8 @@ class Autoencoder(nn.Module):
         return logits
 
     def encode(self, image: Array, level: Array | None = None) -> Any:
-        """Returns the code ``[B, H/d, W/d, F]``; ``encoders.PooledCode`` where the encoder keeps
-        its argmax indices."""
+        """Returns the code ``[B, H/d, W/d, F]``; an ``encoders.Encoding`` where the decoder reads
+        argmax indices or skip connections."""
         if not self.conditioned:
             return self.encoder(image)
         if level is None:
@@ -52,10 +54,14 @@ class Autoencoder(nn.Module):
         return self.encoder(jnp.concatenate([image, channel], axis=-1))
 
     def decode(self, code: Any) -> Array:
-        """Returns the logits, float32 ``[B, H, W, C]``, of a code."""
-        logits: Array = self.decoder(code)
+        """Returns the logits, float32 ``[B, H, W, C]``, of a code; if ``residual``, of a grey
+        image from which the noise is subtracted."""
+        return self._decode(code, jnp.float32(0.5))
+
+    def _decode(self, code: Any, noisy: Array) -> Array:
         # The loss needs float32 even where the convolutions run in bfloat16.
-        return logits.astype(jnp.float32)
+        output: Array = self.decoder(code).astype(jnp.float32)
+        return to_logits(noisy - output) if self.residual else output
 
 
 def predict(model: Autoencoder, params: Any, noisy: Noisy) -> Array:
@@ -82,21 +88,25 @@ def build_autoencoder(
             config.initializer,
         )
         return Autoencoder(encoder=dense, decoder=DenseDecoder(dense, config.tied))
-    if config.network != "conv":
+    if config.network in PUBLISHED:
         encoder, decoder = PUBLISHED[config.network]
         common = {"channels": channels, "lowering": lowering, "precision": config.precision}
         return Autoencoder(encoder=encoder(**common), decoder=decoder(**common))
+    build_encoder = PlainEncoder if config.network == "plain" else Encoder
     return Autoencoder(
-        encoder=Encoder(
+        encoder=build_encoder(
             config.encoder_features,
             config.stride,
             lowering,
             config.precision,
             keep_argmax=config.decoder_spec.needs_argmax,
+            keep_skips=config.skip != "none",
+            convs=config.convs,
             initializer=config.initializer,
         ),
         decoder=build_decoder(config, channels, lowering=lowering),
         conditioned=config.condition == "noise_level",
+        residual=config.residual,
     )
 
 
@@ -107,14 +117,17 @@ def abstract_params(model: nn.Module, *inputs: Array) -> Any:
 
 def build_decoder(config: ModelConfig, channels: int = 1, *, lowering: str = "auto") -> nn.Module:
     """Builds the decoder that ``config`` describes, to logits of ``channels`` channels."""
-    decoder: nn.Module = DECODERS[config.decoder](
-        config,
-        features=config.decoder_features,
-        channels=channels,
-        kernel_size=config.kernel_size,
-        stride=config.stride,
-        lowering=lowering,
-        precision=config.precision,
-        initializer=config.initializer,
-    )
-    return decoder
+    common: dict[str, Any] = {
+        "features": config.decoder_features,
+        "channels": channels,
+        "kernel_size": config.kernel_size,
+        "stride": config.stride,
+        "lowering": lowering,
+        "precision": config.precision,
+        "initializer": config.initializer,
+        "skip": config.skip,
+        "convs": config.convs,
+    }
+    if config.network == "plain":
+        return PlainDecoder(**common)
+    return DECODERS[config.decoder](config, **common)

@@ -1,79 +1,29 @@
 """Decoders: from a code ``[B, h, w, F]`` to logits ``[B, h s^n, w s^n, C]`` in n stages.
 
 All share one form: n stages of convolution, upsampling and ReLU, then (``tail``) a convolution to
-the channels of the image. They differ in the upsampling. ``config.DECODER_SPECS`` lists the layers
-and options of each decoder.
+the channels of the image. They differ in the upsampling. A stage ends, if asked for, with the skip
+connection from the encoder's stage of its size, and with further convolutions.
+``config.DECODER_SPECS`` lists the layers and options of each decoder.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 import flax.linen as nn
+import jax.numpy as jnp
 from flax.linen import initializers
 from jax import Array
 
 from aedenoise import ops
 from aedenoise.config import TAIL_SIDE
-from aedenoise.models.encoders import PooledCode
+from aedenoise.models.decoder_base import StagedDecoder, code_of
+from aedenoise.models.encoders import Encoding, stage_names
 from aedenoise.models.initializers import icnr, kernel_initializer
-from aedenoise.models.layers import Convolution
 
 
-class _Decoder(nn.Module):
-    """Base class with the attributes and layers that all decoders share.
-
-    Attributes:
-      features: channels of each stage.
-      channels: channels of the image.
-      kernel_size: side of the kernels, in pixels; the tail's is always 3.
-      stride: factor of each upsampling.
-      lowering, precision: see ``ops.convolutions`` and ``Convolution``.
-      initializer: ``he`` or ``glorot``, see ``ModelConfig``.
-    """
-
-    features: Sequence[int] = (32, 32)
-    channels: int = 1
-    kernel_size: int = 3
-    stride: int = 2
-    lowering: str = "auto"
-    precision: str = "float32"
-    initializer: str = "he"
-
-    def _layer(
-        self,
-        features: int,
-        operation: Callable[[Array, Array, Array], Array],
-        name: str,
-        kernel_init: initializers.Initializer | None = None,
-        *,
-        side: int | None = None,
-    ) -> Convolution:
-        return Convolution(
-            features,
-            side or self.kernel_size,
-            operation,
-            kernel_init or kernel_initializer(self.initializer),
-            self.precision,
-            name=name,
-        )
-
-    def _conv(self, x: Array, kernel: Array, bias: Array, *, relu: bool = False) -> Array:
-        return ops.conv(x, kernel, bias, relu=relu, lowering=self.lowering)
-
-    def _tail(self, x: Array) -> Array:
-        """Applies the convolution of stride 1 after the last upsampling. It is always 3x3, so
-        that decoders of different ``kernel_size`` differ in their upsampling only."""
-        tail: Array = self._layer(self.channels, self._conv, "output", side=TAIL_SIDE)(x)
-        return tail
-
-    def _widths(self, tail: bool) -> list[int]:
-        """Returns the channels of each stage; without a tail the last stage outputs the image."""
-        return list(self.features) if tail else [*self.features[:-1], self.channels]
-
-
-class UpsampleDecoder(_Decoder):
+class UpsampleDecoder(StagedDecoder):
     """Decoder that upsamples with fixed weights, and convolves.
 
     Attributes:
@@ -89,23 +39,51 @@ class UpsampleDecoder(_Decoder):
     tail: bool = True
 
     @nn.compact
-    def __call__(self, code: Array) -> Array:
-        x = code
+    def __call__(self, code: Array | Encoding) -> Array:
+        x, skips = code_of(code), self._skips(code)
         if self.order == "conv_resize":
-            for stage, features in enumerate(self.features):
-                operation = partial(self._conv if stage == 0 else self._enlarge_conv, relu=True)
-                x = self._layer(features, operation, f"conv{stage}")(x)
-            return self._layer(self.channels, self._enlarge_conv, "output")(x)
+            return self._convolve_first(x, skips)
         widths = self._widths(self.tail)
         for stage, features in enumerate(widths):
             last = not self.tail and stage == len(widths) - 1
             operation = partial(self._enlarge_conv, relu=not last)
             x = self._layer(features, operation, "output" if last else f"conv{stage}")(x)
+            x = x if last else self._end(x, stage, skips[stage])
         return self._tail(x) if self.tail else x
 
-    def _enlarge_conv(self, x: Array, kernel: Array, bias: Array, *, relu: bool = False) -> Array:
+    def _convolve_first(self, x: Array, skips: tuple[Array | None, ...]) -> Array:
+        # A convolution is merged with the upsampling before it, and with the joining of maps.
+        enlarge, skip = self._conv, None
+        for stage, features in enumerate(self.features):
+            x = self._layer(features, partial(enlarge, relu=True), f"conv{stage}")(x, skip)
+            enlarge, skip = self._enlarge_conv, skips[stage]
+            if self.skip == "add" and skip is not None:
+                x = self._join(self._enlarge(x), stage, skip)
+                enlarge, skip = self._conv, None
+            for name in stage_names(stage, self.convs)[1:]:
+                operation = partial(enlarge, relu=True)
+                x = self._layer(features, operation, name, side=TAIL_SIDE)(x, skip)
+                enlarge, skip = self._conv, None
+        return self._layer(self.channels, enlarge, "output")(x, skip)
+
+    def _enlarge(self, x: Array) -> Array:
         if self.method == "corner":
-            return self._conv(ops.unpool(x, self.stride), kernel, bias, relu=relu)
+            return ops.unpool(x, self.stride)
+        return ops.upsample(x, self.stride, self.method, lowering=self.lowering)
+
+    def _enlarge_conv(
+        self,
+        x: Array,
+        kernel: Array,
+        bias: Array,
+        *,
+        relu: bool = False,
+        skip: Array | None = None,
+    ) -> Array:
+        if self.method == "corner":
+            enlarged = ops.unpool(x, self.stride)
+            joined = enlarged if skip is None else jnp.concatenate([enlarged, skip], axis=-1)
+            return self._conv(joined, kernel, bias, relu=relu)
         # Merged: the CPU kernels read the image before it was enlarged.
         return ops.upsample_conv(
             x,
@@ -114,11 +92,12 @@ class UpsampleDecoder(_Decoder):
             factor=self.stride,
             method=self.method,
             relu=relu,
+            skip=skip,
             lowering=self.lowering,
         )
 
 
-class AdditiveDecoder(_Decoder):
+class AdditiveDecoder(StagedDecoder):
     """Decoder with bilinear additive upsampling, then a convolution (Wojna et al. 2017).
 
     Each upsampling keeps ``1 / stride**2`` of the channels, and the convolution after it has
@@ -131,8 +110,8 @@ class AdditiveDecoder(_Decoder):
     tail: bool = True
 
     @nn.compact
-    def __call__(self, code: Array) -> Array:
-        x = code
+    def __call__(self, code: Array | Encoding) -> Array:
+        x, skips = code_of(code), self._skips(code)
         widths = self._widths(self.tail)
         for stage, features in enumerate(widths):
             last = not self.tail and stage == len(widths) - 1
@@ -145,10 +124,11 @@ class AdditiveDecoder(_Decoder):
                 lowering=self.lowering,
             )
             x = self._layer(features, operation, "output" if last else f"conv{stage}")(x)
+            x = x if last else self._end(x, stage, skips[stage])
         return self._tail(x) if self.tail else x
 
 
-class TransposeDecoder(_Decoder):
+class TransposeDecoder(StagedDecoder):
     """Decoder with strided transposed convolutions (the network of keras.io, 2021).
 
     Padding is ``SAME``: the output is ``stride`` times the input for any kernel.
@@ -160,8 +140,8 @@ class TransposeDecoder(_Decoder):
     tail: bool = True
 
     @nn.compact
-    def __call__(self, code: Array) -> Array:
-        x = code
+    def __call__(self, code: Array | Encoding) -> Array:
+        x, skips = code_of(code), self._skips(code)
         widths = self._widths(self.tail)
         for stage, features in enumerate(widths):
             last = not self.tail and stage == len(widths) - 1
@@ -170,13 +150,14 @@ class TransposeDecoder(_Decoder):
             )
             name = f"conv_transpose{stage}"
             x = self._layer(features, enlarge, name, self._kernel_init())(x)
+            x = x if last else self._end(x, stage, skips[stage])
         return self._tail(x) if self.tail else x
 
     def _kernel_init(self) -> initializers.Initializer:
         return kernel_initializer(self.initializer, self.stride)
 
 
-class SubpixelDecoder(_Decoder):
+class SubpixelDecoder(StagedDecoder):
     """Decoder that convolves to ``stride**2`` times the channels, then shuffles them into pixels
     (Shi et al. 2016).
 
@@ -190,8 +171,8 @@ class SubpixelDecoder(_Decoder):
     tail: bool = True
 
     @nn.compact
-    def __call__(self, code: Array) -> Array:
-        x = code
+    def __call__(self, code: Array | Encoding) -> Array:
+        x, skips = code_of(code), self._skips(code)
         widths = self._widths(self.tail)
         one = kernel_initializer(self.initializer)
         kernel_init = icnr(one, self.stride) if self.icnr else one
@@ -200,21 +181,30 @@ class SubpixelDecoder(_Decoder):
             operation = partial(self._conv, relu=not last)
             layer = self._layer(features * self.stride**2, operation, f"conv{stage}", kernel_init)
             x = ops.depth_to_space(layer(x), self.stride)
+            x = x if last else self._end(x, stage, skips[stage])
         return self._tail(x) if self.tail else x
 
 
-class MaxUnpoolDecoder(_Decoder):
+class MaxUnpoolDecoder(StagedDecoder):
     """Decoder that convolves, then unpools to the argmax indices of the encoder (Zeiler & Fergus
     2014). Its encoder must return the indices; any height and width works, odd ones included."""
 
     @nn.compact
-    def __call__(self, code: PooledCode) -> Array:
-        x = code.code
+    def __call__(self, code: Encoding) -> Array:
+        x, skips = code.code, self._skips(code)
         for stage, argmax in enumerate(reversed(code.argmax)):
             operation = partial(self._conv, relu=True)
             x = self._layer(argmax.shape[-1], operation, f"conv{stage}")(x)
-            x = ops.max_unpool(x, argmax, self.stride)
+            x = self._end(ops.max_unpool(x, argmax, self.stride), stage, skips[stage])
         return self._tail(x)
+
+
+class PlainDecoder(StagedDecoder):
+    """Convolution to the image: the end of a network without a bottleneck, see ``PlainEncoder``."""
+
+    @nn.compact
+    def __call__(self, code: Array) -> Array:
+        return self._tail(code)
 
 
 def _upsample(method: str) -> Callable[..., nn.Module]:
@@ -223,7 +213,7 @@ def _upsample(method: str) -> Callable[..., nn.Module]:
     )
 
 
-# Constructors by name in ``config.DECODER_SPECS``: (ModelConfig, attributes of ``_Decoder``).
+# Constructors by name in ``config.DECODER_SPECS``: (ModelConfig, attributes of ``StagedDecoder``).
 DECODERS: dict[str, Callable[..., nn.Module]] = {
     "upsample": _upsample("nearest"),
     "bilinear": _upsample("bilinear"),

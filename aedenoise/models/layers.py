@@ -22,7 +22,8 @@ class Convolution(nn.Module):
     Attributes:
       features: output channels.
       kernel_size: side of the kernel, in pixels.
-      operation: ``(x, kernel, bias) -> y`` on arrays.
+      operation: ``(x, kernel, bias) -> y`` on arrays; with skip connections that it joins itself,
+        ``(x, kernel, bias, skip=skip) -> y``.
       kernel_init: initialiser of the kernel.
       precision: ``float32``, ``tf32`` or ``bfloat16``; see ``ModelConfig``. Parameters are
         always float32.
@@ -31,18 +32,21 @@ class Convolution(nn.Module):
 
     features: int
     kernel_size: int
-    operation: Callable[[Array, Array, Array], Array]
+    operation: Callable[..., Array]
     kernel_init: initializers.Initializer = he_normal()
     precision: str = "float32"
     bias_init: initializers.Initializer = initializers.zeros_init()
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
-        shape = (self.kernel_size, self.kernel_size, x.shape[-1], self.features)
+    def __call__(self, x: Array, skip: Array | None = None) -> Array:
+        channels = x.shape[-1] + (0 if skip is None else skip.shape[-1])
+        shape = (self.kernel_size, self.kernel_size, channels, self.features)
         kernel = self.param("kernel", self.kernel_init, shape)
         bias = self.param("bias", self.bias_init, (self.features,))
+        inputs = {} if skip is None else {"skip": skip}
         if self.precision == "bfloat16":
             x, kernel, bias = (array.astype(jnp.bfloat16) for array in (x, kernel, bias))
+            inputs = {name: array.astype(jnp.bfloat16) for name, array in inputs.items()}
         # By default GPUs round the products of float32 arrays to tf32, and TPUs to bfloat16.
         with jax.default_matmul_precision(PRODUCTS[self.precision]):
-            return self.operation(x, kernel, bias)
+            return self.operation(x, kernel, bias, **inputs)

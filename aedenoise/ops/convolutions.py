@@ -22,7 +22,7 @@ from aedenoise.ops.pooling import max_pool
 from aedenoise.ops.resizing import upsample
 
 _NHWC = ("NHWC", "HWIO", "NHWC")
-_Convolution = Callable[[Array, Array, Array], Array]
+_Convolution = Callable[..., Array]
 
 
 def conv(
@@ -103,33 +103,59 @@ def upsample_conv(
     factor: int,
     method: str = "nearest",
     relu: bool = False,
+    skip: Array | None = None,
     lowering: str,
 ) -> Array:
     """Applies upsampling (``method`` as in ``upsample``), a ``SAME`` convolution and an optional
-    ReLU: ``[B, H, W, C] -> [B, f H, f W, O]``."""
+    ReLU: ``[B, H, W, C] -> [B, f H, f W, O]``. The convolution also reads ``skip``,
+    ``[B, f H, f W, S]``, if given, as further channels: kernels are then ``[k, k, C + S, O]``."""
+    if skip is not None:
+        return _upsample_concat_conv(
+            x, skip, kernel, bias, factor=factor, method=method, relu=relu, lowering=lowering
+        )
 
     def plain(x: Array, kernel: Array, bias: Array) -> Array:
         enlarged = upsample(x, factor, method, lowering=lowering)
         return _relu_if(relu, _conv(enlarged, kernel, 1) + _per_channel(bias))
 
     def fast(x: Array, kernel: Array, bias: Array) -> Array:
-        if method != "nearest":
-            enlargement = resampling((x.shape[1], x.shape[2]), factor, method)
-            return _fast_conv(x, kernel, bias, relu=relu, enlargement=enlargement)
-        return _fast_nearest_conv(x, kernel, bias, factor, relu)
+        return _fast_upsample_conv(x, kernel, bias, factor, method, relu)
 
     return _lower(lowering, fast, plain, x, kernel, bias)
 
 
-def _lower(
-    lowering: str, fast: _Convolution, plain: _Convolution, x: Array, kernel: Array, bias: Array
+def _upsample_concat_conv(
+    x: Array,
+    skip: Array,
+    kernel: Array,
+    bias: Array,
+    *,
+    factor: int,
+    method: str,
+    relu: bool,
+    lowering: str,
 ) -> Array:
-    in_float32 = all(array.dtype == jnp.float32 for array in (x, kernel, bias))
+    def plain(x: Array, skip: Array, kernel: Array, bias: Array) -> Array:
+        enlarged = upsample(x, factor, method, lowering=lowering)
+        joined = jnp.concatenate([enlarged, skip], axis=-1)
+        return _relu_if(relu, _conv(joined, kernel, 1) + _per_channel(bias))
+
+    def fast(x: Array, skip: Array, kernel: Array, bias: Array) -> Array:
+        # A convolution of joined maps is a sum of two, of which one need not enlarge its map.
+        own, other = jnp.split(kernel, [x.shape[-1]], axis=2)
+        enlarged = _fast_upsample_conv(x, own, bias, factor, method, relu=False)
+        return _relu_if(relu, enlarged + _fast_conv(skip, other, jnp.zeros_like(bias), relu=False))
+
+    return _lower(lowering, fast, plain, x, skip, kernel, bias)
+
+
+def _lower(lowering: str, fast: _Convolution, plain: _Convolution, *arrays: Array) -> Array:
+    in_float32 = all(array.dtype == jnp.float32 for array in arrays)
     # With an accelerator as default backend, compiling the CPU kernels is not worth the time.
     on_cpu = jax.default_backend() == "cpu"
     if lowering != "auto" or not (in_float32 and on_cpu) or native.load().problem:
-        return plain(x, kernel, bias)
-    y: Array = lax.platform_dependent(x, kernel, bias, cpu=fast, default=plain)
+        return plain(*arrays)
+    y: Array = lax.platform_dependent(*arrays, cpu=fast, default=plain)
     return y
 
 
@@ -161,7 +187,12 @@ def _fast_conv(
     return phase_conv(by_phases, x, kernel, bias)
 
 
-def _fast_nearest_conv(x: Array, kernel: Array, bias: Array, factor: int, relu: bool) -> Array:
+def _fast_upsample_conv(
+    x: Array, kernel: Array, bias: Array, factor: int, method: str, relu: bool
+) -> Array:
+    if method != "nearest":
+        enlargement = resampling((x.shape[1], x.shape[2]), factor, method)
+        return _fast_conv(x, kernel, bias, relu=relu, enlargement=enlargement)
     size, form = _enlarged(x, factor), minimal_conv.UPSAMPLING
     if factor == 2 and minimal_conv.pays(form, kernel, size):
         return minimal_conv.minimal_conv(MinimalConv(form, size, relu), x, kernel, bias)

@@ -24,3 +24,29 @@ def scale_numpy(image: np.ndarray) -> np.ndarray:
 def to_image(logits: Array) -> Array:
     """Converts logits to an image in [0, 1] by the sigmoid."""
     return jax.nn.sigmoid(logits)
+
+
+@jax.custom_jvp
+def to_logits(image: Array) -> Array:
+    """Inverts ``to_image``: float values become logits.
+
+    Values are clipped to [1e-4, 1 - 1e-4]. Gradients pass as if they were not, so that training can
+    correct a value outside of the range: for ``to_image(to_logits(x))`` they are those of the
+    identity.
+    """
+    inside = _clipped(image)
+    return jnp.log(inside) - jnp.log1p(-inside)
+
+
+@to_logits.defjvp
+def _to_logits_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    inside = _clipped(primals[0])
+    return to_logits(primals[0]), tangents[0] / (inside * (1.0 - inside))
+
+
+def _clipped(image: Array) -> Array:
+    return jnp.clip(image, _LEAST, 1.0 - _LEAST)
+
+
+# A fortieth of an 8-bit grey level: logits of 0 and 1 are infinite.
+_LEAST = 1e-4

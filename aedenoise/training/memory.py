@@ -146,7 +146,9 @@ def _bound(experiment: Experiment, image_shape: tuple[int, int, int]) -> float:
     model, area = experiment.model, math.prod(image_shape[:2])
     pixels = area * image_shape[-1]
     stages = max(*model.encoder_features, *model.decoder_features, image_shape[-1])
-    layers = len(model.encoder_features) + len(model.decoder_features) + 2
+    # A convolution behind a skip connection reads the channels of two stages.
+    stages *= 2 if model.skip == "concat" else 1
+    layers = model.convs * (len(model.encoder_features) + len(model.decoder_features)) + 2
     # A sub-pixel convolution has a channel for each pixel that it makes.
     parameters = layers * max(9, model.kernel_size**2) * model.stride**2 * stages**2
     outputs = layers * area * stages

@@ -54,7 +54,7 @@ class Task:
       corrupt: the corruption of clean images.
       objective: the minimised function, per example.
       loss: the supervised loss closest to ``objective``, for images with a clean reference.
-      optimizer, schedule: Adam, and its learning rate as a function of the step.
+      optimizer, schedule: the optimizer, and its learning rate as a function of the step.
       clean_steps: number of first steps in which the network sees images without noise.
       bce_warmup: half-open ranges of steps in which the objective is cross-entropy; see
         ``objectives.with_bce_warmup``.
@@ -157,7 +157,8 @@ def make_task(
 
 def _bce_warmup(experiment: Experiment, lengths: Sequence[int]) -> tuple[tuple[int, int], ...]:
     """Returns the warm-up of each stage as half-open ranges, for losses that can saturate."""
-    if experiment.loss in _NEVER_SATURATED:
+    # Logits of a residual network follow the image, and its gradients pass where they saturate.
+    if experiment.loss in _NEVER_SATURATED or experiment.model.residual:
         return ()
     starts = itertools.accumulate(lengths[:-1], initial=0)
     rising = [warmup_steps(experiment.optimizer, length) for length in lengths]

@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 
 from aedenoise import ops
+from aedenoise.config import ModelConfig
+from aedenoise.models import build_autoencoder
 
 ATOL = 1e-5
 WORDS = np.random.default_rng(0)
@@ -108,3 +110,99 @@ def test_max_unpooling_is_that_of_pytorch(torch: Any, size: tuple[int, int]) -> 
     np.testing.assert_array_equal(ops.max_unpool(pooled, places, 2), from_nchw(back))
     gradient = jax.grad(lambda v: jnp.sum(jnp.sin(ops.max_unpool(v, places, 2))))(pooled)
     np.testing.assert_allclose(gradient, np.cos(pooled), atol=ATOL)
+
+
+def network(decoder: str, skip: str) -> tuple[Any, Any, np.ndarray, np.ndarray]:
+    """Returns a residual network with two convolutions a stage, parameters, images, its output."""
+    config = ModelConfig(
+        encoder_features=(3, 5),
+        decoder_features=(5, 3),
+        decoder=decoder,
+        skip=skip,
+        convs=2,
+        residual=True,
+    )
+    model = build_autoencoder(config, 1)
+    images = image(2, 12, 8, 1)
+    variables = jax.tree.map(
+        lambda leaf: jnp.asarray(image(*leaf.shape) / 5.0), model.init(jax.random.key(0), images)
+    )
+    code: Any = model.apply(variables, images, method="encode")
+    estimate = model.bind(variables).decoder(code)
+    return model, variables["params"], images, np.asarray(estimate)
+
+
+@pytest.mark.parametrize("skip", ["add", "concat"])
+@pytest.mark.parametrize("decoder", ["upsample", "transpose"])
+def test_networks_with_skip_connections_are_those_of_pytorch(
+    torch: Any, decoder: str, skip: str
+) -> None:
+    _, params, images, ours = network(decoder, skip)
+    functional = torch.nn.functional
+
+    def conv(x: Any, layer: Any) -> Any:
+        kernel = torch.from_numpy(np.array(np.transpose(layer["kernel"], (3, 2, 0, 1))))
+        return functional.conv2d(x, kernel, torch.from_numpy(np.array(layer["bias"])), padding=1)
+
+    def enlarge(x: Any, layer: Any) -> Any:
+        if decoder == "upsample":
+            return functional.interpolate(conv(x, layer).relu(), scale_factor=2, mode="nearest")
+        turned = np.transpose(layer["kernel"][::-1, ::-1], (2, 3, 0, 1))
+        kernel = torch.from_numpy(np.array(turned))
+        bias = torch.from_numpy(np.array(layer["bias"]))
+        # SAME cuts the row and the column that reach beyond twice the input.
+        whole = functional.conv_transpose2d(x, kernel, bias, stride=2)
+        return whole[:, :, :-1, :-1].relu()
+
+    encoder, own = params["encoder"], params["decoder"]
+    x, kept = to_nchw(torch, images), []
+    for stage in range(2):
+        x = conv(x, encoder[f"conv{stage}"]).relu()
+        x = conv(x, encoder[f"conv{stage}_1"]).relu()
+        kept.append(x)
+        x = functional.max_pool2d(x, 2)
+    for stage in range(2):
+        name = f"conv{stage}" if decoder == "upsample" else f"conv_transpose{stage}"
+        x = enlarge(x, own[name])
+        x = x + kept.pop() if skip == "add" else torch.cat([x, kept.pop()], dim=1)
+        x = conv(x, own[f"conv{stage}_1"]).relu()
+    np.testing.assert_allclose(ours, from_nchw(conv(x, own["output"])), atol=ATOL)
+
+
+@pytest.mark.parametrize("skip", ["add", "concat"])
+@pytest.mark.parametrize("decoder", ["upsample", "transpose"])
+def test_networks_with_skip_connections_are_those_of_keras(
+    keras: Any, decoder: str, skip: str
+) -> None:
+    _, params, images, ours = network(decoder, skip)
+    layers = keras.layers
+
+    def apply(layer: Any, x: Any, weights: list[Any]) -> Any:
+        layer.build(x.shape)
+        layer.set_weights([np.asarray(each) for each in weights])
+        return layer(x)
+
+    def conv(x: Any, of: Any, activation: str | None = "relu") -> Any:
+        layer = layers.Conv2D(of["bias"].size, 3, padding="same", activation=activation)
+        return apply(layer, x, [of["kernel"], of["bias"]])
+
+    def enlarge(x: Any, of: Any) -> Any:
+        if decoder == "upsample":
+            return layers.UpSampling2D(2)(conv(x, of))
+        turned = np.transpose(of["kernel"][::-1, ::-1], (0, 1, 3, 2))
+        layer = layers.Conv2DTranspose(
+            of["bias"].size, 3, strides=2, padding="same", activation="relu"
+        )
+        return apply(layer, x, [turned, of["bias"]])
+
+    encoder, own = params["encoder"], params["decoder"]
+    x, kept = images, []
+    for stage in range(2):
+        x = conv(conv(x, encoder[f"conv{stage}"]), encoder[f"conv{stage}_1"])
+        kept.append(x)
+        x = layers.MaxPooling2D(2)(x)
+    for stage in range(2):
+        name = f"conv{stage}" if decoder == "upsample" else f"conv_transpose{stage}"
+        joining = layers.Add() if skip == "add" else layers.Concatenate()
+        x = conv(joining([enlarge(x, own[name]), kept.pop()]), own[f"conv{stage}_1"])
+    np.testing.assert_allclose(ours, np.asarray(conv(x, own["output"], None)), atol=ATOL)

@@ -33,6 +33,15 @@ _CONFIGS = [
     ),
     {"decoder": "bilinear", "stride": 3, **_WIDTHS},
     {"decoder": "transpose", "stride": 3, "kernel_size": 2, **_WIDTHS},
+    *(
+        {"decoder": name, **_WIDTHS, "skip": skip, "convs": convs}
+        for name, skip, convs in (
+            ("upsample", "concat", 1),
+            ("bilinear", "add", 2),
+            ("transpose", "concat", 3),
+        )
+    ),
+    {"network": "plain", "encoder_features": (4, 4), "convs": 2},
     {"network": "net_sure"},
     {"network": "udacity"},
 ]

@@ -11,7 +11,7 @@ import numpy as np
 
 from aedenoise.data.builders import LETTERS, read_open_letters
 from aedenoise.exports.forward import Source
-from aedenoise.exports.page.layers import Shape
+from aedenoise.exports.page.layer import Shape
 from aedenoise.exports.page.page_network import PageNetwork, page_network
 from aedenoise.exports.page.render import render_page
 from aedenoise.files import write_atomically

@@ -3,6 +3,8 @@
 
 // Sides above this are padded to multiples of it, as the Python package does.
 const COARSE = 64;
+// Residual networks stay this far from black and white, as in the Python package.
+const LEAST = 1e-4;
 
 const OPERATIONS = {
   conv: convolve,
@@ -22,6 +24,12 @@ const OPERATIONS = {
   resize,
   sum_channels: sumChannels,
   depth_to_space: depthToSpace,
+  keep: (layer, image, state) => {
+    state.skips.push(image);
+    return image;
+  },
+  join,
+  subtract,
 };
 
 /** Decodes the parameters of a network that came as JSON. */
@@ -44,13 +52,14 @@ function decodeArray({ shape, data }) {
 
 /** Computes the code of an image whose sides fit the network. */
 function encode(network, image, level) {
-  const state = { level, kept: [] };
-  return { code: run(network.layers.slice(0, network.encoder), image, state), kept: state.kept };
+  const { kept, skips } = { kept: [], skips: [] };
+  const code = run(network.layers.slice(0, network.encoder), image, { level, kept, skips });
+  return { code, kept, skips, noisy: image };
 }
 
 /** Computes the image of a code. */
-function decode(network, { code, kept }) {
-  return run(network.layers.slice(network.encoder), code, { kept: [...kept] });
+function decode(network, { code, kept, skips, noisy }) {
+  return run(network.layers.slice(network.encoder), code, { kept: [...kept], skips: [...skips], noisy });
 }
 
 function run(layers, image, state) {
@@ -75,17 +84,47 @@ function fittingSize(network, image) {
 }
 
 /** A constant code, the mean over the places of a code: a decoder without a grid makes one grey. */
-function constantCode({ code, kept }) {
-  const { height, width, channels } = code;
-  const constant = makeImage(height, width, channels);
-  const places = height * width;
+function constantCode({ code, kept, skips }) {
+  return {
+    code: constant(code),
+    // For a constant image the first pixel of each block is its maximum.
+    kept: kept.map((each) => ({ ...each, indices: new Uint8Array(each.indices.length) })),
+    skips: skips.map(constant),
+  };
+}
+
+function constant(image) {
+  const { height, width, channels } = image;
+  const result = makeImage(height, width, channels);
   for (let c = 0; c < channels; c++) {
     let sum = 0;
-    for (let i = c; i < code.data.length; i += channels) sum += code.data[i];
-    for (let i = c; i < code.data.length; i += channels) constant.data[i] = sum / places;
+    for (let i = c; i < image.data.length; i += channels) sum += image.data[i];
+    for (let i = c; i < image.data.length; i += channels) result.data[i] = sum / (height * width);
   }
-  // For a constant image the first pixel of each block is its maximum.
-  return { code: constant, kept: kept.map((each) => ({ ...each, indices: new Uint8Array(each.indices.length) })) };
+  return result;
+}
+
+/** The noisy image minus the estimated noise; that of a constant code belongs to a grey image. */
+function subtract(layer, noise, { noisy }) {
+  const clipped = (value) => Math.min(1 - LEAST, Math.max(LEAST, value));
+  return { ...noise, data: noise.data.map((value, i) => clipped((noisy ? noisy.data[i] : 0.5) - value)) };
+}
+
+/** Joins an image with the one that was kept last: their sum, or the channels of both. */
+function join(layer, image, { skips }) {
+  const kept = skips.pop();
+  if (layer.method === "add") {
+    const other = layer.kernel ? convolve({ ...layer, op: "conv", stride: 1 }, kept) : kept;
+    return { ...image, data: image.data.map((value, i) => value + other.data[i]) };
+  }
+  const result = makeImage(image.height, image.width, image.channels + kept.channels);
+  for (let i = 0; i < image.height * image.width; i++) {
+    const own = image.data.subarray(i * image.channels, (i + 1) * image.channels);
+    result.data.set(own, i * result.channels);
+    const others = kept.data.subarray(i * kept.channels, (i + 1) * kept.channels);
+    result.data.set(others, i * result.channels + image.channels);
+  }
+  return result;
 }
 
 function mapped(image, f) {
@@ -157,7 +196,8 @@ function maxUnpool(layer, image, state) {
   return result;
 }
 
-/** Enlarges by half-pixel centres; weights of pixels inside the image sum to one. */
+/** Enlarges: blocks of equal pixels (nearest), values in corners of blocks of zeros (corner), or
+ * interpolation by half-pixel centres; weights of pixels inside the image sum to one. */
 function resize(layer, image) {
   const rows = resizeTaps(layer, image.height);
   const columns = resizeTaps(layer, image.width);
@@ -187,6 +227,8 @@ function resize(layer, image) {
 function resizeTaps({ factor, method }, length) {
   const reach = method === "bicubic" ? 2 : 1;
   return Array.from({ length: length * factor }, (_, place) => {
+    if (method === "nearest") return [[Math.floor(place / factor), 1]];
+    if (method === "corner") return place % factor ? [] : [[place / factor, 1]];
     const centre = (place + 0.5) / factor - 0.5;
     const taps = [];
     for (let from = Math.ceil(centre - reach); from <= centre + reach; from++) {

@@ -13,7 +13,8 @@ from aedenoise.config import NoiseConfig
 from aedenoise.errors import UsageError
 from aedenoise.evaluation.checkerboard import constant_response
 from aedenoise.exports.forward import Source
-from aedenoise.exports.page.layers import Layer, Shape, list_layers
+from aedenoise.exports.page.layer import Layer, Shape
+from aedenoise.exports.page.layers import list_layers
 from aedenoise.inference.denoiser import Denoiser
 from aedenoise.models import Autoencoder
 from aedenoise.ops.noise import Noisy

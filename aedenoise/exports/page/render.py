@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from aedenoise.errors import UsageError
-from aedenoise.exports.page.layers import Layer
+from aedenoise.exports.page.layer import Layer
 from aedenoise.exports.page.page_network import PageNetwork
 
 _FILES = resources.files("aedenoise.exports.page")

@@ -145,17 +145,36 @@ def _ending(
 ) -> Iterator[tuple[Widths, int]]:
     """Yields ``leading`` with the two last widths just below and above the target, and their costs.
 
-    Every cost is an affine function of the last width, so two evaluations determine it.
+    Costs grow with the last width, linearly or, with several convolutions a stage, as a quadratic.
     """
-    one, two = (cost(_with_widths(config, (*leading, width))) for width in (1, 2))
+
+    def cost_at(width: int) -> int:
+        return cost(_with_widths(config, (*leading, width)))
+
+    one, two = cost_at(1), cost_at(2)
     slope = two - one
     if slope == 0:  # without a tail the last width is the number of image channels
         yield (*leading, config.decoder_features[-1]), one
         return
-    below = (target - one) // slope + 1
+    curvature = 0 if config.convs == 1 else cost_at(3) - two - slope
+    below = _largest_width(one, slope, curvature, target)
     for width in (below, below + 1):
         if width >= 1:
-            yield (*leading, width), one + (width - 1) * slope
+            yield (*leading, width), cost_at(width)
+
+
+def _largest_width(one: int, slope: int, curvature: int, target: int) -> int:
+    """Finds the largest width whose cost is at most ``target``, 0 if there is none.
+
+    By Newton's differences from width 1, ``n`` more channels cost ``n slope + n (n - 1) / 2
+    curvature`` more.
+    """
+    rest = target - one
+    if rest < 0 or curvature == 0:
+        return rest // slope + 1 if rest >= 0 else 0
+    linear = slope - curvature / 2
+    steps = (math.sqrt(linear**2 + 2 * curvature * rest) - linear) / curvature
+    return math.floor(steps) + 1
 
 
 def _match_latency(

@@ -11,7 +11,7 @@ import numpy as np
 from jax import Array
 
 from aedenoise.data.batches import eval_batches
-from aedenoise.models import Autoencoder, PooledCode
+from aedenoise.models import Autoencoder, Encoding
 from aedenoise.ops.images import scale, scale_numpy
 
 _BATCH = 256
@@ -29,7 +29,7 @@ def make_encode(model: Autoencoder) -> Encode:
     def encode(params: Any, image: Array) -> Array:
         levels = jnp.zeros(len(image), jnp.float32)
         found: Any = model.apply({"params": params}, image, levels, method="encode")
-        code = found.code if isinstance(found, PooledCode) else found
+        code = found.code if isinstance(found, Encoding) else found
         return code.reshape(len(image), -1).astype(jnp.float32)
 
     return encode
