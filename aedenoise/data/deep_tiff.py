@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,7 +15,7 @@ from PIL import Image
 from aedenoise.data.images import NO_PAGE, UnreadableImageError, check_pixels
 from aedenoise.data.metadata import clean_exif, find_dpi
 from aedenoise.data.pixels import Picture, from_floats, from_integers, opaque
-from aedenoise.data.tiff import WHITE_IS_ZERO, describe_tags, significant_bits
+from aedenoise.data.tiff import WHITE_IS_ZERO, describe_tags, quiet_tifffile, significant_bits
 
 _ORIENTATION, _UNIT = 274, 296
 _BLACK_IS_ZERO, _RGB = 1, 2
@@ -40,14 +39,9 @@ def open_tiff(source: Path | bytes) -> Iterator[Any]:
     """Opens a TIFF with tifffile, which says nothing on stderr meanwhile."""
     from tifffile import TiffFile  # imported late: few files need it
 
-    log = logging.getLogger("tifffile")
-    level = log.level
-    log.setLevel(logging.CRITICAL + 1)
-    try:
-        with TiffFile(io.BytesIO(source) if isinstance(source, bytes) else source) as file:
-            yield file
-    finally:
-        log.setLevel(level)
+    content = io.BytesIO(source) if isinstance(source, bytes) else source
+    with quiet_tifffile(), TiffFile(content) as file:
+        yield file
 
 
 def list_deep_pages(file: Any) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import sys
 import warnings
@@ -45,6 +46,18 @@ def significant_bits(tag: Tag) -> int | None:
                 bits = min(bits, int(max(most) if isinstance(most, tuple) else most).bit_length())
         return bits if bits > 0 else None
     return None
+
+
+@contextmanager
+def quiet_tifffile() -> Iterator[None]:
+    """Drops the messages of tifffile, which logs odd tags; errors are raised all the same."""
+    log = logging.getLogger("tifffile")
+    level = log.level
+    log.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 @contextmanager
