@@ -15,7 +15,7 @@ from PIL import Image
 from aedenoise.data.images import NO_PAGE, UnreadableImageError, check_pixels
 from aedenoise.data.metadata import clean_exif, find_dpi
 from aedenoise.data.pixels import Picture, from_floats, from_integers, opaque
-from aedenoise.data.tiff import WHITE_IS_ZERO, describe_tags, quiet_tifffile, significant_bits
+from aedenoise.data.tiff import WHITE_IS_ZERO, describe_tags, significant_bits
 
 _ORIENTATION, _UNIT = 274, 296
 _BLACK_IS_ZERO, _RGB = 1, 2
@@ -36,11 +36,11 @@ _TURNED: dict[int, Callable[[np.ndarray], np.ndarray]] = {
 
 @contextmanager
 def open_tiff(source: Path | bytes) -> Iterator[Any]:
-    """Opens a TIFF with tifffile, which says nothing on stderr meanwhile."""
+    """Opens a TIFF with tifffile."""
     from tifffile import TiffFile  # imported late: few files need it
 
     content = io.BytesIO(source) if isinstance(source, bytes) else source
-    with quiet_tifffile(), TiffFile(content) as file:
+    with TiffFile(content) as file:
         yield file
 
 

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from aedenoise.data.tiff import describe_kind
+from aedenoise.data.tiff import describe_kind, quiet_logs
 
 # Enough for photographs; larger images are rejected before they are decoded.
 MAX_PIXELS = 64_000_000
@@ -99,14 +99,14 @@ def read_with(
 
 @contextmanager
 def refusals(file: Path | io.BytesIO, most: int) -> Iterator[None]:
-    """Converts errors of decoders to UnreadableImageError, and hides their warnings.
+    """Converts errors of decoders to UnreadableImageError, and hides their warnings and logs.
 
     Args:
       file: path or content of the image, for its description.
       most: number of pixels above which an image is rejected.
     """
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), quiet_logs():
             # Pillow warns of large images, which ``most`` rejects instead, and of damaged tags,
             # whose pixels may well be intact.
             warnings.simplefilter("ignore")

@@ -49,15 +49,17 @@ def significant_bits(tag: Tag) -> int | None:
 
 
 @contextmanager
-def quiet_tifffile() -> Iterator[None]:
-    """Drops the messages of tifffile, which logs odd tags; errors are raised all the same."""
-    log = logging.getLogger("tifffile")
-    level = log.level
-    log.setLevel(logging.CRITICAL + 1)
+def quiet_logs() -> Iterator[None]:
+    """Drops what Pillow and tifffile log of odd tags; errors are raised all the same."""
+    logs = [logging.getLogger(name) for name in ("PIL", "tifffile")]
+    levels = [log.level for log in logs]
     try:
+        for log in logs:
+            log.setLevel(logging.CRITICAL + 1)
         yield
     finally:
-        log.setLevel(level)
+        for log, level in zip(logs, levels, strict=True):
+            log.setLevel(level)
 
 
 @contextmanager

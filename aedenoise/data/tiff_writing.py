@@ -13,7 +13,7 @@ from PIL import Image
 from PIL.TiffImagePlugin import IFDRational, ImageFileDirectory_v2
 
 from aedenoise.data.pixels import Picture, opaque
-from aedenoise.data.tiff import quiet_tifffile
+from aedenoise.data.tiff import quiet_logs
 
 # Bytes of pixels from which offsets may need more than the 32 bits of a plain TIFF.
 _PLAIN = 2**32 - 2**27
@@ -41,7 +41,7 @@ def write_tiff(file: IO[bytes], pictures: Iterable[Picture], count: int = 1) -> 
     large = count * tiff_values(first).nbytes > _PLAIN
     # Named here: a temporary file has a number for a name, which tifffile does not take.
     handle = FileHandle(file, name=_NAME, offset=0, size=0)
-    with quiet_tifffile(), TiffWriter(handle, bigtiff=large, byteorder="<") as writer:
+    with quiet_logs(), TiffWriter(handle, bigtiff=large, byteorder="<") as writer:
         for picture in itertools.chain([first], pages):
             values = tiff_values(picture)
             colour = picture.pixels.shape[-1] == 3
