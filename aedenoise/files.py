@@ -36,12 +36,12 @@ def write_json(path: Path, values: Any, *, indent: int = 2, allow_nan: bool = Tr
 
 @contextmanager
 def writing(path: Path) -> Iterator[IO[bytes]]:
-    """Opens a temporary file that becomes ``path`` on exit: written in the same folder, flushed to
-    disk, then renamed. After an error it is removed."""
+    """Opens a temporary file, also for reading, that becomes ``path`` on exit: written in the same
+    folder, flushed to disk, then renamed. After an error it is removed."""
     with _naming(path):
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
-        with _naming(path, name), os.fdopen(descriptor, "wb") as file:
+        with _naming(path, name), os.fdopen(descriptor, "w+b") as file:
             # Marks the file as in use, for ``remove_leftovers``; not all file systems have locks.
             with suppress(OSError):
                 fcntl.flock(descriptor, fcntl.LOCK_EX)

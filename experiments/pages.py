@@ -17,7 +17,9 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from aedenoise.data.pictures import Picture, encode_picture, read_picture
+from aedenoise.data.picture_writing import encode_picture
+from aedenoise.data.pictures import read_picture
+from aedenoise.data.pixels import Picture
 from aedenoise.files import write_atomically
 
 TEXT = Path(__file__).parent.parent / "LICENSE"

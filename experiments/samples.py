@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from aedenoise.data.pictures import Picture, encode_picture
+from aedenoise.data.picture_writing import encode_picture
+from aedenoise.data.pixels import Picture
 from aedenoise.files import write_atomically
 
 ROOT = Path(__file__).parent.parent

@@ -38,6 +38,7 @@ HOMES = {
     "tensorflow_datasets": {"data"},
     "grain": {"data"},
     "PIL": {"data"},
+    "tifffile": {"data"},
     "fontTools": {"data"},
     "matplotlib": {"reporting"},
     "onnx": {"exports"},

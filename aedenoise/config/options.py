@@ -26,12 +26,13 @@ DEVICES = "Devices"
 INTERVALS = "Intervals"
 # Standard input or output.
 STREAM = "-"
-# Formats of denoised pictures; PNG and TIFF keep 16 bits, JPEG is lossy.
+# Formats of denoised pictures; TIFF and grey PNG keep 16 bits, JPEG is lossy, GIF has 256 colours.
 WRITTEN = {
     ".png": "PNG",
     ".tif": "TIFF",
     ".tiff": "TIFF",
     ".webp": "WEBP",
+    ".gif": "GIF",
     ".jpg": "JPEG",
     ".jpeg": "JPEG",
     ".bmp": "BMP",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -13,7 +14,7 @@ from typing import Generic, TypeVar
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from aedenoise.data.tiff import describe_kind
+from aedenoise.data.tiff import describe_kind, quiet_logs
 
 # Enough for photographs; larger images are rejected before they are decoded.
 MAX_PIXELS = 64_000_000
@@ -29,7 +30,7 @@ PAGED_SUFFIXES = (".tif", ".tiff")
 ANIMATED = ("GIF", "PNG", "WEBP")
 # TIFF tag NewSubfileType: a smaller version of another page, or a transparency mask.
 _SUBFILE_TYPE = 254
-_NO_PAGE = 1 | 4
+NO_PAGE = 1 | 4
 
 
 Read = TypeVar("Read")
@@ -91,14 +92,25 @@ def read_with(
       UnreadableImageError: if the format is unknown, or the image is damaged or too large.
     """
     file = io.BytesIO(source) if isinstance(source, bytes) else source
+    with refusals(file, most), Image.open(file, formats=FORMATS) as image:
+        check_pixels(*image.size, most)
+        return use(image)
+
+
+@contextmanager
+def refusals(file: Path | io.BytesIO, most: int) -> Iterator[None]:
+    """Converts errors of decoders to UnreadableImageError, and hides their warnings and logs.
+
+    Args:
+      file: path or content of the image, for its description.
+      most: number of pixels above which an image is rejected.
+    """
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), quiet_logs():
             # Pillow warns of large images, which ``most`` rejects instead, and of damaged tags,
             # whose pixels may well be intact.
             warnings.simplefilter("ignore")
-            with Image.open(file, formats=FORMATS) as image:
-                _check_pixels(image, most)
-                return use(image)
+            yield
     except UnreadableImageError:
         raise
     except Image.DecompressionBombError as error:
@@ -160,10 +172,10 @@ def read_pages(path: Path, use: Callable[[Image.Image], Read]) -> Pages[Read]:
                 unreadable.append(number + 1)
                 break
             number += 1
-            if image.tag_v2.get(_SUBFILE_TYPE, 0) & _NO_PAGE:  # type: ignore[attr-defined]
+            if not is_page(image):
                 continue
             try:
-                _check_pixels(image, MAX_PIXELS)
+                check_pixels(*image.size, MAX_PIXELS)
                 page = _plain(upright(image))
             except Exception:  # Pillow raises many types for damaged files
                 unreadable.append(number)
@@ -174,8 +186,14 @@ def read_pages(path: Path, use: Callable[[Image.Image], Read]) -> Pages[Read]:
     return read_with(path, all_pages)
 
 
-def _check_pixels(image: Image.Image, most: int) -> None:
-    pixels = image.width * image.height
+def is_page(image: Image.Image) -> bool:
+    """Returns False for a smaller version or a mask of another page of a TIFF."""
+    return not getattr(image, "tag_v2", {}).get(_SUBFILE_TYPE, 0) & NO_PAGE
+
+
+def check_pixels(width: int, height: int, most: int) -> None:
+    """Raises UnreadableImageError for more than ``most`` pixels."""
+    pixels = width * height
     if pixels > most:
         raise UnreadableImageError(f"has {pixels:,} pixels, more than {most:,}")
 

@@ -1,19 +1,30 @@
-"""``--mode=denoise``: denoises a picture, a stream or a folder of pictures of any size."""
+"""``--mode=denoise``: denoises a file, a stream or a folder of pictures of any size and kind."""
 
 from __future__ import annotations
 
+import io
+import itertools
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
 from aedenoise.config.options import STREAM, DenoiseOptions
 from aedenoise.data.images import UnreadableImageError
-from aedenoise.data.pictures import Picture, check_fits, encode_picture, read_picture
+from aedenoise.data.picture_writing import (
+    check_fits,
+    check_holds,
+    encode_picture,
+    save_pictures,
+)
+from aedenoise.data.pictures import PictureFile, open_pictures
+from aedenoise.data.pixels import Picture
 from aedenoise.errors import DataError, Stopped, StorageError, UsageError
-from aedenoise.files import write_atomically
+from aedenoise.files import write_atomically, writing
 from aedenoise.inference.denoiser import Denoiser
 from aedenoise.inference.jobs import Job, make_jobs, result_folder
 from aedenoise.inference.suitability import Note, choose_inversion, describe_file, group, judge
@@ -24,10 +35,10 @@ _GAP = 8
 
 
 def denoise_files(denoiser: Denoiser, options: DenoiseOptions) -> int:
-    """Denoises one picture or a folder; unreadable files are reported and skipped.
+    """Denoises one file or a folder; unreadable files are reported and skipped.
 
     Returns:
-      Number of pictures denoised.
+      Number of files denoised.
 
     Raises:
       DataError: if there is nothing to denoise; or at the end, if a file could not be read.
@@ -42,7 +53,7 @@ def denoise_files(denoiser: Denoiser, options: DenoiseOptions) -> int:
     jobs = make_jobs(options)
     bad: list[str] = []
     notes: list[tuple[str, Note]] = []
-    done, there = 0, 0
+    done, there, seen = 0, 0, 0
     for job in bar(jobs, "image", quiet=not options.many):
         if job.target is not None and job.target.exists() and not options.overwrite:
             if not options.many:
@@ -51,22 +62,19 @@ def denoise_files(denoiser: Denoiser, options: DenoiseOptions) -> int:
             continue
         content = job.source or _standard_input()
         try:
-            picture = read_picture(content)
-            # Before denoising: a format's size limit should not cost minutes first.
-            if job.target is not None:
-                check_fits(job.target.suffix.lower(), *picture.pixels.shape[:2])
-            result, found = _denoised(picture, denoiser, options)
+            with open_pictures(content) as pictures:
+                found = _denoise(job, pictures, denoiser, options)
+                seen += 1 if pictures.contents.animated else pictures.contents.count
         except UnreadableImageError as error:
             bad.append(f"{job.name} {error}")
             continue
-        except UsageError as error:  # a size that the network or the file format cannot hold
+        except UsageError as error:  # sizes or pages that the network or the format cannot hold
             bad.append(f"{job.name}: {error}")
             continue
-        notes += [(job.name, note) for note in found]
-        _write(job, picture, result, options.before_after)
+        notes += found
         done += 1
     # After the last picture, so that a folder gets one line for each kind.
-    for line in group(notes, done):
+    for line in group(notes, seen):
         warn(line)
     if jobs[0].target is not None and (done or there):
         kept = f"; {there:,} already existed (--overwrite replaces them)" if there else ""
@@ -86,30 +94,96 @@ def _standard_input() -> bytes:
     return sys.stdin.buffer.read()
 
 
+def _denoise(
+    job: Job, pictures: PictureFile, denoiser: Denoiser, options: DenoiseOptions
+) -> list[tuple[str, Note]]:
+    """Denoises all pages or frames of a file and writes the result; returns notes by page.
+
+    Raises:
+      UnreadableImageError: if one of them cannot be read; nothing is written then.
+      UsageError: if the network or the result's format cannot hold them.
+    """
+    contents = pictures.contents
+    suffix = contents.suffix if job.target is None else job.target.suffix.lower()
+    check_holds(suffix, contents)
+    notes: list[tuple[str, Note]] = []
+    first: list[Picture] = []
+
+    def results() -> Iterator[Picture]:
+        choice: Choice | None = None
+        quiet = options.many or contents.count == 1
+        pages = bar(pictures, "page", quiet=quiet, total=contents.count)
+        for number, picture in enumerate(pages, 1):
+            # Before denoising: a format's size limit should not cost minutes first.
+            check_fits(suffix, *picture.pixels.shape[:2])
+            result, made, found = _denoised(picture, denoiser, options, choice)
+            # An animation would flicker if its frames were treated differently.
+            choice = made if contents.animated else None
+            paged = contents.count > 1 and not contents.animated
+            notes.extend((f"{job.name}{f' page {number}' * paged}", note) for note in found)
+            if number == 1 and options.before_after:
+                first.extend((picture, result))
+            yield result
+
+    made: Iterator[Picture] = results()
+    # Before the folder is made: a file that cannot be read leaves none behind.
+    made = itertools.chain([next(made)], made)
+    if job.target is None:
+        buffer = io.BytesIO()
+        save_pictures(buffer, made, suffix, contents)
+        _write_output(buffer.getvalue())
+        return notes
+    job.target.parent.mkdir(parents=True, exist_ok=True)
+    with writing(job.target) as file:
+        save_pictures(file, made, suffix, contents)
+    if first and job.comparison:
+        write_atomically(job.comparison, encode_picture(_side_by_side(*first)))
+    return notes
+
+
+class Choice(NamedTuple):
+    """Treatment of a picture: inverted for the network, and kept instead of the result."""
+
+    invert: bool
+    keep: bool
+
+
 def _denoised(
-    picture: Picture, denoiser: Denoiser, options: DenoiseOptions
-) -> tuple[Picture, list[Note]]:
-    """Denoises a picture, or keeps it where that is certainly better."""
-    notes = describe_file(picture)
-    invert, found = choose_inversion(picture.pixels, denoiser, options.invert)
-    seen = 1.0 - picture.pixels if invert else picture.pixels
+    picture: Picture, denoiser: Denoiser, options: DenoiseOptions, choice: Choice | None
+) -> tuple[Picture, Choice, list[Note]]:
+    """Denoises a picture, or keeps it where that is certainly better.
+
+    Args:
+      picture: the picture.
+      denoiser: the network.
+      options: options of the command.
+      choice: that of an earlier frame, which holds for this one; no notes are returned then.
+    """
+    # Floats beyond the range are noise, which the training clips.
+    pixels = np.clip(picture.pixels, 0.0, 1.0) if picture.extent else picture.pixels
+    invert, found = (
+        choose_inversion(pixels, denoiser, options.invert)
+        if choice is None
+        else (choice.invert, [])
+    )
+    if choice is not None and choice.keep:
+        return picture, choice, []
+    seen = 1.0 - pixels if invert else pixels
     clean = denoiser(seen[None], options.level)[0]
+    result = picture.with_pixels(1.0 - clean if invert else clean)
+    if choice is not None:
+        return result, choice, []
+    notes = describe_file(picture)
     keep, doubts = judge(seen, clean, denoiser, keep=options.keep_input)
     if keep:
-        return picture, [*notes, *doubts]
-    return picture.with_pixels(1.0 - clean if invert else clean), [*notes, *found, *doubts]
+        return picture, Choice(invert, keep), [*notes, *doubts]
+    return result, Choice(invert, keep), [*notes, *found, *doubts]
 
 
-def _write(job: Job, before: Picture, after: Picture, before_after: bool) -> None:
-    if job.target is None:
-        _write_output(encode_picture(after))
-        return
-    job.target.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(job.target, encode_picture(after, job.target.suffix.lower()))
-    if before_after and job.comparison:
-        gap = np.full((len(after.pixels), _GAP, after.pixels.shape[-1]), 0.5, np.float32)
-        both = np.concatenate([before.pixels, gap, after.pixels], axis=1)
-        write_atomically(job.comparison, encode_picture(replace(after, pixels=both, alpha=None)))
+def _side_by_side(before: Picture, after: Picture) -> Picture:
+    gap = np.full((len(after.pixels), _GAP, after.pixels.shape[-1]), 0.5, np.float32)
+    both = np.concatenate([before.pixels, gap, after.pixels], axis=1)
+    return replace(after, pixels=both, alpha=None, exif=None)
 
 
 def _write_output(content: bytes) -> None:

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aedenoise.config.options import STREAM, WRITTEN, DenoiseOptions
-from aedenoise.data.pictures import find_pictures
+from aedenoise.data.pictures import find_pictures, find_suffix
 from aedenoise.errors import DataError, StorageError, UsageError
 from aedenoise.reporting.console import warn
 
 _DENOISED, _BEFORE_AFTER = "-denoised", "-before-after"
+# Endings of results where no --output names one.
+_ENDINGS = (".png", ".tif", ".gif", ".webp")
 
 
 @dataclass(frozen=True)
@@ -66,10 +68,10 @@ def _only_job(options: DenoiseOptions) -> Job:
         return Job(source, None)
     if options.target is None:
         assert source is not None
-        return Job(source, source.with_name(f"{source.stem}{_DENOISED}.png"))
+        return Job(source, source.with_name(f"{source.stem}{_DENOISED}{find_suffix(source)}"))
     target = Path(options.target)
     if options.into_folder:
-        target /= f"{source.stem}{_DENOISED}.png" if source else "denoised.png"
+        target /= f"{source.stem}{_DENOISED}{find_suffix(source)}" if source else "denoised.png"
     return Job(source, target)
 
 
@@ -96,7 +98,8 @@ def _jobs_of_folder(options: DenoiseOptions) -> list[Job]:
     for file in files:
         # The extension is kept where stems collide (a.jpg, a.png).
         name = file.name if stems[file.with_suffix("")] > 1 else file.stem
-        jobs.append(Job(file, folder / file.relative_to(source).parent / f"{name}.png"))
+        result = folder / file.relative_to(source).parent / f"{name}{find_suffix(file)}"
+        jobs.append(Job(file, result))
     return jobs
 
 
@@ -104,7 +107,7 @@ def _made_here(file: Path, found: set[Path]) -> bool:
     """Returns True for the result of an earlier single-file call, written next to its source."""
     result = file.stem.removesuffix(_BEFORE_AFTER)
     source = result.removesuffix(_DENOISED)
-    return source != result and file.suffix == ".png" and file.with_name(source) in found
+    return source != result and file.suffix in _ENDINGS and file.with_name(source) in found
 
 
 def result_folder(options: DenoiseOptions) -> Path:

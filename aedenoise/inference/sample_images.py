@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from aedenoise.config.options import WRITTEN
-from aedenoise.data.pictures import Picture, check_fits, encode_picture
+from aedenoise.data.picture_writing import check_fits, encode_picture
+from aedenoise.data.pixels import Picture
 from aedenoise.errors import StorageError
 from aedenoise.files import write_atomically
 from aedenoise.inference.generator import ImageMaker

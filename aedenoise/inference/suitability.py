@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from aedenoise.config import Experiment
-from aedenoise.data.pictures import Picture
+from aedenoise.data.pixels import Picture
 from aedenoise.inference.denoiser import Denoiser
 from aedenoise.inference.noise_estimation import measure_level
 
@@ -44,12 +44,13 @@ _GREYS = (
 def describe_file(picture: Picture) -> list[Note]:
     """Returns notes on what the file holds besides the pixels that are denoised."""
     notes = []
-    if picture.pages > 1:
+    if picture.extent is not None:
+        least, most = picture.extent
+        rest = "0 is taken for black, 1 for white"
+        if picture.floats != (0.0, 1.0):
+            rest = "the lowest is taken for black, the highest for white"
         notes.append(
-            Note(
-                f"has {picture.pages} pages: only the first is denoised",
-                "have several pages: only the first of each is denoised",
-            )
+            Note(f"has floats from {least:.6g} to {most:.6g}: {rest}", f"have floats: {rest}")
         )
     if picture.guessed:
         notes.append(
@@ -59,7 +60,7 @@ def describe_file(picture: Picture) -> list[Note]:
             )
         )
     if picture.reduced:
-        rest = "16 bits per channel, of which 8 are kept (only grey pictures keep 16)"
+        rest = "16 bits per channel, of which 8 are kept (uncompressed TIFF keeps 16)"
         notes.append(Note(f"has {rest}", f"have {rest}"))
     return notes
 

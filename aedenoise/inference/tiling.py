@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,9 +30,9 @@ def denoise_any_size(
 ) -> np.ndarray:
     """Applies ``denoise`` to images of any height and width.
 
-    Small images are padded by reflection at the bottom and right. Images above ``TILE`` are cut
-    into tiles whose halo covers the network's receptive field, so that no seams appear; near the
-    border, reflection replaces the network's own padding.
+    Images are padded by reflection at the bottom and right. Those above ``TILE`` are cut into tiles
+    that overlap by twice the network's receptive field and of which only the middle is kept, except
+    at the border of the image. The result is that of the whole image, up to rounding.
 
     Args:
       images: float32 ``[N, H, W, C]``.
@@ -55,30 +56,51 @@ def denoise_any_size(
             )
         filled = _mirrored(images, (0, only[0] - height), (0, only[1] - width))
         return denoise(filled)[:, :height, :width]
+    shape = [_padded(side, model) for side in (height, width)]
+    whole = _mirrored(images, (0, shape[0] - height), (0, shape[1] - width))
     if not tiled or max(height, width) <= TILE:
-        shape = [_padded(side, model) for side in (height, width)]
-        whole = _mirrored(images, (0, shape[0] - height), (0, shape[1] - width))
         return denoise(whole)[:, :height, :width]
-    # Only for its error: a network without a fitting size is refused before tiles are made.
-    _fitting(max(height, width), model)
     unit = model.downsampling
     # A multiple of the stride keeps the strided grid of each tile aligned with the whole image's.
-    halo = _up(reach(model), unit)
-    rest = _fitting(unit, model) - unit
-    core = [min(_up(TILE, unit), _up(side, unit)) for side in (height, width)]
-    rows, columns = (range(0, side, step) for side, step in zip((height, width), core, strict=True))
-    # All tiles have one shape, hence one compiled program; the last ones reach past the image.
-    below, right = (len(starts) * step for starts, step in zip((rows, columns), core, strict=True))
-    after = halo + rest
-    padded = _mirrored(images, (halo, below - height + after), (halo, right - width + after))
-    result = np.empty((len(images), below, right, images.shape[-1]), np.float32)
-    for top in rows:
-        for left in columns:
-            bottom, end = top + core[0] + halo + after, left + core[1] + halo + after
-            tile = padded[:, top:bottom, left:end]
-            inner = denoise(tile)[:, halo : halo + core[0], halo : halo + core[1]]
-            result[:, top : top + core[0], left : left + core[1]] = inner
-    return result[:, :height, :width]
+    halo, step = _up(reach(model), unit), _up(TILE, unit)
+    # All tiles have one shape, hence one compiled program; the last ones overlap more.
+    most = _fitting(step + 2 * halo, model)
+    tiles = [_tiles(side, most, step, halo) for side in shape]
+    result = np.empty((len(images), height, width, images.shape[-1]), np.float32)
+    for rows in tiles[0]:
+        for columns in tiles[1]:
+            inner = denoise(whole[:, rows.all, columns.all])[:, rows.inner, columns.inner]
+            # The padding of the image is dropped here.
+            place = result[:, rows.kept, columns.kept]
+            place[...] = inner[:, : place.shape[1], : place.shape[2]]
+    return result
+
+
+class _Tile(NamedTuple):
+    """Extent of a tile along one axis: all of it, its part that is kept, and the place of that."""
+
+    all: slice
+    inner: slice
+    kept: slice
+
+
+def _tiles(side: int, most: int, step: int, halo: int) -> list[_Tile]:
+    """Cuts a side into tiles of ``most`` pixels, at most ``step`` apart."""
+    length = min(side, most)
+    starts = [*range(0, side - length, step), side - length]
+    tiles = []
+    for start in starts:
+        # At the border of the image nothing is cut off: the whole image ends there, too.
+        first = halo if start else 0
+        last = length - (halo if start + length < side else 0)
+        tiles.append(
+            _Tile(
+                slice(start, start + length),
+                slice(first, last),
+                slice(start + first, start + last),
+            )
+        )
+    return tiles
 
 
 def _padded(side: int, model: ModelConfig) -> int:

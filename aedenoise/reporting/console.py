@@ -6,7 +6,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
@@ -277,6 +277,16 @@ class Parts(AbstractContextManager["Parts"]):
             say(line)
 
 
-def bar(items: Sequence[Item], unit: str, *, quiet: bool) -> Iterator[Item]:
-    """Yields the items and shows a progress bar if stderr is a terminal."""
-    yield from tqdm(items, unit=unit, dynamic_ncols=True, disable=quiet or not sys.stderr.isatty())
+def bar(
+    items: Iterable[Item], unit: str, *, quiet: bool, total: int | None = None
+) -> Iterator[Item]:
+    """Yields the items and shows a progress bar if stderr is a terminal.
+
+    Args:
+      items: the items.
+      unit: name of one of them.
+      quiet: shows no bar.
+      total: number of items that have no length.
+    """
+    disable = quiet or not sys.stderr.isatty()
+    yield from tqdm(items, unit=unit, total=total, dynamic_ncols=True, disable=disable)

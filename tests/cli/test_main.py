@@ -76,7 +76,7 @@ WRONG_FLAGS = [
     (["--adversarial_weight=1", "--sparsity=l1"], "contradict each other"),
     (["--mode=sample"], "needs --workdir"),
     (["--mode=sample", "--workdir=runs/none", "--count=0"], "count must be from 1"),
-    (["--mode=sample", "--workdir=runs/none", "--output=a.gif"], "--output ends with"),
+    (["--mode=sample", "--workdir=runs/none", "--output=a.svg"], "--output ends with"),
     (["--count=3"], "--count is for sample"),
     (["--hidden=64"], "hidden is for model mlp and gan, not conv"),
     (["--model=mlp", "--decoder=transpose"], "decoder is for model conv and gan, not mlp"),

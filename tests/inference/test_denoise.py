@@ -8,6 +8,7 @@ import os
 import shlex
 import subprocess
 import sys
+from functools import partial
 from importlib import resources
 from pathlib import Path
 
@@ -21,15 +22,16 @@ from PIL import Image
 import aedenoise
 from aedenoise.config import DECODERS, NETWORKS, Experiment, ModelConfig, replace
 from aedenoise.config.options import DenoiseOptions
-from aedenoise.data.images import UnreadableImageError
-from aedenoise.data.pictures import Picture, encode_picture, read_picture
+from aedenoise.data.picture_writing import encode_picture
+from aedenoise.data.pictures import read_picture
+from aedenoise.data.pixels import Picture
 from aedenoise.errors import DataError, StorageError, UsageError
 from aedenoise.inference.denoise_files import denoise_files
 from aedenoise.inference.denoiser import Denoiser
 from aedenoise.inference.noise_estimation import estimate_level
 from aedenoise.inference.pretrained import pretrained_record
+from aedenoise.inference.tiling import denoise_any_size
 from aedenoise.models import build_autoencoder
-from aedenoise.models.receptive_field import reach
 
 RNG = np.random.default_rng(0)
 # Networks other than ``conv`` that take images of any size.
@@ -86,14 +88,21 @@ def test_tiles_have_no_seams(config: ModelConfig, shape: tuple[int, int]) -> Non
     experiment = replace(Experiment(), {"model": config})
     denoise = Denoiser(model, params, experiment=experiment, channels=1, step=0)
     tiled = denoise(image)
-    height, width = (config.fitting(side) or side for side in shape)
-    padding = ((0, 0), (0, height - shape[0]), (0, width - shape[1]), (0, 0))
-    whole = denoise._whole(np.pad(image, padding, mode="symmetric"), np.zeros(1, np.float32))
-    halo = reach(config)
-    inner = (slice(None), slice(halo, shape[0] - halo), slice(halo, shape[1] - halo))
+    network = partial(denoise._whole, levels=np.zeros(1, np.float32))
+    whole = denoise_any_size(image, config, network, tiled=False)
     assert tiled.shape == image.shape
     assert np.ptp(whole) > 1e-3
-    np.testing.assert_allclose(tiled[inner], whole[inner], atol=1e-5)
+    np.testing.assert_allclose(tiled, whole, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(700, 530), (40, 1200)])
+def test_the_packed_network_gives_the_same_in_tiles_and_whole(
+    denoiser: Denoiser, shape: tuple[int, int]
+) -> None:
+    image = noisy(page(*shape))[None, ..., None]
+    network = partial(denoiser._whole, levels=np.zeros(1, np.float32))
+    whole = denoise_any_size(image, denoiser.experiment.model, network, tiled=False)
+    np.testing.assert_allclose(denoiser(image), whole, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -385,12 +394,6 @@ def test_a_result_for_closed_standard_output_is_refused(
         denoise_files(denoiser, DenoiseOptions(source=str(source), target="-"))
 
 
-def test_floating_point_pictures_are_refused(tmp_path: Path) -> None:
-    Image.fromarray(np.zeros((5, 5), np.float32)).save(tmp_path / "f.tif")
-    with pytest.raises(UnreadableImageError, match="floating-point"):
-        read_picture(tmp_path / "f.tif")
-
-
 @pytest.mark.end_to_end
 def test_the_command_denoises_without_training(command: Command, tmp_path: Path) -> None:
     clean = page(70, 90)
@@ -423,16 +426,6 @@ def test_the_command_denoises_without_training(command: Command, tmp_path: Path)
     assert done.returncode == 3
     assert "train there first" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
-
-
-def test_of_several_pages_the_first_is_denoised_and_said_so(
-    tmp_path: Path, denoiser: Denoiser, capsys: pytest.CaptureFixture[str]
-) -> None:
-    pages = [Image.fromarray(np.uint8(255 * noisy(page(40, 30)))) for _ in range(3)]
-    source = tmp_path / "scan.tiff"
-    pages[0].save(source, save_all=True, append_images=pages[1:])
-    assert denoise_files(denoiser, DenoiseOptions(source=str(source))) == 1
-    assert "has 3 pages: only the first" in capsys.readouterr().err
 
 
 def test_a_network_that_is_told_the_level_is_told_it() -> None:
