@@ -10,7 +10,7 @@ from aedenoise.config.validation import check_known, check_positive, local_path
 from aedenoise.errors import UsageError, nearest
 
 DATASETS = ("mnist", "notmnist", "notmnist/open", "notmnist/small", "notmnist/large")
-FITS = ("resize", "crop")
+FITS = ("resize", "crop", "patches")
 
 # Prefixes of a folder of images, a NumPy file, a name of TFDS's catalogue and arrays from Python.
 PREFIXES = ("folder:", "npz:", "tfds:", "arrays:")
@@ -69,7 +69,9 @@ class DataConfig:
         ``PREFIXES`` with a path or name. Paths become absolute.
       train_examples, test_examples: number of examples of each split (None: all).
       image_size: side in pixels of the squares that a folder's images are cut to.
-      fit: ``resize`` or ``crop``; see ``data.image_folder.FolderSource``.
+      fit: ``resize`` or ``crop``, see ``data.image_folder.FolderSource``; or ``patches``, see
+        ``data.patch_source.PatchSource``.
+      turned: whether patches are mirrored and turned at random.
     """
 
     dataset: str = option(
@@ -90,8 +92,12 @@ class DataConfig:
     )
     image_size: int = option(64, "side of a folder's images in pixels", detail=True)
     fit: str = option(
-        "resize", "way to cut a folder's images to squares", choices=FITS, detail=True
+        "resize",
+        "way to cut a folder's images to squares; patches are drawn anew in each epoch",
+        choices=FITS,
+        detail=True,
     )
+    turned: bool = option(False, "mirror and turn patches at random", detail=True)
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -100,6 +106,8 @@ class DataConfig:
             raise UsageError(f"dataset {self.dataset} names one twice")
         object.__setattr__(self, "dataset", "+".join(names))
         check_known("fit", self.fit, FITS)
+        if self.turned and self.fit != "patches":
+            raise UsageError(f"turned is for --fit=patches, not {self.fit}")
         if not 16 <= self.image_size <= 1024:
             raise UsageError(f"image_size must be from 16 to 1024, not {self.image_size}")
         for field_name in ("train_examples", "test_examples"):

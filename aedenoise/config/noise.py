@@ -37,6 +37,9 @@ NOISE_SPECS = {
     "poisson": NoiseSpec(
         "the standard deviation at white", 2.0, unbiased=True, needs_nonnegative=True
     ),
+    "poisson_gaussian": NoiseSpec(
+        "the standard deviation at white", 2.0, unbiased=True, needs_nonnegative=True
+    ),
     "salt_pepper": NoiseSpec("the share of pixels", 1.0),
     "masking": NoiseSpec("the share of pixels", 1.0),
     "blocks": NoiseSpec("the share of squares", 1.0),

@@ -146,7 +146,7 @@ def _check_level(experiment: Experiment, values: Mapping[str, Any]) -> None:
 def _check_squares(experiment: Experiment, values: Mapping[str, Any]) -> None:
     """Refuses settings for the images of a folder where the dataset is none."""
     dataset = str(values.get("data.dataset", experiment.data.dataset))
-    for path in ("data.image_size", "data.fit"):
+    for path in ("data.image_size", "data.fit", "data.turned"):
         if path in values and not dataset.startswith("folder:"):
             raise UsageError(
                 f"--{_flag(path)} is for --dataset=folder:DIR, not {dataset}; leave it out"

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from aedenoise.data.batch import Batch
+from aedenoise.data.patches import Drawn, Patches
 from aedenoise.data.streaming import Records
 
 Images = np.ndarray | Records
@@ -61,7 +62,9 @@ class TrainBatches:
         epoch, position = divmod(step, self.steps_per_epoch)
         order = epoch_order(len(self._images), self._seed, epoch)
         start = position * self._batch_size
-        images = None if self._resident else self._images
+        images: Images | Drawn | None = None if self._resident else self._images
+        if isinstance(images, Patches):
+            images = images.drawn(epoch, self._seed)
         index = order[start : start + self._batch_size]
         return _padded(images, index, self._batch_size, self._rows)
 
@@ -83,7 +86,7 @@ def batch_of_rows(images: Images, rows: np.ndarray) -> Batch:
 
 
 def _padded(
-    images: Images | None, index: np.ndarray, size: int, rows: np.ndarray | None = None
+    images: Images | Drawn | None, index: np.ndarray, size: int, rows: np.ndarray | None = None
 ) -> Batch:
     # Padding repeats a real example, so that no computation meets a special case, such as a NaN,
     # which a multiplication by the mask would not remove.

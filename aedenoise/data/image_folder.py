@@ -46,63 +46,63 @@ class FolderSource(UserSource):
     """
 
     def __init__(self, place: Path, data_root: Path, size: int, fit: str, budget: int) -> None:
-        self._place, self._size, self._fit, self._budget = place, size, fit, budget
+        self.place, self.size, self._fit, self._budget = place, size, fit, budget
         if not place.is_dir():
             raise DataError(f"the dataset folder:{place} is not a folder")
         found = find_images(place)
         splits = find_splits(place, found)
-        self._notes = [*found.notes(), *splits.notes]
-        self._given = splits.train is not None
+        self.notes = [*found.notes(), *splits.notes]
+        self.given = splits.train is not None
         kept = (splits.train, splits.test)
-        parts = [each for each in found.files if not self._given or each[0] in kept]
-        self._names = ["/".join(each) for each in parts]
+        parts = [each for each in found.files if not self.given or each[0] in kept]
+        self.names = ["/".join(each) for each in parts]
         # The pages of one TIFF can be a dataset.
-        paged = any(name.lower().endswith(PAGED_SUFFIXES) for name in self._names)
+        paged = any(name.lower().endswith(PAGED_SUFFIXES) for name in self.names)
         if len(parts) < 2 and not paged:
             raise DataError(
                 f"{place} holds {len(parts)} images; at least two are needed "
-                f"({', '.join(SUFFIXES)}){''.join(f'; {note}' for note in self._notes)}"
+                f"({', '.join(SUFFIXES)}){''.join(f'; {note}' for note in self.notes)}"
             )
         super().__init__(f"folder-{fit}-{size}", place, data_root, self._fingerprint())
-        self._of_test = [
-            each[0] == splits.test if self._given else is_test(name)
-            for each, name in zip(parts, self._names, strict=True)
+        self.of_test = [
+            each[0] == splits.test if self.given else is_test(name)
+            for each, name in zip(parts, self.names, strict=True)
         ]
         # Within a split's folder, the class is the next part of the path.
-        given = self._given
+        given = self.given
         classes = [
             printable(each[given:-1][0] if len(each) > given + 1 else place.name) for each in parts
         ]
         self.label_names = tuple(sorted(set(classes)))
         number = {name: i for i, name in enumerate(self.label_names)}
-        self._labels = [number[name] for name in classes]
+        self.labels = [number[name] for name in classes]
 
     def _fingerprint(self) -> str:
         # Sizes and times, not contents: hashing every file would take as long as reading them.
-        stamp = hashlib.sha256(f"{FORMAT} {self._size} {self._fit}".encode())
-        for name in self._names:
+        stamp = hashlib.sha256(f"{FORMAT} {self.size} {self._fit}".encode())
+        for name in self.names:
             stamp.update(b"\n" + file_name_bytes(name))
             try:
-                stat = (self._place / name).stat()
+                stat = (self.place / name).stat()
             except OSError:  # removed since it was listed; reading it says so
                 continue
             stamp.update(f" {stat.st_size} {stat.st_mtime_ns}".encode())
         return stamp.hexdigest()
 
     def prepare(self, notify: Callable[[str], None]) -> None:
-        notify(f"reading {len(self._names):,} images in {self._place}")
-        for line in self._notes:
+        notify(f"reading {len(self.names):,} images in {self.place}")
+        for line in self.notes:
             notify(line)
         squares: list[np.ndarray] = []
         files: list[int] = []  # the file of each square
         unreadable: list[str] = []
         animations: list[str] = []
         small = pages = nbytes = 0
-        cut = partial(cut_squares, size=self._size, fit=self._fit)
+        cut = partial(cut_squares, size=self.size, fit=self._fit)
         hidden = not sys.stderr.isatty()
-        for i, name in enumerate(tqdm(self._names, unit="image", disable=hidden, leave=False)):
+        for i, name in enumerate(tqdm(self.names, unit="image", disable=hidden, leave=False)):
             try:
-                read = read_pages(self._place / name, cut)
+                read = read_pages(self.place / name, cut)
             except UnreadableImageError:
                 unreadable.append(printable(name))
                 continue
@@ -116,32 +116,32 @@ class FolderSource(UserSource):
             nbytes += sum(square.nbytes for square in own)
             if nbytes > self._budget:
                 raise DataError(
-                    f"{self._place} has more squares than --memory_budget="
+                    f"{self.place} has more squares than --memory_budget="
                     f"{self._budget // 2**20} MB holds; raise it or use fewer images"
                 )
-        for line in _reading_notes(unreadable, animations, small, self._size):
+        for line in reading_notes(unreadable, animations, small, self.size):
             notify(line)
-        if pages > len(self._names) - len(unreadable):
-            notify(f"every page is an image: {pages:,} in {len(self._names):,} files")
+        if pages > len(self.names) - len(unreadable):
+            notify(f"every page is an image: {pages:,} in {len(self.names):,} files")
         if not squares:
             raise DataError(
-                f"none of the {len(self._names):,} images in {self._place} can be used with "
-                f"--image_size={self._size} --fit={self._fit}"
+                f"none of the {len(self.names):,} images in {self.place} can be used with "
+                f"--image_size={self.size} --fit={self._fit}"
             )
         channels = 3 if any(square.ndim == 3 for square in squares) else 1
-        labels = np.array([self._labels[i] for i in files], np.int64)
+        labels = np.array([self.labels[i] for i in files], np.int64)
         test = self._test_rows(files)
         splits = [
             (_stacked(squares, np.flatnonzero(rows), channels), labels[rows])
             for rows in (~test, test)
         ]
-        self._facts.update({"files": len(self._names), "unreadable": unreadable})
-        self._keep(splits[0], splits[1], str(self._place))
+        self._facts.update({"files": len(self.names), "unreadable": unreadable})
+        self._keep(splits[0], splits[1], str(self.place))
 
     def _test_rows(self, files: list[int]) -> np.ndarray:
         """Returns a bool array that marks the test images, from the file of each image."""
-        test = np.array([self._of_test[i] for i in files])
-        if self._given or len(set(test.tolist())) == 2:
+        test = np.array([self.of_test[i] for i in files])
+        if self.given or len(set(test.tolist())) == 2:
             return test
         # Likely for a few files: the last one, or the last pages of a single one. Neighbouring
         # pages are alike, so the pages of one file are not mixed.
@@ -191,9 +191,7 @@ def _cut(image: Image.Image, left: int, top: int, size: int) -> Image.Image:
     return image.crop((left, top, left + size, top + size))
 
 
-def _reading_notes(
-    unreadable: list[str], animations: list[str], small: int, size: int
-) -> list[str]:
+def reading_notes(unreadable: list[str], animations: list[str], small: int, size: int) -> list[str]:
     lines = []
     if unreadable:
         lines.append(f"skipped {len(unreadable):,} unreadable images: {_some(unreadable)}")

@@ -29,6 +29,7 @@ from aedenoise.data.lookup import (
     read_metadata,
 )
 from aedenoise.data.npz_source import NpzSource
+from aedenoise.data.patch_source import PatchSource
 from aedenoise.data.streaming import Records
 from aedenoise.errors import AedenoiseError, DataError, UsageError
 
@@ -84,6 +85,8 @@ def find_source(
     """
     kind, name = dataset_kind(config.dataset)
     root = data_root(data_dir)
+    if kind == "folder" and config.fit == "patches":
+        return PatchSource(Path(name), root, config.image_size, config.turned)
     if kind == "folder":
         return FolderSource(Path(name), root, config.image_size, config.fit, memory_budget)
     if kind == "arrays":

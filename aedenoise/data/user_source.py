@@ -46,9 +46,7 @@ class UserSource:
 
     def _keep(self, train: Arrays, test: Arrays, what: str) -> None:
         """Keeps the splits, without test images that occur in training."""
-        # Copies of earlier versions of these files, which nothing would read again.
-        for sibling in self.folder.parent.glob("[0-9a-f]*"):
-            remove(sibling)
+        self._forget_earlier()
         copied = copies(train[0], test[0])
         if copied.any():
             test = test[0][~copied], test[1][~copied]
@@ -59,6 +57,11 @@ class UserSource:
             )
         self._arrays = {"train": train, "test": test}
         self._facts["left_out_of_test"] = int(copied.sum())
+
+    def _forget_earlier(self) -> None:
+        """Removes copies of earlier versions of these files, which nothing would read again."""
+        for sibling in self.folder.parent.glob("[0-9a-f]*"):
+            remove(sibling)
 
 
 def file_name_bytes(name: str) -> bytes:

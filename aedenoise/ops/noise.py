@@ -120,6 +120,16 @@ def poisson(key: Array, image: Array, level: Level) -> Array:
 _LEAST_VARIANCE = 1e-7
 
 
+def poisson_gaussian(key: Array, image: Array, level: Level) -> Array:
+    """Adds normal noise of variance ``level**2 (s image + 1 - s)``, like a camera's: one part grows
+    with the light, the other does not. The share ``s`` of the first is uniform in [0, 1] for each
+    image."""
+    share_key, key = jax.random.split(key)
+    share = jax.random.uniform(share_key, (), jnp.float32)
+    deviation = level * jnp.sqrt(share * jnp.maximum(image, 0.0) + 1.0 - share)
+    return image + deviation * jax.random.normal(key, image.shape, jnp.float32)
+
+
 def salt_pepper(key: Array, image: Array, level: Level) -> Array:
     """Sets a share ``level`` of the pixels to 0 or 1, each half of the time."""
     u = jax.random.uniform(key, (*image.shape[:2], 1), jnp.float32)
@@ -158,6 +168,7 @@ _KINDS: dict[str, Callable[..., Array]] = {
     "uniform": uniform,
     "speckle": speckle,
     "poisson": poisson,
+    "poisson_gaussian": poisson_gaussian,
     "salt_pepper": salt_pepper,
     "masking": masking,
     "blocks": blocks,

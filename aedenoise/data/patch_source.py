@@ -1,0 +1,109 @@
+"""Source of whole pictures in a folder, of which each epoch sees other patches."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from aedenoise.data.image_folder import FolderSource, cut_squares, reading_notes
+from aedenoise.data.images import UnreadableImageError, read_pages
+from aedenoise.data.patches import Patches, PictureWriter
+from aedenoise.data.user_source import Arrays, printable
+from aedenoise.errors import DataError
+
+# More than any budget: training pictures stay on disk.
+_ON_DISK = 2**62
+
+
+class PatchSource(FolderSource):
+    """Source of the image files in a folder and its subfolders, unscaled.
+
+    Splits and classes are those of ``FolderSource``. The test images are the squares of
+    ``fit="crop"``. Training pictures stay whole, on disk, and an epoch has as many patches as they
+    have such squares.
+
+    Args:
+      place: folder of the images.
+      data_root: folder of prepared datasets.
+      size: side of the patches in pixels.
+      turned: whether patches are mirrored and turned at random.
+    """
+
+    def __init__(self, place: Path, data_root: Path, size: int, turned: bool) -> None:
+        super().__init__(place, data_root, size, "patches", _ON_DISK)
+        self._turned = turned
+        if len(self.names) < 2:
+            raise DataError(f"{place} holds one file; --fit=patches needs at least two")
+        if len(set(self.of_test)) == 1 and not self.given:
+            self.of_test[-1] = not self.of_test[-1]  # likely for a few files
+
+    def prepare(self, notify: Callable[[str], None]) -> None:
+        notify(f"reading {len(self.names):,} images in {self.place}")
+        for line in self.notes:
+            notify(line)
+        squares: list[np.ndarray] = []
+        labels: list[int] = []
+        unreadable: list[str] = []
+        small = 0
+        hidden = not sys.stderr.isatty()
+        self._forget_earlier()
+        with PictureWriter.write(self.folder) as writer:
+            files = zip(self.names, self.labels, self.of_test, strict=True)
+            for name, label, of_test in tqdm(
+                files, total=len(self.names), unit="image", disable=hidden, leave=False
+            ):
+                cut = partial(cut_squares, size=self.size, fit="crop") if of_test else _whole
+                try:
+                    read = read_pages(self.place / name, cut)
+                except UnreadableImageError:
+                    unreadable.append(printable(name))
+                    continue
+                unreadable += [f"{printable(name)} page {page}" for page in read.unreadable]
+                for page in read.results:
+                    small += not page or min(page[0].shape[:2]) < self.size
+                    for pixels in page:
+                        if of_test:
+                            squares.append(pixels)
+                            labels.append(label)
+                        elif min(pixels.shape[:2]) >= self.size:
+                            writer.add(pixels, label)
+        for line in reading_notes(unreadable, [], small, self.size):
+            notify(line)
+        if not squares or not writer.pictures:
+            raise DataError(
+                f"{self.place} has {len(writer.pictures)} training pictures and {len(squares)} "
+                f"test images with --image_size={self.size}; at least one of each is needed"
+            )
+        self._facts.update({"files": len(self.names), "unreadable": unreadable})
+        self._test = self._in_channels(squares), np.array(labels, np.int64)
+
+    def _in_channels(self, squares: list[np.ndarray]) -> np.ndarray:
+        """Stacks the test images in the channels of the training pictures."""
+        channels = self.stream("train").shape[-1]
+        images = np.empty((len(squares), self.size, self.size, channels), np.uint8)
+        for image, square in zip(images, squares, strict=True):
+            if channels == 1 and square.ndim == 3:
+                grey = Image.fromarray(square).convert("L")
+                image[...] = np.asarray(grey)[..., None]
+            else:
+                image[...] = square if square.ndim == 3 else square[..., None]
+        return images
+
+    def nbytes(self, split: str) -> int | None:
+        return _ON_DISK + 1 if split == "train" else None
+
+    def read(self, split: str) -> Arrays:
+        return self._test
+
+    def stream(self, split: str) -> Patches:
+        return Patches(self.folder, self.size, turned=self._turned)
+
+
+def _whole(image: Image.Image) -> list[np.ndarray]:
+    return [np.asarray(image)]
