@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <new>
 #include <vector>
 
 #include "xla/ffi/api/ffi.h"
@@ -57,14 +58,31 @@ inline Lanes LoadBytes(const uint8_t* from, int64_t count) {
   return __builtin_convertvector(bytes, Lanes);
 }
 
+// Allocates on cache lines: a vector that spans two takes twice as long to load or store.
+template <class T>
+struct OnCacheLines {
+  using value_type = T;
+  static constexpr std::align_val_t kLine{64};
+  OnCacheLines() = default;
+  template <class U>
+  OnCacheLines(const OnCacheLines<U>&) {}
+  T* allocate(size_t count) { return static_cast<T*>(::operator new(count * sizeof(T), kLine)); }
+  void deallocate(T* at, size_t) { ::operator delete(at, kLine); }
+  template <class U>
+  bool operator==(const OnCacheLines<U>&) const { return true; }
+  template <class U>
+  bool operator!=(const OnCacheLines<U>&) const { return false; }
+};
+using Buffer = std::vector<float, OnCacheLines<float>>;
+
 // A buffer of this thread, zeroed. Vectors may be read a block past its end.
-inline float* Scratch(std::vector<float>& buffer, int64_t size) {
+inline float* Scratch(Buffer& buffer, int64_t size) {
   buffer.assign(size + kBlock, 0.0f);
   return buffer.data();
 }
 
 // The same, holding anything, for what is written before it is read.
-inline float* Unset(std::vector<float>& buffer, int64_t size) {
+inline float* Unset(Buffer& buffer, int64_t size) {
   if (static_cast<int64_t>(buffer.size()) < size + kBlock) buffer.resize(size + kBlock);
   return buffer.data();
 }
@@ -97,7 +115,7 @@ struct Resampling {
   // Interpolates an image of rows of `width` pixels to `to`, whose rows lie `stride` floats apart.
   void Enlarge(const float* from, int64_t width, int64_t channels, float* to,
                int64_t stride) const {
-    thread_local std::vector<float> buffer;
+    thread_local Buffer buffer;
     float* between = Unset(buffer, width * channels);
     for (int64_t n = 0; n < rows.places(); ++n, to += stride) {
       Combine(from + rows.first[n] * width * channels, width * channels, rows.Taps(n), rows.taps(),
@@ -111,7 +129,7 @@ struct Resampling {
   // The transpose of Enlarge; `to` has `height` rows.
   void Shrink(const float* from, int64_t stride, int64_t height, int64_t width, int64_t channels,
               float* to) const {
-    thread_local std::vector<float> buffer;
+    thread_local Buffer buffer;
     std::fill_n(to, height * width * channels, 0.0f);
     for (int64_t n = 0; n < rows.places(); ++n, from += stride) {
       float* between = Scratch(buffer, width * channels);
