@@ -18,7 +18,7 @@ from aedenoise import ops
 from aedenoise.config import TAIL_SIDE
 from aedenoise.models.encoders import PooledCode
 from aedenoise.models.initializers import icnr, kernel_initializer
-from aedenoise.models.layers import Convolution
+from aedenoise.models.layers import Convolution, Parameters, apply
 
 
 class _Decoder(nn.Module):
@@ -164,13 +164,23 @@ class TransposeDecoder(_Decoder):
         x = code
         widths = self._widths(self.tail)
         for stage, features in enumerate(widths):
-            last = not self.tail and stage == len(widths) - 1
+            last = stage == len(widths) - 1
+            if last and self.tail:
+                return self._with_tail(x, features, f"conv_transpose{stage}")
             enlarge = partial(
                 ops.conv_transpose, stride=self.stride, relu=not last, lowering=self.lowering
             )
-            name = f"conv_transpose{stage}"
-            x = self._layer(features, enlarge, name, self._kernel_init())(x)
-        return self._tail(x) if self.tail else x
+            x = self._layer(features, enlarge, f"conv_transpose{stage}", self._kernel_init())(x)
+        return x
+
+    def _with_tail(self, x: Array, features: int, name: str) -> Array:
+        """Applies the last stage and the tail as one operation, whose CPU kernel keeps what lies
+        between them in the cache."""
+        stage = Parameters(features, self.kernel_size, self._kernel_init(), name=name)
+        init = kernel_initializer(self.initializer)
+        tail = Parameters(self.channels, TAIL_SIDE, init, name="output")
+        operation = partial(ops.conv_transpose_conv, stride=self.stride, lowering=self.lowering)
+        return apply(operation, self.precision, x, *stage(x.shape[-1]), *tail(features))
 
     def _kernel_init(self) -> initializers.Initializer:
         return kernel_initializer(self.initializer, self.stride)
