@@ -222,23 +222,30 @@ struct Source {
 
  private:
   void Place(const float* from, const uint8_t* won, float* to, int64_t stride) const {
-    const int64_t channels = given.channels, across = given.width * channels;
-    for (int64_t i = 0; i < given.height; ++i, from += across, won += across)
-      for (int64_t r = 0; r < window; ++r, to += stride)
-        for (int64_t q = 0; q < window; ++q)
-          PlaceRow(from, won, static_cast<int32_t>(r * window + q), to + q * channels);
+    const int64_t channels = given.channels;
+    for (int64_t i = 0; i < given.height; ++i, to += window * stride)
+      for (int64_t j = 0; j < given.width; ++j, from += channels, won += channels) {
+        float* corner = to + j * window * channels;
+        int64_t c = 0;
+        for (; c + kLanes <= channels; c += kLanes) {
+          const Vector value = Load(from + c);
+          const Lanes winners = LoadBytes(won + c, kLanes);
+          EachPlace([&](int32_t place, int64_t r, int64_t q) {
+            Store(corner + r * stride + q * channels + c, winners == place ? value : Vector{});
+          });
+        }
+        for (; c < channels; ++c)
+          EachPlace([&](int32_t place, int64_t r, int64_t q) {
+            corner[r * stride + q * channels + c] = won[c] == place ? from[c] : 0.0f;
+          });
+      }
   }
 
-  // Writes the values that one place of each window in a row takes.
-  void PlaceRow(const float* from, const uint8_t* won, int32_t place, float* to) const {
-    const int64_t channels = given.channels;
-    for (int64_t j = 0; j < given.width; ++j, from += channels, won += channels) {
-      int64_t c = 0;
-      for (; c + kLanes <= channels; c += kLanes)
-        Store(to + c, LoadBytes(won + c, kLanes) == place ? Load(from + c) : Vector{});
-      for (; c < channels; ++c) to[c] = won[c] == place ? from[c] : 0.0f;
-      to += window * channels;
-    }
+  // Calls visit(place, row, column) for the places of a window.
+  template <class Visit>
+  void EachPlace(const Visit& visit) const {
+    for (int64_t r = 0; r < window; ++r)
+      for (int64_t q = 0; q < window; ++q) visit(static_cast<int32_t>(r * window + q), r, q);
   }
 };
 
