@@ -42,10 +42,8 @@ class Convolution(nn.Module):
 
 
 class Parameters(nn.Module):
-    """Kernel and bias of a ``Convolution`` that is computed together with another one.
-
-    Attributes: those of ``Convolution``.
-    """
+    """Kernel and bias of a ``Convolution`` that is computed together with another one; its
+    attributes are those of ``Convolution``."""
 
     features: int
     kernel_size: int
@@ -54,6 +52,7 @@ class Parameters(nn.Module):
 
     @nn.compact
     def __call__(self, channels: int) -> tuple[Array, Array]:
+        """Returns the kernel ``[k, k, channels, F]`` and the bias ``[F]``."""
         return _parameters(self, channels)
 
 

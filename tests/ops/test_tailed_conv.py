@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as P
 
 from aedenoise import ops
 from aedenoise.ops import native
@@ -92,6 +94,25 @@ def test_networks_trained_together_have_the_bits_of_each_alone(
         ]
         for ours, expected in zip(together, function(*own), strict=True):
             np.testing.assert_array_equal(ours[network], expected)
+
+
+@needs_kernels
+def test_shards_on_several_devices_have_the_values_of_the_whole() -> None:
+    arrays = operands((4, 4, 6, 17, 16, 1, 3, 3))
+    mesh = Mesh(np.array(jax.devices()[:4]), ("data",))
+
+    def loss(*arrays: jax.Array) -> jax.Array:
+        return jnp.sum(jnp.square(tailed_conv(*arrays)))
+
+    gradients = jax.grad(loss, tuple(range(len(arrays))))
+
+    def on_shards(*arrays: jax.Array) -> Arrays:
+        x, *weights = gradients(*arrays)
+        return (x, *jax.lax.psum(weights, "data"))
+
+    specs = (P("data"), *(4 * (P(),)))
+    sharded = jax.shard_map(on_shards, mesh=mesh, in_specs=specs, out_specs=specs, check_vma=False)
+    assert_close(jax.jit(sharded)(*arrays), gradients(*arrays))
 
 
 @needs_kernels
