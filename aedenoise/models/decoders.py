@@ -21,6 +21,7 @@ from aedenoise.config import TAIL_SIDE
 from aedenoise.models.decoder_base import StagedDecoder, code_of
 from aedenoise.models.encoders import Encoding, stage_names
 from aedenoise.models.initializers import icnr, kernel_initializer
+from aedenoise.models.layers import Parameters, apply
 
 
 class UpsampleDecoder(StagedDecoder):
@@ -145,6 +146,8 @@ class TransposeDecoder(StagedDecoder):
         widths = self._widths(self.tail)
         for stage, features in enumerate(widths):
             last = not self.tail and stage == len(widths) - 1
+            if self._ends_in_tail(stage):
+                return self._with_tail(x, features, f"conv_transpose{stage}")
             enlarge = partial(
                 ops.conv_transpose, stride=self.stride, relu=not last, lowering=self.lowering
             )
@@ -152,6 +155,20 @@ class TransposeDecoder(StagedDecoder):
             x = self._layer(features, enlarge, name, self._kernel_init())(x)
             x = x if last else self._end(x, stage, skips[stage])
         return self._tail(x) if self.tail else x
+
+    def _ends_in_tail(self, stage: int) -> bool:
+        """Returns True if nothing lies between a stage and the tail."""
+        alone = self.skip == "none" and self.convs == 1
+        return alone and self.tail and stage == len(self.features) - 1
+
+    def _with_tail(self, x: Array, features: int, name: str) -> Array:
+        """Applies the last stage and the tail as one operation, whose CPU kernel keeps what lies
+        between them in the cache."""
+        stage = Parameters(features, self.kernel_size, self._kernel_init(), name=name)
+        init = kernel_initializer(self.initializer)
+        tail = Parameters(self.channels, TAIL_SIDE, init, name="output")
+        operation = partial(ops.conv_transpose_conv, stride=self.stride, lowering=self.lowering)
+        return apply(operation, self.precision, x, *stage(x.shape[-1]), *tail(features))
 
     def _kernel_init(self) -> initializers.Initializer:
         return kernel_initializer(self.initializer, self.stride)

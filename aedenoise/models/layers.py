@@ -1,4 +1,4 @@
-"""A linen module for any convolution of ``ops``."""
+"""Linen modules for any convolution of ``ops``."""
 
 from __future__ import annotations
 
@@ -39,14 +39,41 @@ class Convolution(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, skip: Array | None = None) -> Array:
-        channels = x.shape[-1] + (0 if skip is None else skip.shape[-1])
-        shape = (self.kernel_size, self.kernel_size, channels, self.features)
-        kernel = self.param("kernel", self.kernel_init, shape)
-        bias = self.param("bias", self.bias_init, (self.features,))
-        inputs = {} if skip is None else {"skip": skip}
-        if self.precision == "bfloat16":
-            x, kernel, bias = (array.astype(jnp.bfloat16) for array in (x, kernel, bias))
-            inputs = {name: array.astype(jnp.bfloat16) for name, array in inputs.items()}
-        # By default GPUs round the products of float32 arrays to tf32, and TPUs to bfloat16.
-        with jax.default_matmul_precision(PRODUCTS[self.precision]):
-            return self.operation(x, kernel, bias, **inputs)
+        if skip is None:
+            return apply(self.operation, self.precision, x, *_parameters(self, x.shape[-1]))
+
+        def join(x: Array, skip: Array, kernel: Array, bias: Array) -> Array:
+            return self.operation(x, kernel, bias, skip=skip)
+
+        parameters = _parameters(self, x.shape[-1] + skip.shape[-1])
+        return apply(join, self.precision, x, skip, *parameters)
+
+
+class Parameters(nn.Module):
+    """Kernel and bias of a ``Convolution`` that is computed together with another one; its
+    attributes are those of ``Convolution``."""
+
+    features: int
+    kernel_size: int
+    kernel_init: initializers.Initializer = he_normal()
+    bias_init: initializers.Initializer = initializers.zeros_init()
+
+    @nn.compact
+    def __call__(self, channels: int) -> tuple[Array, Array]:
+        """Returns the kernel ``[k, k, channels, F]`` and the bias ``[F]``."""
+        return _parameters(self, channels)
+
+
+def apply(operation: Callable[..., Array], precision: str, *arrays: Array) -> Array:
+    """Applies an operation to float32 arrays, in the precision of ``Convolution``."""
+    if precision == "bfloat16":
+        arrays = tuple(array.astype(jnp.bfloat16) for array in arrays)
+    # By default GPUs round the products of float32 arrays to tf32, and TPUs to bfloat16.
+    with jax.default_matmul_precision(PRODUCTS[precision]):
+        return operation(*arrays)
+
+
+def _parameters(layer: Convolution | Parameters, channels: int) -> tuple[Array, Array]:
+    shape = (layer.kernel_size, layer.kernel_size, channels, layer.features)
+    kernel = layer.param("kernel", layer.kernel_init, shape)
+    return kernel, layer.param("bias", layer.bias_init, (layer.features,))

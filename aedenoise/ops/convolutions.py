@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from aedenoise.ops import minimal_conv, native, phases
+from aedenoise.ops import minimal_conv, native, phases, tailed_conv
 from aedenoise.ops.interpolation import Resampling, resampling
 from aedenoise.ops.minimal_conv import MinimalConv
 from aedenoise.ops.phase_conv import PhaseConv, phase_conv
@@ -22,7 +22,6 @@ from aedenoise.ops.pooling import max_pool
 from aedenoise.ops.resizing import upsample
 
 _NHWC = ("NHWC", "HWIO", "NHWC")
-_Convolution = Callable[..., Array]
 
 
 def conv(
@@ -95,6 +94,29 @@ def conv_transpose(
     return _lower(lowering, fast, plain, x, kernel, bias)
 
 
+def conv_transpose_conv(
+    x: Array,
+    kernel: Array,
+    bias: Array,
+    tail: Array,
+    tail_bias: Array,
+    *,
+    stride: int,
+    lowering: str,
+) -> Array:
+    """Applies ``conv_transpose`` with a ReLU and padding ``SAME``, then ``conv`` with the kernel
+    ``tail`` ``[k, k, O, P]``: ``[B, H, W, C] -> [B, s H, s W, P]``."""
+
+    def plain(x: Array, kernel: Array, bias: Array, tail: Array, tail_bias: Array) -> Array:
+        y = conv_transpose(x, kernel, bias, stride=stride, relu=True, lowering=lowering)
+        return conv(y, tail, tail_bias, lowering=lowering)
+
+    pays = minimal_conv.pays(minimal_conv.TRANSPOSED, kernel, _enlarged(x, stride))
+    if stride != 2 or not pays or not tailed_conv.fits(kernel, tail):
+        return plain(x, kernel, bias, tail, tail_bias)
+    return _lower(lowering, tailed_conv.tailed_conv, plain, x, kernel, bias, tail, tail_bias)
+
+
 def upsample_conv(
     x: Array,
     kernel: Array,
@@ -149,7 +171,9 @@ def _upsample_concat_conv(
     return _lower(lowering, fast, plain, x, skip, kernel, bias)
 
 
-def _lower(lowering: str, fast: _Convolution, plain: _Convolution, *arrays: Array) -> Array:
+def _lower(
+    lowering: str, fast: Callable[..., Array], plain: Callable[..., Array], *arrays: Array
+) -> Array:
     in_float32 = all(array.dtype == jnp.float32 for array in arrays)
     # With an accelerator as default backend, compiling the CPU kernels is not worth the time.
     on_cpu = jax.default_backend() == "cpu"

@@ -42,10 +42,14 @@ _DECODER = {
     "upsample": (Layer(7, 9, 4 * 64 / 49), Layer(14, 4, 9 / 4), Layer(28, 4, 4, outputs=1)),
     "transpose": (Layer(14, 9 / 4, 9 / 4), Layer(28, 9 / 4, 25 / 16), Layer(28, 9, 9, outputs=1)),
 }
-# Pixels that go from one layer to the next, at the width of the network, besides both images.
+# Passes over a layer boundary that is an array: written and read forward, read again for the weight
+# gradient, its gradient written and read twice.
+_PASSES = 6
+# Passes over the pixels between layers, at the width of the network, besides both images. Between
+# the last layers of the transposed network they are written and read once (ops/tailed_conv.py).
 _PIXELS = {
-    "upsample": 14 * 14 + 7 * 7 + 7 * 7 + 14 * 14,
-    "transpose": 14 * 14 + 7 * 7 + 14 * 14 + 28 * 28,
+    "upsample": _PASSES * (14 * 14 + 7 * 7 + 7 * 7 + 14 * 14),
+    "transpose": _PASSES * (14 * 14 + 7 * 7 + 14 * 14) + 2 * 28 * 28,
 }
 
 
@@ -64,9 +68,8 @@ def inference_operations(decoder: str, width: int, *, savings: bool) -> float:
 
 
 def training_bytes(decoder: str, width: int) -> int:
-    """Counts bytes moved per image in a training step if every layer boundary is an array: written
-    and read forward, read again for the weight gradient, its gradient written and read twice."""
-    return 4 * 6 * (2 * 28 * 28 + _PIXELS[decoder] * width)
+    """Counts bytes moved per image in a training step."""
+    return 4 * (_PASSES * 2 * 28 * 28 + _PIXELS[decoder] * width)
 
 
 def config(decoder: str, width: int) -> ModelConfig:

@@ -33,7 +33,16 @@ FORWARD = "aedenoise_phase_conv"
 WEIGHT_GRADIENT = "aedenoise_phase_conv_weight_gradient"
 MINIMAL_FORWARD = "aedenoise_minimal_conv"
 MINIMAL_BACKWARD = "aedenoise_minimal_conv_backward"
-TARGETS = (FORWARD, WEIGHT_GRADIENT, MINIMAL_FORWARD, MINIMAL_BACKWARD)
+TAILED_FORWARD = "aedenoise_tailed_conv"
+TAILED_BACKWARD = "aedenoise_tailed_conv_backward"
+TARGETS = (
+    FORWARD,
+    WEIGHT_GRADIENT,
+    MINIMAL_FORWARD,
+    MINIMAL_BACKWARD,
+    TAILED_FORWARD,
+    TAILED_BACKWARD,
+)
 # Where no compiler is found; elsewhere g++ is a package of the system.
 _REMEDIES = {"darwin": "install clang", "win32": "use WSL"}
 

@@ -159,7 +159,7 @@ struct Values {
   // values of one tile in the same few places of the cache.
   static int64_t Row(int64_t channels) { return CeilDiv(channels, kLanes) * kLanes; }
   static int64_t Matrix(int64_t tiles, int64_t channels) { return tiles * Row(channels) + kLanes; }
-  Values(std::vector<float>& buffer, int64_t products, int64_t tiles, int64_t channels)
+  Values(Buffer& buffer, int64_t products, int64_t tiles, int64_t channels)
       : row(Row(channels)), matrix(Matrix(tiles, channels)),
         data(Unset(buffer, products * matrix)) {}
 };
@@ -195,10 +195,10 @@ void EachWeight(const Add& add) {
 // Transforms a kernel [3, 3, channels, outputs] to weights of every product, in blocks of kBlock
 // outputs: [product][block][depth][kBlock]. `turned` exchanges channels and outputs.
 template <class Form>
-std::vector<float> PackWeights(const float* kernel, int64_t channels, int64_t outputs,
+Buffer PackWeights(const float* kernel, int64_t channels, int64_t outputs,
                                bool turned) {
   const int64_t size = channels * outputs, products = Form::kProducts * Form::kProducts;
-  std::vector<float> transformed(products * size, 0.0f);
+  Buffer transformed(products * size, 0.0f);
   EachWeight<Form>([&](int k, int t, float factor) {
     const float* from = kernel + t * size;
     float* to = transformed.data() + k * size;
@@ -206,7 +206,7 @@ std::vector<float> PackWeights(const float* kernel, int64_t channels, int64_t ou
   });
   const int64_t depth = turned ? outputs : channels, width = turned ? channels : outputs;
   const int64_t depth_step = turned ? 1 : outputs, width_step = turned ? outputs : 1;
-  std::vector<float> packed(products * CeilDiv(width, kBlock) * depth * kBlock, 0.0f);
+  Buffer packed(products * CeilDiv(width, kBlock) * depth * kBlock, 0.0f);
   float* to = packed.data();
   for (int64_t k = 0; k < products; ++k)
     for (int64_t o = 0; o < width; o += kBlock)
@@ -222,10 +222,10 @@ inline void ProductTile(const float* x, int64_t x_stride, int64_t depth, const f
                         int64_t y_stride) {
   int64_t at[P];
   for (int p = 0; p < P; ++p) at[p] = p * x_stride;
-  Vector sum[P][V] = {};
+  Vector sum[P][V];
+  EachSum(sum, [](int, int, Vector& one) { one = Vector{}; });
   AddProducts(x, at, depth, w, sum);
-  for (int p = 0; p < P; ++p)
-    for (int v = 0; v < V; ++v) Store(y + p * y_stride + v * kLanes, sum[p][v]);
+  EachSum(sum, [&](int p, int v, Vector& one) { Store(y + p * y_stride + v * kLanes, one); });
 }
 
 // y [rows, outputs] = x [rows, depth] w, packed.

@@ -29,6 +29,17 @@ void EachTile(int64_t count, const Body& body) {
   }
 }
 
+// Calls visit(p, v, sum[p][v]) for the sums of a tile, all in registers: unrolled, and never by
+// address, for which the compiler would keep them in memory.
+template <int P, int V, class Visit>
+__attribute__((always_inline)) inline void EachSum(Vector (&sum)[P][V], const Visit& visit) {
+#pragma GCC unroll 16
+  for (int p = 0; p < P; ++p) {
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) visit(p, v, sum[p][v]);
+  }
+}
+
 // Adds x w to the sums: row p of x, `depth` values, lies at[p] from x; w has rows of kBlock.
 template <int P, int V>
 __attribute__((always_inline)) inline void AddProducts(const float* x, const int64_t (&at)[P],
