@@ -1,0 +1,299 @@
+"""Pages of text and their scans: type, layout, damage, and the pairs that are written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from aedenoise.errors import DataError
+from experiments.scans import fonts, layout, pairs, paper, recipe, scanner, texts
+from experiments.scans.__main__ import main
+from experiments.scans.blocks import break_lines
+from experiments.scans.canvas import Canvas, Type
+from experiments.scans.fonts import BUNDLED, Family, group_families
+
+Damage = Callable[[np.random.Generator, np.ndarray], np.ndarray]
+NAMES = ("DejaVuSans", "DejaVuSerif-Italic", "STIXGeneral", "cmr10")
+SMALL = {"height": 160, "width": 120}
+DAMAGES: dict[str, Damage] = {
+    "uneven_light": lambda rng, page: paper.uneven_light(rng, page, strength=0.6),
+    "vignette": lambda _, page: paper.vignette(page, strength=0.5),
+    "shadow": lambda rng, page: paper.shadow(rng, page, strength=0.5, softness=0.05),
+    "tint": lambda _, page: paper.tint(page, level=0.8),
+    "grain": lambda rng, page: paper.grain(rng, page, strength=0.1, size=1.0),
+    "stain": lambda rng, page: paper.stain(rng, page, strength=0.6, radius=0.2),
+    "fold": lambda rng, page: paper.fold(rng, page, strength=0.5),
+    "show_through": lambda _, page: paper.show_through(page, page, strength=0.3, blur=1.0),
+    "fade_ink": lambda rng, page: paper.fade_ink(rng, page, strength=0.5),
+    "blur": lambda _, page: scanner.blur(page, sigma=1.5),
+    "motion_blur": lambda _, page: scanner.motion_blur(page, length=4.0, angle=0.7),
+    "low_contrast": lambda _, page: scanner.low_contrast(page, black=0.3, white=0.8),
+    "gamma": lambda _, page: scanner.gamma(page, exponent=1.5),
+    "gaussian_noise": lambda rng, page: scanner.gaussian_noise(rng, page, level=0.3),
+    "poisson_noise": lambda rng, page: scanner.poisson_noise(rng, page, photons=20.0),
+    "salt_and_pepper": lambda rng, page: scanner.salt_and_pepper(rng, page, share=0.1),
+    "jpeg": lambda _, page: scanner.jpeg(page, quality=30),
+}
+# Which of them leave a page as it is, and with which values.
+NEUTRAL: dict[str, Damage] = {
+    "uneven_light": lambda rng, page: paper.uneven_light(rng, page, strength=0.0),
+    "vignette": lambda _, page: paper.vignette(page, strength=0.0),
+    "shadow": lambda rng, page: paper.shadow(rng, page, strength=0.0, softness=0.1),
+    "tint": lambda _, page: paper.tint(page, level=1.0),
+    "grain": lambda rng, page: paper.grain(rng, page, strength=0.0, size=1.0),
+    "stain": lambda rng, page: paper.stain(rng, page, strength=0.0, radius=0.2),
+    "fold": lambda rng, page: paper.fold(rng, page, strength=0.0),
+    "show_through": lambda _, page: paper.show_through(page, page, strength=0.0, blur=1.0),
+    "fade_ink": lambda rng, page: paper.fade_ink(rng, page, strength=0.0),
+    "blur": lambda _, page: scanner.blur(page, sigma=0.0),
+    "motion_blur": lambda _, page: scanner.motion_blur(page, length=0.0, angle=0.7),
+    "low_contrast": lambda _, page: scanner.low_contrast(page, black=0.0, white=1.0),
+    "gamma": lambda _, page: scanner.gamma(page, exponent=1.0),
+    "gaussian_noise": lambda rng, page: scanner.gaussian_noise(rng, page, level=0.0),
+    "salt_and_pepper": lambda rng, page: scanner.salt_and_pepper(rng, page, share=0.0),
+}
+
+
+def make_rng() -> np.random.Generator:
+    return np.random.default_rng(7)
+
+
+def flat(value: float, height: int = 120, width: int = 90) -> np.ndarray:
+    return np.full((height, width), value, np.float32)
+
+
+def dot(height: int = 41, width: int = 41) -> np.ndarray:
+    page = np.zeros((height, width), np.float32)
+    page[height // 2, width // 2] = 1.0
+    return page
+
+
+@pytest.fixture(scope="module")
+def families() -> list[Family]:
+    return group_families([BUNDLED / f"{name}.ttf" for name in NAMES], held_out=False)
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_damage_keeps_shape_type_and_range_and_follows_its_seed(name: str) -> None:
+    page = np.random.default_rng(0).random((60, 44), np.float32)
+    before = page.copy()
+    damaged = DAMAGES[name](make_rng(), page)
+    np.testing.assert_array_equal(page, before)
+    assert damaged.shape == page.shape
+    assert damaged.dtype == np.float32
+    assert 0.0 <= damaged.min() <= damaged.max() <= 1.0
+    assert np.abs(damaged - page).max() > 0.02
+    np.testing.assert_array_equal(damaged, DAMAGES[name](make_rng(), page))
+
+
+@pytest.mark.parametrize("name", NEUTRAL)
+def test_damage_of_no_strength_changes_nothing(name: str) -> None:
+    page = np.random.default_rng(0).random((60, 44), np.float32)
+    np.testing.assert_allclose(NEUTRAL[name](make_rng(), page), page, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["uneven_light", "shadow", "vignette"])
+def test_light_is_lost_by_the_strength_at_most(name: str) -> None:
+    strength = {"uneven_light": 0.6, "shadow": 0.5, "vignette": 0.5}[name]
+    damaged = DAMAGES[name](make_rng(), flat(1.0))
+    assert damaged.min() == pytest.approx(1.0 - strength, abs=0.01)
+    assert damaged.max() > 0.98
+
+
+def test_a_vignette_is_darkest_in_all_four_corners() -> None:
+    damaged = paper.vignette(flat(1.0, 41, 31), strength=0.4)
+    np.testing.assert_allclose(damaged[[0, 0, -1, -1], [0, -1, 0, -1]], 0.6, atol=1e-6)
+    assert damaged[20, 15] == 1.0
+
+
+def test_grain_has_the_standard_deviation_of_its_strength() -> None:
+    damaged = paper.grain(make_rng(), flat(0.5, 300, 300), strength=0.1, size=1.5)
+    assert damaged.std() == pytest.approx(0.05, rel=0.02)
+    assert damaged.mean() == pytest.approx(0.5, abs=0.005)
+
+
+def test_a_stain_covers_a_part_of_the_page_only() -> None:
+    damaged = paper.stain(make_rng(), flat(1.0, 200, 200), strength=0.5, radius=0.1)
+    assert 0.005 < np.mean(damaged < 0.9) < 0.1
+    assert np.mean(damaged > 0.999) > 0.8
+
+
+def test_a_fold_is_a_thin_line_across_the_page() -> None:
+    damaged = paper.fold(make_rng(), flat(1.0, 400, 300), strength=0.4)
+    assert damaged.min() < 0.75
+    assert np.mean(damaged < 0.8) < 0.05
+
+
+def test_the_back_side_shows_mirrored() -> None:
+    back = flat(1.0)
+    back[50:70, 5:25] = 0.0
+    damaged = paper.show_through(flat(1.0), back, strength=0.3, blur=1.0)
+    assert damaged[60, 90 - 15] == pytest.approx(0.7, abs=0.01)
+    assert damaged[60, 15] == pytest.approx(1.0, abs=0.01)
+
+
+def test_faded_ink_leaves_the_paper() -> None:
+    page = flat(1.0)
+    page[:60] = 0.0
+    damaged = paper.fade_ink(make_rng(), page, strength=0.5)
+    np.testing.assert_array_equal(damaged[60:], 1.0)
+    assert 0.2 < damaged[:60].max() <= 0.5
+
+
+def test_blur_has_the_width_of_its_sigma() -> None:
+    spread = scanner.blur(dot(), sigma=2.0).sum(axis=0)
+    offsets = np.arange(41) - 20
+    assert spread.sum() == pytest.approx(1.0, abs=1e-4)
+    assert np.sqrt(np.sum(spread * offsets**2)) == pytest.approx(2.0, abs=0.05)
+
+
+def test_motion_blur_spreads_along_its_path_alone() -> None:
+    moved = scanner.motion_blur(dot(), length=4.0, angle=0.0)
+    np.testing.assert_allclose(moved[20, 18:23], 0.2, atol=1e-6)
+    assert moved.sum() == pytest.approx(1.0, abs=1e-5)
+
+
+def test_low_contrast_moves_black_and_white() -> None:
+    page = np.array([[0.0, 0.5, 1.0]], np.float32)
+    found = scanner.low_contrast(page, black=0.2, white=0.8)
+    np.testing.assert_allclose(found, [[0.2, 0.5, 0.8]], atol=1e-6)
+
+
+def test_noises_have_the_statistics_of_their_level() -> None:
+    page = flat(0.5, 300, 300)
+    assert scanner.gaussian_noise(make_rng(), page, level=0.1).std() == pytest.approx(0.1, rel=0.02)
+    counted = scanner.poisson_noise(make_rng(), page, photons=100.0)
+    assert counted.var() == pytest.approx(0.5 / 100.0, rel=0.03)
+    salted = scanner.salt_and_pepper(make_rng(), page, share=0.1)
+    assert np.mean(salted == 0.0) == pytest.approx(0.05, abs=0.005)
+    assert np.mean(salted == 1.0) == pytest.approx(0.05, abs=0.005)
+
+
+def test_jpeg_of_lower_quality_is_further_from_the_page() -> None:
+    page = np.random.default_rng(0).random((64, 64), np.float32)
+    low, high = (np.abs(scanner.jpeg(page, quality=q) - page).mean() for q in (20, 90))
+    assert low > 2.0 * high > 0.0
+
+
+def test_a_share_of_pages_stays_nearly_clean() -> None:
+    page = flat(1.0)
+    page[40:80, 20:60] = 0.1
+    moved = [
+        float(np.abs(recipe.degrade(np.random.default_rng(s), page, 10.0) - page).mean())
+        for s in range(100)
+    ]
+    assert 8 <= sum(value < 0.025 for value in moved) <= 35
+    assert sum(value > 0.1 for value in moved) >= 25
+
+
+def test_type_has_the_x_height_that_is_asked_for(families: list[Family]) -> None:
+    for family in families:
+        canvas = Canvas(100, 100)
+        canvas.text(20.0, 60.0, "x", Type(family.regular[0].path, 24.0))
+        rows = np.flatnonzero((canvas.pixels() < 0.5).any(axis=1))
+        assert len(rows) == pytest.approx(24, abs=2)
+        assert rows[-1] == pytest.approx(59, abs=1)
+
+
+def test_lines_are_broken_at_the_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Type, "width", lambda _, text: float(len(text)))
+    words = ["four", "by", "six", "unbreakable", "a", "word"]
+    found = break_lines(words, Type(Path("any"), 10.0), (7.0, 8.0))
+    assert found == [["four", "by"], ["six", "a"], ["word"]]
+
+
+def test_words_are_those_that_a_font_can_draw() -> None:
+    known = fonts.characters(BUNDLED / "DejaVuSans.ttf")
+    for script in ("english", *texts.SCRIPTS):
+        words = texts.choose_words(make_rng(), script, 50, known)
+        assert all(known.issuperset(word) for word in words)
+    assert not texts.choose_words(make_rng(), "greek", 50, frozenset("abc"))
+    assert texts.covered_scripts(frozenset("abc")) == ["english"]
+    assert {"latin", "greek", "cyrillic"} <= set(texts.covered_scripts(known))
+
+
+def test_the_text_of_the_test_is_not_in_training() -> None:
+    training = " ".join(texts.english())
+    words = texts.held_out_words()
+    assert len(words) > 4000
+    passages = [" ".join(words[i : i + 6]) for i in range(0, len(words) - 6, 6)]
+    assert not any(passage in training for passage in passages)
+
+
+def test_families_of_training_and_test_are_apart() -> None:
+    paths = sorted(BUNDLED.glob("*.ttf"))
+    names = {family.name for family in group_families(paths, held_out=False)}
+    assert {"deja vu sans", "deja vu serif", "stixgeneral"} <= names
+    assert not group_families(paths, held_out=True)
+    assert not any(name.startswith(fonts.HELD_OUT) for name in names)
+
+
+def test_a_test_without_its_fonts_names_their_packages(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(fonts, "INSTALLED", ())
+    with pytest.raises(DataError, match="apt-get install fonts-lato"):
+        fonts.find_families(held_out=True)
+    assert main(["test", str(tmp_path)]) == 3
+    assert "apt-get install" in capsys.readouterr().err
+
+
+def test_pairs_are_a_function_of_seed_and_number(families: list[Family]) -> None:
+    first = pairs.make_pair(0, 1, families, **SMALL)
+    again = pairs.make_pair(0, 1, families, **SMALL)
+    np.testing.assert_array_equal(first.clean, again.clean)
+    np.testing.assert_array_equal(first.noisy, again.noisy)
+    for seed, number in ((0, 2), (1, 1)):
+        other = pairs.make_pair(seed, number, families, **SMALL)
+        assert np.any(other.clean != first.clean)
+
+
+def test_clean_pages_are_flat_and_a_tenth_is_inverted(families: list[Family]) -> None:
+    found = [pairs.make_pair(0, number, families, **SMALL).clean for number in range(60)]
+    common = [int(np.bincount(page.ravel()).argmax()) for page in found]
+    assert set(common) <= {0, 255}
+    assert 2 <= common.count(0) <= 13
+
+
+def test_both_pages_of_a_pair_have_the_same_geometry(families: list[Family]) -> None:
+    for number in range(3):
+        pair = pairs.make_test_pair(number, families, height=320, width=240)
+        clean, noisy = (np.float64(p) - np.float64(p).mean() for p in (pair.clean, pair.noisy))
+        shifts = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1)]
+        matches = [np.sum(clean * np.roll(noisy, shift, axis=(0, 1))) for shift in shifts]
+        assert shifts[int(np.argmax(matches))] == (0, 0)
+
+
+def test_pages_of_the_test_have_their_text(families: list[Family]) -> None:
+    page = layout.draw_test_page(make_rng(), families[0])
+    assert len(page.text.splitlines()) >= 10
+    source = " ".join(texts.held_out_words() * 2)
+    body = " ".join(page.text.splitlines()[3:6])
+    assert body.split()[2] in source
+    ink_rows = np.flatnonzero((page.pixels < 0.5).any(axis=1))
+    assert ink_rows[0] > 20
+    assert ink_rows[-1] < layout.HEIGHT - 15
+
+
+def test_the_command_writes_pairs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, families: list[Family]
+) -> None:
+    monkeypatch.setattr("experiments.scans.__main__.find_families", lambda held_out: families)
+    assert main([str(tmp_path / "a"), "--pages=2", "--seed=5"]) == 0
+    assert main(["test", str(tmp_path / "b"), "--pages=1"]) == 0
+    names = [str(path.relative_to(tmp_path)) for path in sorted(tmp_path.rglob("*.*"))]
+    pages = ["a/clean/000.png", "a/clean/001.png", "a/noisy/000.png", "a/noisy/001.png"]
+    assert names == [*pages, "b/clean/000.png", "b/noisy/000.png", "b/text/000.txt"]
+    with Image.open(tmp_path / names[0]) as image:
+        assert (image.mode, image.size) == ("L", (600, 800))
+        expected = pairs.make_pair(5, 0, families).clean
+        np.testing.assert_array_equal(np.asarray(image), expected)
+
+
+def test_a_count_of_no_pages_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(tmp_path), "--pages=0"]) == 2
+    assert "--pages must be at least 1" in capsys.readouterr().err
