@@ -54,7 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             write_pair(given.folder, number, pair, with_text=test)
     except AedenoiseError as error:
         return report(error, debug=False)
-    print(f"{count} pairs in {len(families)} families of type are in {given.folder}")
+    names = f"{len(families)} families" if not test else ", ".join(f.name for f in families)
+    print(f"{count} pairs are in {given.folder}; type: {names}")
     return 0
 
 

@@ -111,6 +111,19 @@ def fold(rng: np.random.Generator, page: np.ndarray, *, strength: float) -> np.n
     return _darken(page, strength * (crease + side))
 
 
+def border(rng: np.random.Generator, page: np.ndarray, *, strength: float) -> np.ndarray:
+    """Darkens a narrow strip along one side, as where the paper does not reach the scanner's edge.
+
+    Args:
+      rng: chooses the side, and a width up to 2 % of the page.
+      page: float32 ``[H, W]``.
+      strength: share of light that the edge loses, 0 to 1.
+    """
+    y, x = _axes(page)
+    distance = (y, 1.0 - y, x, 1.0 - x)[int(rng.integers(4))] - rng.uniform(0.002, 0.02)
+    return _darken(page, strength / (1.0 + np.exp(np.clip(distance / 0.001, -30.0, 30.0))))
+
+
 def show_through(page: np.ndarray, back: np.ndarray, *, strength: float, blur: float) -> np.ndarray:
     """Lets the back side show through the paper, mirrored and blurred.
 

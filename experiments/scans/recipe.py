@@ -79,6 +79,8 @@ def _light(rng: np.random.Generator, page: np.ndarray, severity: float) -> np.nd
         page = paper.shadow(rng, page, strength=strength, softness=softness)
     if rng.random() < 0.2:
         page = paper.vignette(page, strength=severity * rng.uniform(0.1, 0.6))
+    if rng.random() < 0.12:
+        page = paper.border(rng, page, strength=float(rng.uniform(0.2, 1.0)))
     return page
 
 

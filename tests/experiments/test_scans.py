@@ -27,6 +27,7 @@ DAMAGES: dict[str, Damage] = {
     "grain": lambda rng, page: paper.grain(rng, page, strength=0.1, size=1.0),
     "stain": lambda rng, page: paper.stain(rng, page, strength=0.6, radius=0.2),
     "fold": lambda rng, page: paper.fold(rng, page, strength=0.5),
+    "border": lambda rng, page: paper.border(rng, page, strength=0.8),
     "show_through": lambda _, page: paper.show_through(page, page, strength=0.3, blur=1.0),
     "fade_ink": lambda rng, page: paper.fade_ink(rng, page, strength=0.5),
     "blur": lambda _, page: scanner.blur(page, sigma=1.5),
@@ -47,6 +48,7 @@ NEUTRAL: dict[str, Damage] = {
     "grain": lambda rng, page: paper.grain(rng, page, strength=0.0, size=1.0),
     "stain": lambda rng, page: paper.stain(rng, page, strength=0.0, radius=0.2),
     "fold": lambda rng, page: paper.fold(rng, page, strength=0.0),
+    "border": lambda rng, page: paper.border(rng, page, strength=0.0),
     "show_through": lambda _, page: paper.show_through(page, page, strength=0.0, blur=1.0),
     "fade_ink": lambda rng, page: paper.fade_ink(rng, page, strength=0.0),
     "blur": lambda _, page: scanner.blur(page, sigma=0.0),
@@ -126,6 +128,13 @@ def test_a_fold_is_a_thin_line_across_the_page() -> None:
     damaged = paper.fold(make_rng(), flat(1.0, 400, 300), strength=0.4)
     assert damaged.min() < 0.75
     assert np.mean(damaged < 0.8) < 0.05
+
+
+def test_a_border_is_a_strip_along_one_side() -> None:
+    damaged = paper.border(make_rng(), flat(1.0, 400, 400), strength=1.0)
+    dark = damaged < 0.5
+    assert sum(bool(side.all()) for side in (dark[0], dark[-1], dark[:, 0], dark[:, -1])) == 1
+    assert 0.002 <= dark.mean() <= 0.025
 
 
 def test_the_back_side_shows_mirrored() -> None:
