@@ -47,22 +47,25 @@ def load(
     checkpoint_dir: str | None = None,
     model: nn.Module | None = None,
     decoder: nn.Module | None = None,
+    network: str = "letters",
 ) -> Denoiser:
     """Loads a trained network as a function on images: ``denoise(noisy) -> denoised``.
 
     Args:
-      workdir: folder of a run, or a safetensors file; None: the network of the package.
+      workdir: folder of a run, or a safetensors file; None: a network of the package.
       checkpoint: of the run: ``newest``, ``best`` (by test PSNR) or a step.
       checkpoint_dir: folder of its checkpoints; None: the one that the workdir knows.
       model, decoder: the linen module of your own that the run was trained with.
+      network: name of the package's network: ``letters`` or ``photos``.
 
     Raises:
       CheckpointError: if there is no run or no readable checkpoint, or its model is another.
+      UsageError: if the package has no such network.
     """
     if workdir is None:
         from aedenoise.inference.pretrained import load_pretrained
 
-        return load_pretrained()
+        return load_pretrained(network)
     from aedenoise.exports.sources import load_denoiser_from
     from aedenoise.training.components import Components
 

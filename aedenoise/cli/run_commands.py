@@ -107,6 +107,8 @@ def denoise(_: StopSignals) -> int:
     place = values.checkpoint_dir(folder)
     if folder is None and checkpoint != "newest":
         raise UsageError("--checkpoint needs --workdir; the packaged network has only one")
+    if folder is not None and options.network != "auto":
+        raise UsageError("--network chooses a packed network; leave out --workdir or --network")
     if folder is not None and not is_file_of_network(folder):
         from aedenoise.training.workdir import Workdir
 
@@ -114,16 +116,15 @@ def denoise(_: StopSignals) -> int:
     quiet_libraries()
     from aedenoise.exports.sources import load_denoiser_from
     from aedenoise.inference.denoise_files import denoise_files
-    from aedenoise.inference.pretrained import load_pretrained
+    from aedenoise.inference.network_choice import PackedNetworks
     from aedenoise.reporting.console import warn
     from aedenoise.runtime.process import prepare_process
 
     prepare_process(warn)
     if folder is None:
-        denoiser = load_pretrained()
+        denoise_files(PackedNetworks(), options)
     else:
-        denoiser = load_denoiser_from(folder, checkpoint, checkpoint_dir=place)
-    denoise_files(denoiser, options)
+        denoise_files(load_denoiser_from(folder, checkpoint, checkpoint_dir=place), options)
     return 0
 
 

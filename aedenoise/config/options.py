@@ -18,6 +18,8 @@ from aedenoise.errors import DataError, UsageError
 PARALLEL = ("jit", "pmap")
 LOWERINGS = ("auto", "plain")
 DISTRIBUTED = ("auto", "on", "off")
+# Networks in the package, by what they are made for.
+PACKED = ("letters", "photos")
 INVERSIONS = ("auto", "yes", "no")
 # Headings of RunOptions in the help.
 RECORDS = "Checkpoints and reports"
@@ -238,6 +240,7 @@ class DenoiseOptions:
       level: of the noise, for a network with condition ``noise_level``; None: estimated.
       invert: inverts dark on light for the network; ``auto``: where it was trained on light glyphs
         and the picture is mostly light.
+      network: packed network to use; ``auto``: chosen for each picture.
       before_after: writes pictures of both, side by side, as well.
       keep_input: writes the input itself where the result is certainly worse.
       overwrite: replaces files that exist. A source is never replaced.
@@ -251,6 +254,9 @@ class DenoiseOptions:
     )
     level: float | None = None
     invert: str = option("auto", "inversion of dark on light", choices=INVERSIONS)
+    network: str = option(
+        "auto", "packed network; auto looks at each picture", choices=("auto", *PACKED)
+    )
     before_after: bool = option(False, "pictures of both, side by side, as well")
     keep_input: bool = option(True, "the input itself where the result would be worse")
     overwrite: bool = False
@@ -262,6 +268,7 @@ class DenoiseOptions:
                 object.__setattr__(self, name, _expanded(name, place))
         check_fields(self)
         check_known("invert", self.invert, INVERSIONS)
+        check_known("network", self.network, ("auto", *PACKED))
         if self.level is not None and not 0.0 <= self.level <= 2.0:
             raise UsageError(f"noise_level must be from 0 to 2, not {self.level:g}")
         if self.source != STREAM and not Path(self.source).exists():

@@ -7,6 +7,7 @@ import itertools
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
@@ -27,6 +28,7 @@ from aedenoise.errors import DataError, Stopped, StorageError, UsageError
 from aedenoise.files import write_atomically, writing
 from aedenoise.inference.denoiser import Denoiser
 from aedenoise.inference.jobs import Job, make_jobs, result_folder
+from aedenoise.inference.network_choice import Network, PackedNetworks
 from aedenoise.inference.suitability import Note, choose_inversion, describe_file, group, judge
 from aedenoise.reporting.console import bar, say, warn
 from aedenoise.runtime.streams import is_closed
@@ -34,8 +36,12 @@ from aedenoise.runtime.streams import is_closed
 _GAP = 8
 
 
-def denoise_files(denoiser: Denoiser, options: DenoiseOptions) -> int:
+def denoise_files(denoiser: Denoiser | PackedNetworks, options: DenoiseOptions) -> int:
     """Denoises one file or a folder; unreadable files are reported and skipped.
+
+    Args:
+      denoiser: the network, or the packed ones, of which each picture gets its own.
+      options: source, target and treatment of the pictures.
 
     Returns:
       Number of files denoised.
@@ -46,7 +52,7 @@ def denoise_files(denoiser: Denoiser, options: DenoiseOptions) -> int:
         which is to take it, is closed.
       UsageError: if the options contradict the network or each other.
     """
-    if options.level is not None and denoiser.experiment.model.condition == "none":
+    if options.level is not None and not _takes_level(denoiser):
         raise UsageError("--noise_level needs a network trained with --condition=noise_level")
     if options.target == STREAM and is_closed("stdout"):
         raise StorageError("standard output is closed; give --output a file")
@@ -54,6 +60,7 @@ def denoise_files(denoiser: Denoiser, options: DenoiseOptions) -> int:
     bad: list[str] = []
     notes: list[tuple[str, Note]] = []
     done, there, seen = 0, 0, 0
+    used: Counter[str] = Counter()
     for job in bar(jobs, "image", quiet=not options.many):
         if job.target is not None and job.target.exists() and not options.overwrite:
             if not options.many:
@@ -63,7 +70,7 @@ def denoise_files(denoiser: Denoiser, options: DenoiseOptions) -> int:
         content = job.source or _standard_input()
         try:
             with open_pictures(content) as pictures:
-                found = _denoise(job, pictures, denoiser, options)
+                found = _denoise(job, pictures, denoiser, options, used)
                 seen += 1 if pictures.contents.animated else pictures.contents.count
         except UnreadableImageError as error:
             bad.append(f"{job.name} {error}")
@@ -79,12 +86,24 @@ def denoise_files(denoiser: Denoiser, options: DenoiseOptions) -> int:
     if jobs[0].target is not None and (done or there):
         kept = f"; {there:,} already existed (--overwrite replaces them)" if there else ""
         place = result_folder(options) if options.many else jobs[0].target
-        say(f"{done:,} image{'s' * (done != 1)} denoised, in {place}{kept}")
+        say(f"{done:,} image{'s' * (done != 1)} denoised{_by(used)}, in {place}{kept}")
     for line in bad[1:]:
         warn(f"{line}: skipped")
     if bad:
         raise DataError(f"{bad[0]}: skipped")
     return done
+
+
+def _takes_level(denoiser: Denoiser | PackedNetworks) -> bool:
+    packed = isinstance(denoiser, PackedNetworks)
+    return not packed and denoiser.experiment.model.condition == "noise_level"
+
+
+def _by(used: Counter[str]) -> str:
+    """Names the packed networks that were used, with the numbers of pictures if several."""
+    if len(used) < 2:
+        return "".join(f" by the network for {name}" for name in used)
+    return " by the networks for " + " and ".join(f"{name} ({n:,})" for name, n in used.items())
 
 
 def _standard_input() -> bytes:
@@ -95,9 +114,14 @@ def _standard_input() -> bytes:
 
 
 def _denoise(
-    job: Job, pictures: PictureFile, denoiser: Denoiser, options: DenoiseOptions
+    job: Job,
+    pictures: PictureFile,
+    denoiser: Denoiser | PackedNetworks,
+    options: DenoiseOptions,
+    used: Counter[str],
 ) -> list[tuple[str, Note]]:
-    """Denoises all pages or frames of a file and writes the result; returns notes by page.
+    """Denoises all pages or frames of a file and writes the result; returns notes by page, and
+    counts the packed networks in ``used``.
 
     Raises:
       UnreadableImageError: if one of them cannot be read; nothing is written then.
@@ -118,6 +142,8 @@ def _denoise(
             check_fits(suffix, *picture.pixels.shape[:2])
             result, made, found = _denoised(picture, denoiser, options, choice)
             # An animation would flicker if its frames were treated differently.
+            if made.network.name and not (contents.animated and choice):
+                used[made.network.name] += 1
             choice = made if contents.animated else None
             paged = contents.count > 1 and not contents.animated
             notes.extend((f"{job.name}{f' page {number}' * paged}", note) for note in found)
@@ -142,42 +168,54 @@ def _denoise(
 
 
 class Choice(NamedTuple):
-    """Treatment of a picture: inverted for the network, and kept instead of the result."""
+    """Treatment of a picture: its network, whether it is inverted for that, and whether it is kept
+    instead of the result."""
 
+    network: Network
     invert: bool
     keep: bool
 
 
 def _denoised(
-    picture: Picture, denoiser: Denoiser, options: DenoiseOptions, choice: Choice | None
+    picture: Picture,
+    denoiser: Denoiser | PackedNetworks,
+    options: DenoiseOptions,
+    choice: Choice | None,
 ) -> tuple[Picture, Choice, list[Note]]:
     """Denoises a picture, or keeps it where that is certainly better.
 
     Args:
       picture: the picture.
-      denoiser: the network.
+      denoiser: the network, or the packed ones.
       options: options of the command.
       choice: that of an earlier frame, which holds for this one; no notes are returned then.
     """
     # Floats beyond the range are noise, which the training clips.
     pixels = np.clip(picture.pixels, 0.0, 1.0) if picture.extent else picture.pixels
+    network = choice.network if choice else _choose(denoiser, pixels, options.network)
     invert, found = (
-        choose_inversion(pixels, denoiser, options.invert)
+        choose_inversion(pixels, network.denoiser, options.invert)
         if choice is None
         else (choice.invert, [])
     )
     if choice is not None and choice.keep:
         return picture, choice, []
     seen = 1.0 - pixels if invert else pixels
-    clean = denoiser(seen[None], options.level)[0]
+    clean = network.denoiser(seen[None], options.level)[0]
     result = picture.with_pixels(1.0 - clean if invert else clean)
     if choice is not None:
         return result, choice, []
     notes = describe_file(picture)
-    keep, doubts = judge(seen, clean, denoiser, keep=options.keep_input)
+    keep, doubts = judge(seen, clean, network.denoiser, keep=options.keep_input)
     if keep:
-        return picture, Choice(invert, keep), [*notes, *doubts]
-    return result, Choice(invert, keep), [*notes, *found, *doubts]
+        return picture, Choice(network, invert, keep), [*notes, *doubts]
+    return result, Choice(network, invert, keep), [*notes, *found, *doubts]
+
+
+def _choose(denoiser: Denoiser | PackedNetworks, pixels: np.ndarray, name: str) -> Network:
+    if isinstance(denoiser, Denoiser):
+        return Network(denoiser)
+    return denoiser.choose(pixels) if name == "auto" else denoiser.load(name)
 
 
 def _side_by_side(before: Picture, after: Picture) -> Picture:

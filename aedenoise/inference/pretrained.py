@@ -1,4 +1,4 @@
-"""Pretrained network of the package: loading and packing."""
+"""Networks of the package: loading and packing."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from aedenoise.config import from_dict, to_dict
+from aedenoise.config.options import PACKED
+from aedenoise.config.validation import check_known
 from aedenoise.errors import CheckpointError
 from aedenoise.files import write_atomically, write_json
 from aedenoise.inference.denoiser import Denoiser
@@ -18,18 +20,23 @@ from aedenoise.training.params_file import packed, unpacked
 
 FORMAT = 1
 _FILES = resources.files("aedenoise.inference") / "files"
-_NAME = "pretrained"
+LETTERS, PHOTOS = PACKED
 
 
-def load_pretrained() -> Denoiser:
-    """Loads the packaged network; ``experiments/pretrained.py`` trained it.
+def load_pretrained(name: str = LETTERS) -> Denoiser:
+    """Loads a packed network; the command in its record trained it.
+
+    Args:
+      name: one of ``config.options.PACKED``.
 
     Raises:
       CheckpointError: if its files are missing or damaged.
+      UsageError: if there is no network of that name.
     """
+    check_known("network", name, PACKED)
     try:
-        record = pretrained_record()
-        content = (_FILES / f"{_NAME}.npz").read_bytes()
+        record = pretrained_record(name)
+        content = (_FILES / f"{name}.npz").read_bytes()
     except (OSError, ValueError) as error:
         raise CheckpointError(
             f"this installation lacks its network ({error}); reinstall the package"
@@ -46,29 +53,38 @@ def load_pretrained() -> Denoiser:
     )
 
 
-def pretrained_record() -> dict[str, Any]:
-    """Returns the packaged network's record: experiment, digest, data and scores."""
-    text = (_FILES / f"{_NAME}.json").read_text(encoding="utf-8")
+def pretrained_record(name: str = LETTERS) -> dict[str, Any]:
+    """Returns a packed network's record: experiment, digest, data and scores."""
+    text = (_FILES / f"{name}.json").read_text(encoding="utf-8")
     record: dict[str, Any] = json.loads(text)
     return record
 
 
-def pack(denoiser: Denoiser, folder: Path, facts: Mapping[str, Any]) -> None:
-    """Writes ``pretrained.npz`` and ``pretrained.json``.
+def pack(denoiser: Denoiser, name: str, folder: Path, facts: Mapping[str, Any]) -> None:
+    """Writes ``NAME.npz`` and ``NAME.json``.
 
     Args:
       denoiser: network to pack.
+      name: its name in the package.
       folder: target folder.
       facts: further entries of the record: data and scores.
     """
     content = packed(denoiser.params)
+    experiment = to_dict(denoiser.experiment)
+    experiment["data"]["dataset"] = without_place(experiment["data"]["dataset"])
     record = {
         "format": FORMAT,
         "sha256": hashlib.sha256(content).hexdigest(),
-        "experiment": to_dict(denoiser.experiment),
+        "experiment": experiment,
         "channels": denoiser.channels,
         "step": denoiser.step,
         **facts,
     }
-    write_atomically(folder / f"{_NAME}.npz", content)
-    write_json(folder / f"{_NAME}.json", record, indent=1)
+    write_atomically(folder / f"{name}.npz", content)
+    write_json(folder / f"{name}.json", record, indent=1)
+
+
+def without_place(dataset: str) -> str:
+    """Returns the name of a dataset; of a folder its own name, not its path."""
+    kind, colon, place = dataset.partition(":")
+    return f"{kind}:{Path(place).name}" if colon else dataset

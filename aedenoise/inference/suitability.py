@@ -21,6 +21,8 @@ _DARK, _BLOCK, _BLOCKS = 0.3, 8, 8
 # hence is worse from r = sqrt(2) on. Measured on 25 photographs: from 1.5 on all were worse, below
 # 1.35 all better. Pages of letters of 2 or more pixels' strokes reached 1.13.
 _WORSE, _DOUBTFUL = 1.5, 1.35
+# Level of noise, two grey levels of 8 bits, below which nothing is removed.
+_SILENT = 2.0 / 255.0
 # Width in pixels of strokes: nine in ten training glyphs have 2 or more, type of 24 pixels 1.8.
 _THIN = 2.0
 # Pixels of a picture above which every few rows stand for all, for memory.
@@ -93,6 +95,15 @@ def judge(
       reason for doubt explains the others.
     """
     level, own = _levels(seen, clean, denoiser)
+    if keep and own is not None and own < _SILENT:
+        rest = "no noise to speak of (--nokeep_input denoises it)"
+        return True, [
+            Note(
+                f"is kept as it is: it has {rest}",
+                "are kept as they are: they have no noise to speak of (--nokeep_input denoises "
+                "them)",
+            )
+        ]
     if level is not None and own is not None and keep and level > _WORSE * own:
         why = f"denoising would change it by {level:.2f}, its noise is only {own:.2f}"
         rest = "(--nokeep_input denoises it)"
@@ -109,10 +120,11 @@ def judge(
 def _levels(
     seen: np.ndarray, clean: np.ndarray, denoiser: Denoiser
 ) -> tuple[float | None, float | None]:
-    """Returns the level that the network removed, and that measured in the picture itself."""
+    """Returns the level that the network removed, if it was trained on Gaussian noise, and that
+    measured in the picture itself, if it is large enough."""
     some = _sampled(seen)
     level = denoiser.estimate(some, _sampled(clean))
-    own = measure_level(some) if _large(seen) and level is not None else None
+    own = measure_level(some) if _large(seen) else None
     return level, own
 
 
