@@ -1,9 +1,9 @@
 """Upsample or transposed convolution? Convolutional denoising autoencoders in JAX and Flax.
 
-``train`` and ``evaluate`` carry out one run; ``load`` and ``load_generator`` turn a run into a
-function on images, and ``export`` into a file for other programs; ``aedenoise.config.Experiment``
-describes one. Importing the package imports nothing heavy: the functions import what they need when
-they are first used.
+``train``, ``evaluate`` and ``calibrate`` carry out one run; ``load`` and ``load_generator`` turn a
+run into a function on images, and ``export`` into a file for other programs;
+``aedenoise.config.Experiment`` describes one. Importing the package imports nothing heavy: the
+functions import what they need when they are first used.
 """
 
 from __future__ import annotations
@@ -20,14 +20,24 @@ if TYPE_CHECKING:
     from aedenoise.exports.api import export
     from aedenoise.inference.denoiser import Denoiser
     from aedenoise.inference.generator import ImageMaker
-    from aedenoise.runs.interface import TrainedRun, evaluate, train
+    from aedenoise.runs.interface import TrainedRun, calibrate, evaluate, train
 
 __version__ = "0.2.0"
-__all__ = ["Experiment", "TrainedRun", "evaluate", "export", "load", "load_generator", "train"]
+__all__ = [
+    "Experiment",
+    "TrainedRun",
+    "calibrate",
+    "evaluate",
+    "export",
+    "load",
+    "load_generator",
+    "train",
+]
 
 _LAZY = {
     "Experiment": "aedenoise.config",
     "TrainedRun": "aedenoise.runs.interface",
+    "calibrate": "aedenoise.runs.interface",
     "evaluate": "aedenoise.runs.interface",
     "export": "aedenoise.exports.api",
     "train": "aedenoise.runs.interface",

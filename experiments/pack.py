@@ -1,7 +1,8 @@
-"""Packs a trained network and its scores into the package.
+"""Packs a trained network, its scores and its calibration into the package.
 
-python -m experiments.pack --run=runs/pretrained --name=letters
-python -m experiments.pack --run=runs/packed_photos --name=photos
+python -m experiments.pack --name=letters --run=runs/pretrained
+python -m experiments.pack --name=photos --run=runs/packed_photos
+python -m experiments.pack --name=letters    # calibrates the packed network again
 
 See experiments/pretrained.py and experiments/packed_photos.py.
 """
@@ -16,8 +17,15 @@ from typing import Any
 
 from aedenoise.config import NoiseConfig
 from aedenoise.config.options import PACKED, RunOptions
+from aedenoise.files import write_json
 from aedenoise.inference.denoiser import Denoiser, load_denoiser
-from aedenoise.inference.pretrained import pack, without_place
+from aedenoise.inference.pretrained import (
+    load_pretrained,
+    pack,
+    pretrained_record,
+    without_place,
+)
+from aedenoise.runs.calibrate import calibrate_denoiser, coverage_table, measure_denoiser
 from aedenoise.runs.denoising import make_denoising_workload
 from aedenoise.training.workdir import Workdir
 
@@ -55,12 +63,35 @@ def scores(denoiser: Denoiser, name: str) -> list[dict[str, Any]]:
     return found
 
 
+def calibration(denoiser: Denoiser) -> dict[str, Any]:
+    """Calibrates the intervals over the range of noise levels of the training."""
+    with tempfile.TemporaryDirectory() as folder:
+        options = RunOptions(workdir=Path(folder))
+        experiment = denoiser.experiment
+        workload = make_denoising_workload(experiment, options, notify=print, training=False)
+        made = calibrate_denoiser(denoiser, workload)
+        print(coverage_table(made.record))
+        alone = {}
+        for dataset in experiment.data.parts:
+            own = dataclasses.replace(
+                experiment, data=dataclasses.replace(experiment.data, dataset=dataset)
+            )
+            workload = make_denoising_workload(own, options, notify=print, training=False)
+            alone[without_place(dataset)] = measure_denoiser(denoiser, made, workload)
+    return {**made.to_json(), "by_dataset": alone}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run", required=True, help="workdir of the trained experiment")
     parser.add_argument("--name", required=True, choices=PACKED, help="name in the package")
+    parser.add_argument("--run", help="workdir of the trained experiment")
     parser.add_argument("--output", type=Path, default=PACKAGE, help="folder of the packed files")
     given = parser.parse_args()
+    if given.run is None:
+        calibrated = calibration(load_pretrained(given.name))
+        record = {**pretrained_record(given.name), "calibration": calibrated}
+        write_json(given.output / f"{given.name}.json", record, indent=1)
+        return
     denoiser = load_denoiser(given.run)
     config = Workdir(Path(given.run)).read_config()
     dataset = config["dataset"]
@@ -69,6 +100,7 @@ def main() -> None:
         "dataset": {**dataset, "name": without_place(dataset["name"])},
         "environment": config["environment"],
         "scores": scores(denoiser, given.name),
+        "calibration": calibration(denoiser),
     }
     given.output.mkdir(parents=True, exist_ok=True)
     pack(denoiser, given.name, given.output, facts)

@@ -13,8 +13,10 @@ the package bm3d is installed, whose licence allows non-commercial use only.
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.util
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +83,7 @@ def _float(pixels: np.ndarray) -> np.ndarray:
 
 def _table(pictures: dict[str, np.ndarray], network: Any) -> list[str]:
     methods: dict[str, list[Denoise]] = {
-        "photos": [lambda noisy, level: network(noisy[None])[0]],
+        "photos": [lambda noisy, level: np.asarray(network(noisy[None])[0])],
         **_classical(),
     }
     lines = [
@@ -112,31 +114,35 @@ def _of(column: dict[str, float], name: str) -> float:
 def _noisy(clean: np.ndarray, level: float) -> np.ndarray:
     noise = np.random.default_rng(0).standard_normal(clean.shape, np.float32)
     # As a file of 8 bits has it.
-    return np.round(np.clip(clean + level * noise, 0.0, 1.0) * 255.0) / np.float32(255.0)
+    rounded = np.round(np.clip(clean + level * noise, 0.0, 1.0) * np.float32(255.0))
+    return np.asarray(rounded / np.float32(255.0), np.float32)
 
 
 def _classical() -> dict[str, list[Denoise]]:
     found: dict[str, list[Denoise]] = {
-        "non-local means": [
-            lambda image, level, h=h: restoration.denoise_nl_means(
-                image, h=h * level, sigma=level, channel_axis=_axis(image), **_NLM
-            )
-            for h in (0.5, 0.8, 1.0)
-        ],
-        "total variation": [
-            lambda image, level, w=w: restoration.denoise_tv_chambolle(
-                image, weight=w * level, channel_axis=_axis(image)
-            )
-            for w in (0.7, 1.0, 1.5)
-        ],
+        "non-local means": [partial(_non_local_means, h=h) for h in (0.5, 0.8, 1.0)],
+        "total variation": [partial(_total_variation, weight=w) for w in (0.7, 1.0, 1.5)],
     }
     if importlib.util.find_spec("bm3d"):
-        import bm3d
-
-        found["BM3D"] = [
-            lambda image, level: (bm3d.bm3d if image.ndim == 2 else bm3d.bm3d_rgb)(image, level)
-        ]
+        found["BM3D"] = [_bm3d]
     return found
+
+
+def _non_local_means(image: np.ndarray, level: float, *, h: float) -> np.ndarray:
+    settings = {**_NLM, "channel_axis": _axis(image)}
+    return np.asarray(restoration.denoise_nl_means(image, h=h * level, sigma=level, **settings))
+
+
+def _total_variation(image: np.ndarray, level: float, *, weight: float) -> np.ndarray:
+    axis = _axis(image)
+    return np.asarray(
+        restoration.denoise_tv_chambolle(image, weight=weight * level, channel_axis=axis)
+    )
+
+
+def _bm3d(image: np.ndarray, level: float) -> np.ndarray:
+    bm3d = importlib.import_module("bm3d")
+    return np.asarray((bm3d.bm3d if image.ndim == 2 else bm3d.bm3d_rgb)(image, level))
 
 
 def _axis(image: np.ndarray) -> int | None:

@@ -19,6 +19,7 @@ from conftest import ROOT, Command
 import aedenoise
 from aedenoise.data.glyphs.__main__ import main as glyphs
 from aedenoise.data.pictures import read_picture
+from aedenoise.inference.pretrained import pretrained_record
 from experiments import pages, samples
 
 CHANGELOG = ROOT / "CHANGELOG.md"
@@ -161,6 +162,19 @@ def test_a_notebook_starts_with_its_installation_which_no_build_runs(page: Path)
     assert "# In Colab" in first
     assert "\n%pip install aedenoise\n" in first
     assert read(page).count("skip-execution") == 1
+
+
+def test_the_coverage_of_intervals_is_that_of_the_packed_network() -> None:
+    found = pretrained_record()["calibration"]
+    text = read(DOCS / "denoising.md")
+    assert f"{found['images']['measured']:,} test images" in text
+    for axis in ("by_brightness", "by_level"):
+        rows = [found["measured"], *found["measured"][axis]]
+        for cells in (
+            ("inside, %", *(f"{100 * row['coverage']:.1f}" for row in rows)),
+            ("mean half-width", *(f"{row['half_width']:.3f}" for row in rows)),
+        ):
+            assert f"| {' | '.join(cells)} |\n" in text
 
 
 def test_every_page_is_in_the_contents_of_the_site() -> None:

@@ -64,13 +64,22 @@ COMMANDS = (
         name="denoise",
         help="denoise your own images",
         run=run_commands.denoise,
-        flags=(PICTURES, "workdir", *_RESTORED, "noise_level", "overwrite"),
+        flags=(PICTURES, "workdir", *_RESTORED, "noise_level", "overwrite", STORED),
         needs={"input": "an image or a folder of them"},
         meanings={
             "workdir": "folder of the run, or a safetensors file (default: the packaged network)",
             "noise_level": "level for a network with condition noise_level (default: estimated)",
             "overwrite": "replacement of files that exist",
         },
+        trained="a trained network",
+    ),
+    Command(
+        name="calibrate",
+        help="calibrate the intervals of denoise --uncertainty",
+        run=run_commands.calibrate,
+        flags=("workdir", *_RESTORED, STORED, DEVICES),
+        needs={"workdir": "the folder of a trained run"},
+        meanings={"workdir": "folder of the run"},
         trained="a trained network",
     ),
     Command(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aedenoise.cli import values
 from aedenoise.cli.experiments import read_experiment, read_named, read_overrides
@@ -13,6 +14,9 @@ from aedenoise.config import Experiment, first_difference, override, replace
 from aedenoise.errors import CheckpointError, UsageError
 from aedenoise.exports.formats import is_file_of_network
 from aedenoise.runtime.preemption import StopSignals
+
+if TYPE_CHECKING:
+    from aedenoise.inference.denoiser import Denoiser
 
 
 def train_run(signals: StopSignals) -> int:
@@ -124,7 +128,36 @@ def denoise(_: StopSignals) -> int:
     if folder is None:
         denoise_files(PackedNetworks(), options)
     else:
-        denoise_files(load_denoiser_from(folder, checkpoint, checkpoint_dir=place), options)
+        denoiser = load_denoiser_from(folder, checkpoint, checkpoint_dir=place)
+        if options.uncertainty and denoiser.calibration is None:
+            _calibrate(denoiser, folder)
+        denoise_files(denoiser, options)
+    return 0
+
+
+def _calibrate(denoiser: Denoiser, folder: Path) -> None:
+    """Calibrates the intervals of a run that was not calibrated before."""
+    if is_file_of_network(folder):
+        raise UsageError(f"{folder} has no calibration; --uncertainty needs the folder of its run")
+    from aedenoise.reporting.console import warn
+    from aedenoise.runs.calibrate import calibrate_run
+
+    warn(f"{folder} has no calibration of this checkpoint: calibrating on half of its test images")
+    denoiser.calibration = calibrate_run(values.run_options(folder), denoiser=denoiser, notify=warn)
+
+
+def calibrate(_: StopSignals) -> int:
+    """Calibrates the intervals of a run."""
+    folder, checkpoint = _workdir(), values.checkpoint_choice()
+    options = values.run_options(folder)
+    _restored(folder, "calibrate", ())
+    quiet_libraries()
+    from aedenoise.reporting.console import say
+    from aedenoise.runs.calibrate import calibrate_run, coverage_table
+    from aedenoise.runtime.process import prepare_process
+
+    prepare_process(say)
+    say(coverage_table(calibrate_run(options, checkpoint).record))
     return 0
 
 

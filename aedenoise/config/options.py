@@ -242,6 +242,7 @@ class DenoiseOptions:
         and the picture is mostly light.
       network: packed network to use; ``auto``: chosen for each picture.
       before_after: writes pictures of both, side by side, as well.
+      uncertainty: writes the half-width of a 90 % interval for each pixel as well.
       keep_input: writes the input itself where the result is certainly worse.
       overwrite: replaces files that exist. A source is never replaced.
     """
@@ -258,6 +259,7 @@ class DenoiseOptions:
         "auto", "packed network; auto looks at each picture", choices=("auto", *PACKED)
     )
     before_after: bool = option(False, "pictures of both, side by side, as well")
+    uncertainty: bool = option(False, "half-widths of 90 % intervals as well")
     keep_input: bool = option(True, "the input itself where the result would be worse")
     overwrite: bool = False
 
@@ -275,7 +277,7 @@ class DenoiseOptions:
             raise DataError(f"{self.source} does not exist")
         if self.source == STREAM and self.target is None:
             raise UsageError("standard input needs an --output, such as - or a file")
-        if self.target == STREAM and (self.many or self.before_after):
+        if self.target == STREAM and (self.many or self.before_after or self.uncertainty):
             raise UsageError("standard output takes one picture; give --output a folder")
         if self.target in (None, STREAM) or self.many or self.into_folder:
             return

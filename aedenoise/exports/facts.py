@@ -10,7 +10,7 @@ from aedenoise import __version__
 from aedenoise.config import to_dict
 from aedenoise.exports.forward import Source, find_sides
 from aedenoise.inference.denoiser import Denoiser
-from aedenoise.training.digests import host_leaves, leaf_digests, record_digest
+from aedenoise.training.digests import params_digest
 
 # Licence of the packed network; that of others is their owner's to choose.
 PACKED_LICENCE = "Apache-2.0"
@@ -40,17 +40,12 @@ def describe(source: Source, licence: str, psnr: Mapping[str, float]) -> dict[st
         "layout": "NHWC",
         "unit": _unit(source),
         "licence": licence,
-        "parameters_sha256": digest(source.params),
+        "parameters_sha256": params_digest(source.params),
         "experiment": json.dumps(to_dict(experiment)),
     }
     if psnr:
         facts["psnr_db"] = json.dumps(dict(psnr))
     return {name: text for name, text in facts.items() if text}
-
-
-def digest(params: Any) -> str:
-    """Computes the SHA-256 digest of parameters: names, types, shapes and values."""
-    return record_digest(leaf_digests(host_leaves(params)))
 
 
 def _unit(source: Source) -> str:

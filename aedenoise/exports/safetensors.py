@@ -19,13 +19,12 @@ import numpy as np
 from aedenoise.config import Experiment, from_dict
 from aedenoise.errors import CheckpointError
 from aedenoise.exports.check import call
-from aedenoise.exports.facts import digest
 from aedenoise.exports.network import Network
 from aedenoise.inference.denoiser import Denoiser
 from aedenoise.inference.generator import ImageMaker
 from aedenoise.models import ImageModel, abstract_params, build_generator
 from aedenoise.training.components import NO_COMPONENTS, Components
-from aedenoise.training.digests import host_leaves, named_leaves
+from aedenoise.training.digests import host_leaves, named_leaves, params_digest
 
 _FORMAT = "1"
 _DIGEST = "metadata_sha256"
@@ -152,7 +151,7 @@ def parse_network(content: bytes, place: str, components: Components = NO_COMPON
     components.check_recorded(parts, place)
     image_shape = (height, width, channels)
     source = _build(experiment, image_shape, step, arrays, place, components)
-    if digest(source.params) != metadata.get("parameters_sha256"):
+    if params_digest(source.params) != metadata.get("parameters_sha256"):
         raise CheckpointError(f"parameters in {place} are damaged: another digest; export it again")
     own = ("image_shape", "parts", "format", "aedenoise_format", _DIGEST)
     facts = {name: text for name, text in metadata.items() if name not in own}

@@ -24,12 +24,13 @@ from aedenoise.data.picture_writing import (
 )
 from aedenoise.data.pictures import PictureFile, open_pictures
 from aedenoise.data.pixels import Picture
-from aedenoise.errors import DataError, Stopped, StorageError, UsageError
+from aedenoise.errors import CheckpointError, DataError, Stopped, StorageError, UsageError
 from aedenoise.files import write_atomically, writing
 from aedenoise.inference.denoiser import Denoiser
 from aedenoise.inference.jobs import Job, make_jobs, result_folder
 from aedenoise.inference.network_choice import Network, PackedNetworks
 from aedenoise.inference.suitability import Note, choose_inversion, describe_file, group, judge
+from aedenoise.inference.uncertainty_files import uncertainty_picture, write_uncertainty
 from aedenoise.reporting.console import bar, say, warn
 from aedenoise.runtime.streams import is_closed
 
@@ -54,6 +55,11 @@ def denoise_files(denoiser: Denoiser | PackedNetworks, options: DenoiseOptions) 
     """
     if options.level is not None and not _takes_level(denoiser):
         raise UsageError("--noise_level needs a network trained with --condition=noise_level")
+    calibrated = isinstance(denoiser, PackedNetworks) or denoiser.calibration is not None
+    if options.uncertainty and not calibrated:
+        raise CheckpointError(
+            "--uncertainty needs a calibration, which this network lacks; use that of a run"
+        )
     if options.target == STREAM and is_closed("stdout"):
         raise StorageError("standard output is closed; give --output a file")
     jobs = make_jobs(options)
@@ -86,7 +92,8 @@ def denoise_files(denoiser: Denoiser | PackedNetworks, options: DenoiseOptions) 
     if jobs[0].target is not None and (done or there):
         kept = f"; {there:,} already existed (--overwrite replaces them)" if there else ""
         place = result_folder(options) if options.many else jobs[0].target
-        say(f"{done:,} image{'s' * (done != 1)} denoised{_by(used)}, in {place}{kept}")
+        extra = ", half-widths next to the results" if options.uncertainty and done else ""
+        say(f"{done:,} image{'s' * (done != 1)} denoised{_by(used)}, in {place}{kept}{extra}")
     for line in bad[1:]:
         warn(f"{line}: skipped")
     if bad:
@@ -95,8 +102,9 @@ def denoise_files(denoiser: Denoiser | PackedNetworks, options: DenoiseOptions) 
 
 
 def _takes_level(denoiser: Denoiser | PackedNetworks) -> bool:
-    packed = isinstance(denoiser, PackedNetworks)
-    return not packed and denoiser.experiment.model.condition == "noise_level"
+    if isinstance(denoiser, PackedNetworks):
+        return False
+    return denoiser.experiment.model.condition == "noise_level"
 
 
 def _by(used: Counter[str]) -> str:
@@ -132,6 +140,7 @@ def _denoise(
     check_holds(suffix, contents)
     notes: list[tuple[str, Note]] = []
     first: list[Picture] = []
+    half_widths: list[Picture] = []
 
     def results() -> Iterator[Picture]:
         choice: Choice | None = None
@@ -140,16 +149,19 @@ def _denoise(
         for number, picture in enumerate(pages, 1):
             # Before denoising: a format's size limit should not cost minutes first.
             check_fits(suffix, *picture.pixels.shape[:2])
-            result, made, found = _denoised(picture, denoiser, options, choice)
+            result = _denoised(picture, denoiser, options, choice)
             # An animation would flicker if its frames were treated differently.
-            if made.network.name and not (contents.animated and choice):
-                used[made.network.name] += 1
-            choice = made if contents.animated else None
+            name = result.choice.network.name
+            if name and not (contents.animated and choice):
+                used[name] += 1
+            choice = result.choice if contents.animated else None
             paged = contents.count > 1 and not contents.animated
-            notes.extend((f"{job.name}{f' page {number}' * paged}", note) for note in found)
+            notes.extend((f"{job.name}{f' page {number}' * paged}", note) for note in result.notes)
             if number == 1 and options.before_after:
-                first.extend((picture, result))
-            yield result
+                first.extend((picture, result.picture))
+            if options.uncertainty:
+                half_widths.append(uncertainty_picture(picture, result.half_width))
+            yield result.picture
 
     made: Iterator[Picture] = results()
     # Before the folder is made: a file that cannot be read leaves none behind.
@@ -162,6 +174,9 @@ def _denoise(
     job.target.parent.mkdir(parents=True, exist_ok=True)
     with writing(job.target) as file:
         save_pictures(file, made, suffix, contents)
+        # Before the result is complete, whose presence marks the picture as done.
+        if half_widths:
+            write_uncertainty(job.target, half_widths)
     if first and job.comparison:
         write_atomically(job.comparison, encode_picture(_side_by_side(*first)))
     return notes
@@ -176,12 +191,21 @@ class Choice(NamedTuple):
     keep: bool
 
 
+class Result(NamedTuple):
+    """Result of a picture: half-widths ``[H, W, C]`` if they are wanted and the network made it."""
+
+    picture: Picture
+    choice: Choice
+    notes: list[Note]
+    half_width: np.ndarray | None = None
+
+
 def _denoised(
     picture: Picture,
     denoiser: Denoiser | PackedNetworks,
     options: DenoiseOptions,
     choice: Choice | None,
-) -> tuple[Picture, Choice, list[Note]]:
+) -> Result:
     """Denoises a picture, or keeps it where that is certainly better.
 
     Args:
@@ -199,17 +223,20 @@ def _denoised(
         else (choice.invert, [])
     )
     if choice is not None and choice.keep:
-        return picture, choice, []
+        return Result(picture, choice, [])
     seen = 1.0 - pixels if invert else pixels
     clean = network.denoiser(seen[None], options.level)[0]
     result = picture.with_pixels(1.0 - clean if invert else clean)
-    if choice is not None:
-        return result, choice, []
-    notes = describe_file(picture)
-    keep, doubts = judge(seen, clean, network.denoiser, keep=options.keep_input)
+    notes, keep = [], False
+    if choice is None:
+        keep, doubts = judge(seen, clean, network.denoiser, keep=options.keep_input)
+        notes = [*describe_file(picture), *([] if keep else found), *doubts]
     if keep:
-        return picture, Choice(network, invert, keep), [*notes, *doubts]
-    return result, Choice(network, invert, keep), [*notes, *found, *doubts]
+        return Result(picture, Choice(network, invert, keep), notes)
+    half_width = None
+    if options.uncertainty:
+        half_width = network.denoiser.half_width(seen[None], clean[None])[0]
+    return Result(result, Choice(network, invert, keep), notes, half_width)
 
 
 def _choose(denoiser: Denoiser | PackedNetworks, pixels: np.ndarray, name: str) -> Network:

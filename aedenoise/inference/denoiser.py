@@ -11,9 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from aedenoise.config import Experiment
+from aedenoise.errors import CheckpointError
 from aedenoise.inference.arrays import check_layout, scaled
+from aedenoise.inference.intervals import Calibration, Interval, estimate_levels
 from aedenoise.inference.noise_estimation import estimate_level
-from aedenoise.inference.saved_run import read_run
+from aedenoise.inference.saved_run import read_calibration, read_run
 from aedenoise.inference.tiling import denoise_any_size
 from aedenoise.models import Autoencoder, abstract_params
 from aedenoise.models.autoencoder import predict
@@ -40,6 +42,7 @@ class Denoiser:
       step: number of updates of the parameters.
       params: network parameters.
       size: height and width of its training images, if it accepts no others; else None.
+      calibration: calibration of its intervals, if any.
     """
 
     def __init__(
@@ -52,8 +55,10 @@ class Denoiser:
         step: int,
         size: tuple[int, int] | None = None,
         own_parts: bool = False,
+        calibration: Calibration | None = None,
     ) -> None:
         self.experiment = experiment
+        self.calibration = calibration
         self.channels = channels
         self.step = step
         self.params = params
@@ -107,6 +112,40 @@ class Denoiser:
             return np.moveaxis(stacked, 1, -1).reshape(noisy.shape)
         grey: np.ndarray = denoised.mean(axis=-1).reshape(noisy.shape)
         return grey
+
+    def interval(self, noisy: np.ndarray, level: float | None = None) -> Interval:
+        """Denoises images and returns an interval for each pixel, which holds the clean value with
+        a probability of 90 %, averaged over the pixels of images like those of the calibration.
+
+        Arguments and errors are those of a call.
+
+        Returns:
+          ``denoised`` and ``half_width``, float32 with the shape of ``noisy``.
+
+        Raises:
+          CheckpointError: if the network has no calibration.
+        """
+        denoised = self(noisy, level)
+        return Interval(denoised, self.half_width(noisy, denoised))
+
+    def half_width(self, noisy: np.ndarray, denoised: np.ndarray) -> np.ndarray:
+        """Returns the half-widths of the intervals of ``denoised``, which this network made of
+        ``noisy``; see ``interval``."""
+        if self.calibration is None:
+            raise CheckpointError(
+                "this network has no calibration; python -m aedenoise.main calibrate "
+                "--workdir=FOLDER makes that of a run"
+            )
+        noisy = np.asarray(noisy)
+        four = (*noisy.shape, 1) if noisy.ndim == 3 else noisy.shape
+        clean = denoised.reshape(four)
+        levels = self.levels(scaled(noisy).reshape(four), clean)
+        return self.calibration.half_widths(clean, levels).reshape(noisy.shape)
+
+    def levels(self, noisy: np.ndarray, denoised: np.ndarray) -> np.ndarray:
+        """Estimates the noise levels ``[N, C]`` of images ``[N, H, W, C]`` in units of the [0, 1]
+        range, for ``calibration``."""
+        return estimate_levels(noisy, denoised, jointly=self.channels > 1)
 
     def estimate(self, noisy: np.ndarray, denoised: np.ndarray) -> float | None:
         """Estimates the level of Gaussian noise in ``noisy``, see ``estimate_level``.
@@ -219,4 +258,5 @@ def load_denoiser(
         step=restored.step,
         size=None if run.experiment.model.any_size else size,
         own_parts=components.network is not None,
+        calibration=read_calibration(run.folder, restored.state["params"]),
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from aedenoise.config.options import STREAM, WRITTEN, DenoiseOptions
 from aedenoise.data.pictures import find_pictures, find_suffix
 from aedenoise.errors import DataError, StorageError, UsageError
+from aedenoise.inference import uncertainty_files
 from aedenoise.reporting.console import warn
 
 _DENOISED, _BEFORE_AFTER = "-denoised", "-before-after"
@@ -33,18 +34,30 @@ class Job:
         """Returns the path of the before-and-after picture, None for standard output."""
         return self.target and self.target.with_name(f"{self.target.stem}{_BEFORE_AFTER}.png")
 
+    def extras(self, options: DenoiseOptions) -> list[Path]:
+        """Returns the paths of further files that the call may write next to the result."""
+        if self.target is None:
+            return []
+        extras = [self.comparison] if options.before_after and self.comparison else []
+        if options.uncertainty:
+            stem = f"{self.target.stem}{uncertainty_files.ENDING}"
+            extras += [self.target.with_name(stem + end) for end in uncertainty_files.SUFFIXES]
+        return extras
+
     def check(self, options: DenoiseOptions) -> None:
         """Raises StorageError if a result would replace its source or an unrelated file."""
-        for path in (self.target, self.comparison if options.before_after else None):
+        extras = self.extras(options)
+        for path in (self.target, *extras):
             if path is None or not path.exists():
                 continue
             if self.source is not None and path.samefile(self.source):
                 raise StorageError(f"{path} is the source itself; choose another --output")
-        if options.before_after and self.comparison and self.comparison.exists():
-            # If the denoised picture exists too, this one is from an earlier call, which is kept.
-            ours = self.target is not None and self.target.exists()
-            if not (ours or options.overwrite):
-                raise StorageError(f"{self.comparison} already exists; --overwrite replaces it")
+        # If the denoised picture exists too, these are from an earlier call, which are kept.
+        if options.overwrite or (self.target is not None and self.target.exists()):
+            return
+        for path in extras:
+            if path.exists():
+                raise StorageError(f"{path} already exists; --overwrite replaces it")
 
 
 def make_jobs(options: DenoiseOptions) -> list[Job]:
@@ -59,6 +72,10 @@ def make_jobs(options: DenoiseOptions) -> list[Job]:
     # All targets are checked first: a conflict in a folder ends the call before any work.
     for job in jobs:
         job.check(options)
+    targets = {job.target for job in jobs}
+    for path in (path for job in jobs for path in job.extras(options)):
+        if path in targets:
+            raise StorageError(f"{path} would be written twice; rename its source")
     return jobs
 
 
@@ -105,7 +122,7 @@ def _jobs_of_folder(options: DenoiseOptions) -> list[Job]:
 
 def _made_here(file: Path, found: set[Path]) -> bool:
     """Returns True for the result of an earlier single-file call, written next to its source."""
-    result = file.stem.removesuffix(_BEFORE_AFTER)
+    result = file.stem.removesuffix(_BEFORE_AFTER).removesuffix(uncertainty_files.ENDING)
     source = result.removesuffix(_DENOISED)
     return source != result and file.suffix in _ENDINGS and file.with_name(source) in found
 

@@ -12,8 +12,8 @@ from aedenoise.inference.pretrained import LETTERS, PHOTOS, load_pretrained
 # Pictures with a smaller side are taken for characters; of larger ones a part of this side decides.
 _SMALL, _PART = 64, 512
 # Places in the range from ink to paper that count as between them, and the share of such pixels
-# above which a picture is no type: 0.06 to 0.11 in pages of type, 0.3 and more in photographs.
-_BETWEEN, _MOST_BETWEEN = (0.2, 0.8), 0.2
+# above which a picture is no type: 0.04 to 0.23 in pages of type, 0.33 and more in photographs.
+_BETWEEN, _MOST_BETWEEN = (0.2, 0.8), 0.25
 # Mean distance of a channel from grey above which a picture has colours.
 _COLOURED = 0.04
 

@@ -15,7 +15,9 @@ from aedenoise.config.validation import check_known
 from aedenoise.errors import CheckpointError
 from aedenoise.files import write_atomically, write_json
 from aedenoise.inference.denoiser import Denoiser
+from aedenoise.inference.intervals import restore
 from aedenoise.models import build_autoencoder
+from aedenoise.training.digests import params_digest
 from aedenoise.training.params_file import packed, unpacked
 
 FORMAT = 1
@@ -44,12 +46,14 @@ def load_pretrained(name: str = LETTERS) -> Denoiser:
     if record["format"] != FORMAT or hashlib.sha256(content).hexdigest() != record["sha256"]:
         raise CheckpointError("the network in this installation is damaged; reinstall the package")
     experiment = from_dict(record["experiment"])
+    params = unpacked(content)
     return Denoiser(
         build_autoencoder(experiment.model, record["channels"]),
-        unpacked(content),
+        params,
         experiment=experiment,
         channels=record["channels"],
         step=record["step"],
+        calibration=restore(record.get("calibration"), params_digest(params)),
     )
 
 

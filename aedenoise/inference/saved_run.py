@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any
@@ -9,10 +11,13 @@ from typing import Any
 from aedenoise.config import Experiment
 from aedenoise.config.validation import local_path
 from aedenoise.errors import UsageError
+from aedenoise.inference.intervals import Calibration, restore
 from aedenoise.reporting.console import warn
 from aedenoise.training.checkpoint_place import find_checkpoints
 from aedenoise.training.checkpoints import Checkpoints, Restored
+from aedenoise.training.digests import params_digest
 from aedenoise.training.sharding import make_executor
+from aedenoise.training.task import Params
 from aedenoise.training.workdir import Workdir
 
 
@@ -72,3 +77,11 @@ def read_run(
         own = "a GAN, which cannot denoise; use --mode=sample or aedenoise.load_generator()"
         raise UsageError(f"{folder.path} holds {other if gan else own}")
     return SavedRun(folder, experiment, folder.image_shape, checkpoint_dir)
+
+
+def read_calibration(folder: Workdir, params: Params) -> Calibration | None:
+    """Reads ``calibration.json``; returns None if it is missing, damaged or of other parameters."""
+    with suppress(OSError, ValueError, RecursionError):
+        values = json.loads(folder.calibration.read_text(encoding="utf-8"))
+        return restore(values, params_digest(params))
+    return None

@@ -24,7 +24,8 @@ class Example:
 
     Attributes:
       name: row label.
-      images: float ``[N, 3, H, W, C]`` in [0, 1]: original, noisy and denoised versions.
+      images: float ``[N, K, H, W, C]`` in [0, 1]: original, noisy and denoised versions, and of a
+        calibrated network the half-widths of its intervals.
       titles: title of each image.
     """
 
@@ -36,8 +37,8 @@ class Example:
 def gallery_figure(path: Path, examples: Sequence[Example]) -> None:
     """Writes a PNG with a row for each of ``examples``.
 
-    Each image appears three times below its title: original, noisy and denoised. Without examples
-    the figure states that there are none.
+    Each image appears three times below its title: original, noisy and denoised; and its
+    half-widths where it has them. Without examples the figure states that there are none.
     """
     columns = max((len(example.images) for example in examples), default=1)
     rows = max(1, len(examples))
@@ -66,7 +67,8 @@ def gallery_figure(path: Path, examples: Sequence[Example]) -> None:
                 vmax=255 // _STEP * _STEP,
                 interpolation="nearest",
             )
-    title = "original, noisy, denoised: label flips, the most confident first"
+    widths = ", half-width" * any(example.images.shape[1] > 3 for example in examples)
+    title = f"original, noisy, denoised{widths}: label flips, the most confident first"
     write_figure(path, figure, title if examples else "no label flips")
 
 

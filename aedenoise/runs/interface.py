@@ -1,6 +1,6 @@
-"""The Python interface: ``aedenoise.train`` and ``aedenoise.evaluate``.
+"""The Python interface: ``aedenoise.train``, ``aedenoise.evaluate`` and ``aedenoise.calibrate``.
 
-Both call the functions of the command line, so that either interface resumes a run of the other.
+They call the functions of the command line, so that either interface resumes a run of the other.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from aedenoise.data.arrays import Data, make_dataset
 from aedenoise.errors import UsageError, nearest
 from aedenoise.inference.denoiser import Denoiser, load_denoiser
 from aedenoise.inference.generator import ImageMaker, load_generator
+from aedenoise.runs import calibrate as calibration
 from aedenoise.runs import evaluate as evaluation
 from aedenoise.runs import train as training
 from aedenoise.runs.hooks import say
@@ -198,6 +199,45 @@ def evaluate(
         ),
         dataset=None if data is None else make_dataset(data),
     )
+
+
+def calibrate(
+    workdir: Folder,
+    checkpoint: str = "newest",
+    *,
+    data: Data | None = None,
+    model: nn.Module | None = None,
+    decoder: nn.Module | None = None,
+    corruption: Callable[[Array, Array], Array] | None = None,
+    **options: Any,
+) -> dict[str, Any]:
+    """Calibrates the intervals of a run on half of its test images; ``load(workdir).interval`` uses
+    them.
+
+    Args:
+      workdir: folder of the run.
+      checkpoint: ``newest``, ``best`` (by test PSNR) or a step.
+      data, model, decoder, corruption: as in ``train``; a run that was trained with them needs them
+        again.
+      **options: fields of ``RunOptions``, such as ``data_dir``.
+
+    Returns:
+      The content of ``calibration.json``; ``measured`` has coverage and mean half-width on the
+      other half.
+
+    Raises:
+      UsageError, CheckpointError, DataError: as in ``train``.
+    """
+    for name in options:
+        if name not in _OPTIONS:
+            raise UsageError(f"unknown setting {name!r}; {nearest(name, _OPTIONS)}")
+    made = calibration.calibrate_run(
+        RunOptions(workdir=local_path("workdir", workdir), **options),
+        checkpoint,
+        components=Components(model=model, decoder=decoder, corruption=corruption),
+        dataset=None if data is None else make_dataset(data),
+    )
+    return made.to_json()
 
 
 def _make_experiment(

@@ -38,6 +38,11 @@ def record_digest(record: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
+def params_digest(params: Any) -> str:
+    """Computes the SHA-256 digest of parameters: names, types, shapes and values."""
+    return record_digest(leaf_digests(host_leaves(params)))
+
+
 def first_non_finite(leaves: Mapping[str, np.ndarray]) -> str | None:
     """Returns the name of the first leaf with a non-finite value, or None."""
     for name, leaf in leaves.items():

@@ -36,6 +36,7 @@ class Workdir:
         self.metrics = path / "metrics.jsonl"
         self.results = path / "results.json"
         self.evaluation = path / "eval.json"
+        self.calibration = path / "calibration.json"
         self.figures = path / "figures"
         self.tensorboard = path / "tensorboard"
         self.page = path / "report.html"
@@ -139,7 +140,8 @@ class Workdir:
     def remove_leftovers(self) -> None:
         """Removes the temporary files that a killed process has left here."""
         files = (self.config, self.results, self.evaluation, self.metrics, self.page, self.probe)
-        remove_leftovers(self.path, *(file.name for file in (*files, self.wandb, self.place)))
+        others = (self.calibration, self.wandb, self.place)
+        remove_leftovers(self.path, *(file.name for file in (*files, *others)))
         remove_leftovers(self.figures, "*.png")
 
     def has_config(self) -> bool:
@@ -241,6 +243,7 @@ class Workdir:
             self.metrics,
             self.results,
             self.evaluation,
+            self.calibration,
             self.figures,
             self.tensorboard,
             self.page,

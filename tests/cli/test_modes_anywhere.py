@@ -12,7 +12,7 @@ from conftest import ROOT, command_environment
 
 pytestmark = [pytest.mark.slow, pytest.mark.end_to_end]
 
-_FEW = ("--train_examples=64", "--test_examples=32")
+_FEW = ("--train_examples=64", "--test_examples=120")
 _TINY = (
     "--experiment=debug",
     "--encoder_features=4,4",
@@ -40,6 +40,7 @@ MODES: dict[str, tuple[str, ...]] = {
     "one step": (*_TINY, "--train_examples=32", "--workdir=one"),
     "eval": ("eval", "--workdir=run", "--noise_level=0.2"),
     "denoise": ("denoise", "--workdir=run", _INPUT, "--output=out.png"),
+    "calibrate": ("calibrate", "--workdir=run"),
     "export": ("export", "--workdir=run"),
     "probe": ("probe", "--workdir=run", "--tune_epochs=1"),
     "hallucination": ("hallucination", "--runs=run", "--workdir=invented"),

@@ -14,6 +14,7 @@ import pytest
 from conftest import ROOT, Command
 from helpers import digest, letters, small
 
+import aedenoise
 from aedenoise.config.options import RunOptions
 from aedenoise.data.reading import Dataset, Split
 from aedenoise.errors import CheckpointError, DataError, UsageError
@@ -23,6 +24,7 @@ from aedenoise.metrics.label_flips import find_label_flips
 from aedenoise.metrics.statistics import paired_shares, wilson_interval
 from aedenoise.models import build_classifier
 from aedenoise.runtime.preemption import StopSignals
+from aedenoise.studies.hallucination import hallucination
 from aedenoise.studies.hallucination.hallucination import (
     measure_hallucination,
     networks_of_decoders,
@@ -241,7 +243,7 @@ def test_a_record_by_hand() -> None:
 
 
 @pytest.mark.slow
-def test_the_mode(data_dir: str, tmp_path: Path) -> None:
+def test_the_mode(data_dir: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "own"
     options = RunOptions(workdir=folder, data_dir=data_dir)
     networks = networks_of_decoders(small(epochs=1), ["transpose:k2"], [0.3], folder)
@@ -262,6 +264,10 @@ def test_the_mode(data_dir: str, tmp_path: Path) -> None:
     # The same network as finished runs, also on noise that it has not seen.
     run = folder / "transpose-k2-gaussian-0.3"
     shutil.copytree(run, tmp_path / "copy")
+    # The gallery shows half-widths for a calibrated run alone.
+    aedenoise.calibrate(tmp_path / "copy", data=(letters(64), letters(400)[64:]))
+    shown = []
+    monkeypatch.setattr(hallucination, "gallery_figure", lambda _, rows: shown.extend(rows))
     runs = networks_of_runs([run, tmp_path / "copy"], [0.3, 0.6])
     options = RunOptions(workdir=tmp_path / "runs", data_dir=data_dir)
     tried = measure_hallucination(runs, options, StopSignals())
@@ -272,6 +278,8 @@ def test_the_mode(data_dir: str, tmp_path: Path) -> None:
     assert results[0] | {"name": ""} == found["results"][1] | {"name": ""}
     assert results[2] | {"name": ""} == found["results"][1] | {"name": ""}
     assert [(d["only_first"], d["only_second"]) for d in tried["differences"]] == [(0, 0)] * 2
+    kinds = {row.name.split("\n")[0]: row.images.shape[1] for row in shown}
+    assert kinds == {run.name: 3, "copy": 4}
 
 
 def test_networks_that_cannot_be_tested(tmp_path: Path) -> None:

@@ -200,7 +200,8 @@ def _tested(networks: Sequence[Network], shared: _Shared) -> tuple[list[Outcome]
     examples: list[Example] = []
     noisy: dict[tuple[str, str], Outcome] = {}
     for network in networks:
-        params = load_denoiser(network.folder, checkpoint_dir=shared.checkpoint_dir).params
+        denoiser = load_denoiser(network.folder, checkpoint_dir=shared.checkpoint_dir)
+        params = denoiser.params
         workdir = Workdir(network.folder)
         with well_formed(workdir.config):
             steps = workdir.read_config()["total_steps"]
@@ -225,14 +226,17 @@ def _tested(networks: Sequence[Network], shared: _Shared) -> tuple[list[Outcome]
             )
             shown = predictions.denoised.most_confident(_SHOWN)
             if len(shown):
-                pictures = np.stack(workload.examples(params, shown), axis=1)
+                pictures = list(workload.examples(params, shown))
+                # Where a calibrated network is unsure of the image that shows another class.
+                if denoiser.calibration is not None:
+                    pictures.append(denoiser.half_width(*pictures[1:]))
                 titles = [
                     f"{classifier.names[predictions.denoised.labels[i]]} \N{RIGHTWARDS ARROW} "
                     f"{classifier.names[predictions.denoised.became[i]]}"
                     for i in shown
                 ]
                 name = f"{network.name}\n{data}\n{noise.label}"
-                examples.append(Example(name, pictures, titles))
+                examples.append(Example(name, np.stack(pictures, axis=1), titles))
     return [*noisy.values(), *tested], examples[:_ROWS]
 
 
