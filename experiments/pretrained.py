@@ -1,9 +1,9 @@
-"""Which denoiser is in the package, and how good is it?
+"""Which denoiser of letters is in the package, and how good is it?
 
 python -m aedenoise.main --experiment=pretrained
-python -m experiments.pack --run=runs/pretrained    # into the package, with its scores
+python -m experiments.pack --run=runs/pretrained --name=letters    # into the package
 
-Answer: aedenoise/inference/files/pretrained.json has its digest, and PSNR and SSIM on the test
+Answer: aedenoise/inference/files/letters.json has its digest, and PSNR and SSIM on the test
 digits and letters at four noise levels.
 """
 

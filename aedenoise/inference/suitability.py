@@ -39,7 +39,7 @@ class Note(NamedTuple):
 _INVERTED = "dark on light: inverted for denoising (--invert=no prevents this)"
 _GREYS = (
     "many greys, but the network was trained on light strokes on dark: the result may be poor "
-    "(--dataset=folder:DIR trains on your pictures)"
+    "(--network=photos is for photographs)"
 )
 
 

@@ -150,12 +150,12 @@ def test_the_packed_network_denoises_both_kinds_of_glyphs(denoiser: Denoiser) ->
         assert score["psnr"] > score["noisy_psnr"] + 4.0
     assert {score["dataset"] for score in record["scores"]} == {"mnist", "notmnist/open"}
     files = Path(aedenoise.__file__).parent / "inference" / "files"
-    assert sum(file.stat().st_size for file in files.iterdir()) < 1_000_000
+    assert sum(file.stat().st_size for file in files.iterdir()) < 4_000_000
     assert denoiser.experiment.noise.level_max is not None
 
 
 def test_the_model_card_says_what_the_record_says() -> None:
-    card = (resources.files("aedenoise.inference") / "files" / "pretrained.md").read_text("utf-8")
+    card = (resources.files("aedenoise.inference") / "files" / "letters.md").read_text("utf-8")
     record = pretrained_record()
     assert f"{record['dataset']['train']:,} images" in card
     assert f"{record['dataset']['test']:,} test images" in card

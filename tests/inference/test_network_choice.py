@@ -1,0 +1,120 @@
+"""The packed network that each picture gets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+
+import aedenoise
+from aedenoise.config.options import PACKED, DenoiseOptions
+from aedenoise.data.builders import read_open_letters
+from aedenoise.errors import UsageError
+from aedenoise.inference.denoise_files import denoise_files
+from aedenoise.inference.network_choice import PackedNetworks, looks_like_type
+from aedenoise.inference.pretrained import pretrained_record
+
+RNG = np.random.default_rng(0)
+
+
+def sheet() -> np.ndarray:
+    """Returns 8 x 8 letters as one picture, float ``[224, 224, 1]``."""
+    letters = read_open_letters("test")[0][::40][:64].astype(np.float32) / 255.0
+    return letters.reshape(8, 8, 28, 28).transpose(0, 2, 1, 3).reshape(224, 224, 1)
+
+
+def photograph(name: str) -> np.ndarray:
+    pixels = np.asarray(getattr(skimage.data, name)(), np.float32)[:256, :256] / 255.0
+    return pixels if pixels.ndim == 3 else pixels[..., None]
+
+
+def noisy(clean: np.ndarray, level: float) -> np.ndarray:
+    noise = RNG.standard_normal(clean.shape, np.float32)
+    return np.clip(clean + level * noise, 0.0, 1.0).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def networks() -> PackedNetworks:
+    return PackedNetworks()
+
+
+@pytest.mark.parametrize("level", [0.0, 0.1, 0.4])
+@pytest.mark.parametrize("inverted", [False, True])
+def test_sheets_of_letters_get_the_network_for_letters(
+    networks: PackedNetworks, level: float, inverted: bool
+) -> None:
+    clean = 1.0 - sheet() if inverted else sheet()
+    assert networks.choose(noisy(clean, level)).name == "letters"
+
+
+@pytest.mark.parametrize("level", [0.02, 0.1, 0.25])
+@pytest.mark.parametrize("name", ["camera", "coins", "astronaut", "coffee", "page"])
+def test_photographs_get_the_network_for_photographs(
+    networks: PackedNetworks, name: str, level: float
+) -> None:
+    assert networks.choose(noisy(photograph(name), level)).name == "photos"
+
+
+def test_small_pictures_are_characters(networks: PackedNetworks) -> None:
+    assert networks.choose(np.full((28, 28, 1), 0.5, np.float32)).name == "letters"
+
+
+def test_colours_and_plain_pictures_are_no_type() -> None:
+    assert not looks_like_type(np.full((80, 80, 1), 0.4, np.float32))
+    red = np.zeros((80, 80, 3), np.float32)
+    red[20:60, 20:60, 0] = 1.0
+    assert not looks_like_type(red)
+    assert looks_like_type(red.max(axis=-1, keepdims=True))
+
+
+@pytest.mark.parametrize("name", ["camera", "coins", "astronaut"])
+@pytest.mark.parametrize("level", [0.05, 0.1, 0.25])
+def test_photographs_come_out_better(name: str, level: float) -> None:
+    clean = photograph(name)
+    image = noisy(clean, level)
+    result = aedenoise.load(network="photos")(image[None])[0]
+    before, after = (np.mean(np.square(each - clean)) for each in (image, result))
+    assert after < before / 1.5
+
+
+def test_the_last_line_says_which_networks_were_used(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "pictures"
+    source.mkdir()
+    for name, clean in (("page", sheet()), ("camera", photograph("camera"))):
+        pixels = np.round(noisy(clean, 0.15)[..., 0] * 255).astype(np.uint8)
+        Image.fromarray(pixels).save(source / f"{name}.png")
+    denoise_files(PackedNetworks(), DenoiseOptions(source=str(source)))
+    line = capsys.readouterr().out.strip().splitlines()[-1]
+    assert "2 images denoised by the networks for photos (1) and letters (1)" in line
+    options = DenoiseOptions(source=str(source), network="photos", overwrite=True)
+    denoise_files(PackedNetworks(), options)
+    assert "denoised by the network for photos, in" in capsys.readouterr().out
+
+
+def test_a_picture_without_noise_is_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "clean.png"
+    pixels = np.round(photograph("rocket") * 255).astype(np.uint8)
+    Image.fromarray(pixels).save(source)
+    denoise_files(PackedNetworks(), DenoiseOptions(source=str(source)))
+    assert "no noise to speak of" in capsys.readouterr().err
+    result = np.asarray(Image.open(tmp_path / "clean-denoised.png"))
+    np.testing.assert_array_equal(result, pixels)
+
+
+def test_unknown_networks_are_refused() -> None:
+    with pytest.raises(UsageError, match="unknown network 'photo'"):
+        aedenoise.load(network="photo")
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_records_name_no_place(name: str) -> None:
+    record = pretrained_record(name)
+    assert "/" not in record["experiment"]["data"]["dataset"].replace("notmnist/open", "")
+    assert "/" not in record["command"]
