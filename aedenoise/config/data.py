@@ -109,7 +109,9 @@ class DataConfig:
             if value is not None:
                 check_positive(**{field_name: value})
         if self.noisy and self.fit != "crop":
-            raise UsageError("resizing changes the noise of noisy:DIR; leave out --fit, or use crop")
+            raise UsageError(
+                "resizing changes the noise of noisy:DIR; leave out --fit, or use crop"
+            )
 
     @property
     def noisy(self) -> bool:

@@ -34,9 +34,9 @@ class _Squares:
 class NoisyFolderSource(UserSource):
     """Source of the pictures in a folder and its subfolders, cut to squares and not scaled.
 
-    Scaling would change the noise, and so would a conversion between grey and colour. Floats, and
-    more than 8 bits, are kept: images are then float32 in units of the [0, 1] range, which noise may
-    exceed, and uint8 otherwise.
+    Scaling would change the noise, and so would a conversion between grey and colour. Floats and
+    more than 8 bits are kept: images are then float32 in units of the [0, 1] range, which noise
+    may exceed, and uint8 otherwise.
 
     Args:
       place: folder of the pictures; one is enough.

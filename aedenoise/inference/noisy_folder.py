@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from aedenoise.config import dataset_kind
 from aedenoise.config.recipes import fill_in
@@ -61,8 +62,8 @@ def choose_settings(dataset: str, given: Mapping[str, Any]) -> tuple[dict[str, A
     settings |= _noise_settings(guess, given, stated)
     if guess.clipped > _CLIPPED and guess.kind in (GAUSSIAN, POISSON_GAUSSIAN):
         lines.append(
-            f"{guess.clipped:.0%} of the pixels are at black or white: clipping shifts the mean of the "
-            "noise, and the result by as much; store floats (TIFF) or an offset"
+            f"{guess.clipped:.0%} of the pixels are at black or white: clipping shifts the mean of "
+            "the noise, and with it the result; store floats (TIFF) or add an offset"
         )
     chosen = {path: value for path, value in settings.items() if path not in given}
     return chosen, lines
@@ -74,6 +75,9 @@ def _noise_settings(guess: NoiseGuess, given: Mapping[str, Any], stated: bool) -
     if guess.kind == GAUSSIAN:
         known = guess.error < _KNOWN and guess.sure > _UNSURE
         return {"noise.level": round(guess.level, 5), "loss": "sure" if known else "unsure"}
+    if guess.kind == POISSON_GAUSSIAN and given.get("loss") in ("sure", "unsure"):
+        # The level at middle grey stands for all.
+        return {"noise.level": round(float(np.hypot(guess.level, (0.5 * guess.gain) ** 0.5)), 5)}
     if guess.kind == POISSON_GAUSSIAN:
         return {
             "noise.level": round(guess.level, 5),

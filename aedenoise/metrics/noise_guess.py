@@ -7,7 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aedenoise.metrics.noise_level import NoiseLine, cut_patches, fit_line, flat_variance
+from aedenoise.metrics.noise_level import (
+    NoiseLine,
+    cut_patches,
+    fit_line,
+    flat_variance,
+    relative_error,
+)
 
 GAUSSIAN, POISSON_GAUSSIAN, SALT_PEPPER, JPEG, NONE = KINDS = (
     "gaussian",
@@ -95,25 +101,27 @@ def _agreed_line(images: Sequence[np.ndarray], clipped: float) -> tuple[NoiseLin
     black = np.mean([_black_share(image) for image in images])
     # All pixels at the ends of a clean picture are alike, which says as much as noise of 0.
     mixed = float(np.mean([np.mean(_mixed_ends(image)) for image in images])) > _END
-    lines, levels = [], []
+    lines, levels, errors = [], [], []
     for side in _SIDES:
         patches = cut_patches(images, side, clipped=mixed)
         variance, count = flat_variance(patches)
         if count and variance > 0.0:
             lines.append(fit_line(patches))
             levels.append(float(np.sqrt(variance)))
+            errors.append(relative_error(patches.freedom, count))
     grown = sorted((line for line in lines if line.gain > 0.0), key=lambda line: line.gain)
-    spread = 0.5 * float(np.ptp(levels)) / float(np.median(levels)) if levels else 1.0
+    # To the nearest of the others: large patches are rarely flat, small ones hide structure.
+    gaps = np.diff(np.sort(levels))
+    spread = float(gaps.min() / np.median(levels)) if gaps.size else 1.0
     # Much clipping changes the variance with the brightness as photons do.
-    if 2 * len(grown) > len(lines) and clipped < _MUCH and _agree(grown):
+    if grown and len(grown) == len(lines) and clipped < _MUCH and _agree(grown):
         chosen = grown[len(grown) // 2]
-        # To the nearest of the others: one size may fail.
         spread = 0.5 * float(np.diff([line.gain for line in grown]).min()) / chosen.gain
     elif not lines or black > _BLACK:
         return NoiseLine(0.0), 1.0
     else:
         middle = int(np.argsort(levels)[len(levels) // 2])
-        chosen = NoiseLine(levels[middle], 0.0, lines[middle].error)
+        chosen = NoiseLine(levels[middle], 0.0, errors[middle])
     return chosen, min(1.0, float(np.hypot(spread, 0.5 * chosen.error)))
 
 

@@ -140,6 +140,12 @@ def _truncated(freedom: int) -> tuple[float, float]:
     return limit / freedom, float(stats.chi2.cdf(limit, freedom + 2)) / _KEPT
 
 
+def relative_error(freedom: int, count: int) -> float:
+    """Returns the standard error of a variance of ``flat_variance``, relative to it."""
+    # Truncation leaves about half of the information.
+    return 2.0 * float(np.sqrt(2.0 / (freedom * max(count, 1))))
+
+
 def fit_line(patches: Patches) -> NoiseLine:
     """Regresses the variance of flat patches on their brightness.
 
@@ -154,11 +160,9 @@ def fit_line(patches: Patches) -> NoiseLine:
         if count >= _FEWEST // 4 and count > _FLAT_SHARE * _KEPT * len(rows) and variance > 0.0:
             middles.append(float(patches.mean[rows].mean()))
             variances.append(variance)
-            # Truncation leaves about half of the information.
-            errors.append(2.0 * np.sqrt(2.0 / (patches.freedom * count)))
+            errors.append(relative_error(patches.freedom, count))
     whole, count = flat_variance(patches)
-    error = 2.0 * float(np.sqrt(2.0 / (patches.freedom * max(count, 1))))
-    plain = NoiseLine(float(np.sqrt(whole)), 0.0, error)
+    plain = NoiseLine(float(np.sqrt(whole)), 0.0, relative_error(patches.freedom, count))
     if len(middles) < 3 or np.ptp(middles) < 0.2:
         return plain
     x, y = np.array(middles), np.array(variances)
@@ -195,9 +199,9 @@ def measure_with_result(
 ) -> NoiseLine:
     """Measures the noise where the denoised images are flat.
 
-    The denoised images show which patches are flat, so that all variances there count and a level is
-    known to a few thousandths. A patch is flat if the result varies there by less than a hundredth
-    of the guessed variance.
+    The denoised images show which patches are flat, so that all variances there count and a level
+    is known to a few thousandths. A patch is flat if the result varies there by less than a
+    hundredth of the guessed variance.
 
     Args:
       noisy: images ``[H, W, C]``.

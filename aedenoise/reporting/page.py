@@ -38,9 +38,9 @@ _UNITS = (
     "image are what a network without an input could draw."
 )
 _BLIND = (
-    "No clean picture was seen: every figure is an estimate. Where the noise is known to be gaussian "
-    "or poisson-gaussian, the estimate is Stein's, with the noise measured where the result is flat; "
-    "else hidden pixels are compared with recorded ones, which gives a lower bound."
+    "No clean picture was seen: every figure is an estimate. For gaussian and poisson-gaussian "
+    "noise it is Stein's, with the noise measured where the result is flat; otherwise hidden pixels are "
+    "compared with recorded ones, which gives a lower bound."
 )
 _QUALITY = (
     ("noisy", "noisy input"),
@@ -123,7 +123,9 @@ def _estimated(runs: Sequence[RunRecord]) -> Iterator[str]:
         between = f"{found['psnr_low']:.2f} to {found['psnr_high']:.2f}" if level else ""
         rows.append((run.name, f"{least}{found['psnr_estimate']:.2f}", between, level))
     titles = ["estimated PSNR, dB", "between", "measured noise level"]
-    yield section("Estimates without clean pictures", table(titles, rows) + note(_BLIND), opened=True)
+    yield section(
+        "Estimates without clean pictures", table(titles, rows) + note(_BLIND), opened=True
+    )
 
 
 def _denoised(runs: Sequence[RunRecord]) -> Iterator[str]:

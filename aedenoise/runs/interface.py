@@ -210,10 +210,11 @@ def _make_experiment(
             raise UsageError("data and dataset conflict; give one of them")
         # A name only: ``config.json`` identifies the arrays by their digest.
         given["data.dataset"] = "arrays:data"
-    settings, lines = {}, []
+    found: dict[str, Any] = {}
+    lines: list[str] = []
     if str(given.get("data.dataset", "")).startswith("noisy:"):
-        settings, lines = choose_settings(given["data.dataset"], given)
-    chosen, notes = override(base, {**settings, **given})
+        found, lines = choose_settings(given["data.dataset"], given)
+    chosen, notes = override(base, {**found, **given})
     for note in (*lines, *notes):
         say(note)
     return chosen

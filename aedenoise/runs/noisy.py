@@ -1,4 +1,4 @@
-"""The workload of a run on noisy pictures alone: training without clean images, and its estimates."""
+"""The workload of a run on noisy pictures alone, with estimates of its quality."""
 
 from __future__ import annotations
 

@@ -83,7 +83,9 @@ class NoisyHooks(TrainingHooks):
         label = workload.experiment.label
         contact_sheet(
             figures / "denoised.png",
-            rows=[np.rint(np.clip(row, 0.0, 1.0) * 255.0).astype(np.uint8) for row in rows.values()],
+            rows=[
+                np.rint(np.clip(row, 0.0, 1.0) * 255.0).astype(np.uint8) for row in rows.values()
+            ],
             names=list(rows),
             title=(
                 f"{label}: held-out pictures, estimated PSNR "
