@@ -39,8 +39,8 @@ _UNITS = (
 )
 _BLIND = (
     "No clean picture was seen: every figure is an estimate. For gaussian and poisson-gaussian "
-    "noise it is Stein's, with the noise measured where the result is flat; otherwise hidden pixels are "
-    "compared with recorded ones, which gives a lower bound."
+    "noise it is Stein's, with the noise measured where the result is flat; otherwise hidden "
+    "pixels are compared with recorded ones, which gives a lower bound."
 )
 _QUALITY = (
     ("noisy", "noisy input"),
