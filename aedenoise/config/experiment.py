@@ -55,6 +55,7 @@ NOISY_DEFAULTS: dict[str, Any] = {
     "data.fit": "crop",
     "noise.kind": RECORDED,
     "noise.level": 0.0,
+    "noise.clip": False,
     "loss": "noise2self",
 }
 
@@ -112,6 +113,7 @@ class Experiment:
             raise UsageError(f"{self.loss} uses no clean images, so clean_epochs must be 0")
         if self.seed < 0:
             raise UsageError(f"seed must be from 0 to 2**32 - 1, not {shorten(self.seed)}")
+        self._check_noisy()
         if self.loss in _SELF_SUPERVISED and not self.noise.unbiased:
             raise UsageError(
                 f"{self.loss} learns the mean of noisy images, which {self.noise.kind} shifts; use "
@@ -125,7 +127,6 @@ class Experiment:
             raise UsageError(
                 f"loss {self.loss} holds for gaussian noise only, not {self.noise.kind}"
             )
-        self._check_noisy()
         self._check_level_power()
         self._check_greedy()
         self._check_code()

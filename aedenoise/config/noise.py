@@ -130,6 +130,8 @@ class NoiseConfig:
     def _check_recorded(self) -> None:
         if self.mean or self.level_max is not None:
             raise UsageError("noise that is in the pictures has neither a mean nor a range")
+        if self.clip:
+            raise UsageError("noise that is in the pictures is not clipped; use --nonoise_clip")
         for name, value in (("noise_level", self.level), ("noise_gain", self.gain)):
             if not 0.0 <= value <= 2.0:
                 raise UsageError(

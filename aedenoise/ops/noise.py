@@ -65,7 +65,7 @@ def corruption(config: NoiseConfig) -> Corruption:
             # Without folding for a single part, so that its bits are those of the part alone.
             part_key = key if len(parts) == 1 else jax.random.fold_in(key, number)
             noisy = add(part_key, noisy, level if own is None else jnp.float32(own))
-        if config.clip and config.kind != RECORDED:
+        if config.clip:
             noisy = jnp.clip(noisy, 0.0, 1.0)
         return Noisy(noisy, jnp.asarray(level))
 
