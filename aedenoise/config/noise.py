@@ -46,7 +46,7 @@ NOISE_SPECS = {
 NO_NOISE = "none"
 # No corruption either: the images are noisy already, as in ``noisy:DIR``.
 RECORDED = "recorded"
-NOISES = (*NOISE_SPECS, NO_NOISE, RECORDED)
+NOISES = (*NOISE_SPECS, NO_NOISE)
 # Kinds of one word that cannot be combined with others.
 _ALONE = (NO_NOISE, RECORDED)
 _WITH_MEAN = tuple(name for name, spec in NOISE_SPECS.items() if spec.takes_mean)
