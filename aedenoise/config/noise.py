@@ -171,6 +171,8 @@ class NoiseConfig:
             return "no noise"
         if self.kind == RECORDED:
             gain = f" and gain {self.gain:.4g}" if self.gain else ""
+            if not self.level and not self.gain:
+                return "noisy pictures"
             return f"noisy pictures of level {self.level:.4g}{gain}"
         kind, _, levels = self.label.partition(" ")
         words = [f"{kind} noise {levels}".rstrip()]

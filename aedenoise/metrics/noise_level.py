@@ -224,6 +224,11 @@ def measure_with_result(
     spread = np.average(np.square(x - mean), weights=weight)
     gain = float(np.average((x - mean) * y, weights=weight) / spread) if spread > 1e-6 else 0.0
     offset = float(np.average(y, weights=weight) - gain * mean)
-    if gain <= 0.0 or offset < -0.1 * guess.gain:
-        return guess
-    return NoiseLine(float(np.sqrt(max(offset, 0.0))), gain, error)
+    found_line = NoiseLine(float(np.sqrt(max(offset, 0.0))), max(gain, 0.0), error)
+    # The flat results of a poor network say little, least of all where brightness hardly varies.
+    near = (0.2, 0.8)
+    ratios = [
+        (found_line.read**2 + found_line.gain * place) / (guess.read**2 + guess.gain * place)
+        for place in near
+    ]
+    return found_line if all(0.75 < ratio < 1.33 for ratio in ratios) else guess

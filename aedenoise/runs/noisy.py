@@ -29,6 +29,8 @@ from aedenoise.training.unsure import unsure_step
 
 # Pixels of the training pictures in which the noise is measured again.
 _MEASURED = 2**22
+# Relative error of the variance where it cannot be measured again, about that of the guess.
+_GUESS_ERROR = 0.1
 
 # Estimates for the network's result and for the pictures themselves, by name.
 Estimates = dict[str, dict[str, Any]]
@@ -73,7 +75,7 @@ class NoisyWorkload(Workload):
         noise = self.experiment.noise
         if not noise.level and not noise.gain:
             return None
-        return NoiseLine(noise.level, noise.gain, 1.0)
+        return NoiseLine(noise.level, noise.gain, _GUESS_ERROR)
 
     def evaluate(
         self, params: Params, stop_requested: Callable[[], bool] = lambda: False
