@@ -52,13 +52,11 @@ def _in_bytes(dataset: Dataset) -> Dataset:
     """Rounds floats of noisy pictures to 8 bits, clipped, for statistics and pictures."""
     if dataset.train.images.dtype == np.uint8:
         return dataset
-    splits = {
-        name: Split(
-            np.rint(np.clip(split.images[:], 0.0, 1.0) * 255.0).astype(np.uint8), split.labels
-        )
-        for name, split in (("train", dataset.train), ("test", dataset.test))
-    }
-    return replace(dataset, **splits)
+    train, test = (
+        Split(np.rint(np.clip(split.images[:], 0.0, 1.0) * 255.0).astype(np.uint8), split.labels)
+        for split in (dataset.train, dataset.test)
+    )
+    return replace(dataset, train=train, test=test)
 
 
 def _lines(dataset: Dataset) -> list[str]:
