@@ -180,8 +180,9 @@ def _denoised(
       options: options of the command.
       choice: that of an earlier frame, which holds for this one; no notes are returned then.
     """
-    # Floats beyond the range are noise, which the training clips.
-    pixels = np.clip(picture.pixels, 0.0, 1.0) if picture.extent else picture.pixels
+    # Floats beyond the range are noise, which the training clips unless told not to.
+    clipped = picture.extent is not None and denoiser.experiment.noise.clip
+    pixels = np.clip(picture.pixels, 0.0, 1.0) if clipped else picture.pixels
     invert, found = (
         choose_inversion(pixels, denoiser, options.invert)
         if choice is None
