@@ -62,6 +62,13 @@ def _fit_folder(given: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
       The settings by dotted path, and a line about them; both are empty for other data.
     """
     dataset = given.get("data.dataset", "")
+    if dataset.startswith("noisy:"):
+        quiet_libraries()
+        from aedenoise.inference.noisy_folder import choose_settings
+
+        settings, lines = choose_settings(dataset, given)
+        flags = " ".join(_as_flags(settings))
+        return settings, [*lines[:-1], f"{lines[-1]}: {flags}"] if lines else []
     if FLAGS.experiment is not None or not dataset.startswith("folder:") or "+" in dataset:
         return {}, []
     dataset_kind(dataset)  # refused before the current folder is looked through

@@ -12,8 +12,9 @@ from aedenoise.errors import UsageError, nearest
 DATASETS = ("mnist", "notmnist", "notmnist/open", "notmnist/small", "notmnist/large")
 FITS = ("resize", "crop", "patches")
 
-# Prefixes of a folder of images, a NumPy file, a name of TFDS's catalogue and arrays from Python.
-PREFIXES = ("folder:", "npz:", "tfds:", "arrays:")
+# Prefixes of a folder of images, a NumPy file, a name of TFDS's catalogue, arrays from Python, and
+# a folder of images that are noisy.
+PREFIXES = ("folder:", "npz:", "tfds:", "arrays:", "noisy:")
 # Names of that catalogue that need no prefix.
 TFDS_NAMES = (
     "binary_alpha_digits",
@@ -36,7 +37,7 @@ _DATASET_ALIASES = {"notmnist": "notmnist/open"}
 def dataset_kind(name: str) -> tuple[str, str]:
     """Returns the kind of a dataset, and its name or path without the prefix.
 
-    Kinds are ``own``, ``tfds``, ``folder``, ``npz`` and ``arrays``.
+    Kinds are ``own``, ``tfds``, ``folder``, ``npz``, ``arrays`` and ``noisy``.
 
     Raises:
       UsageError: if the name is unknown.
@@ -56,7 +57,7 @@ def dataset_kind(name: str) -> tuple[str, str]:
         raise UsageError(f"unknown dataset {name!r}; for your folder write folder:{name}")
     raise UsageError(
         f"unknown dataset {name!r}; {nearest(name, (*DATASETS, *TFDS_NAMES))}; or tfds:NAME, "
-        "folder:DIR, npz:FILE"
+        "folder:DIR, noisy:DIR, npz:FILE"
     )
 
 
@@ -76,7 +77,8 @@ class DataConfig:
 
     dataset: str = option(
         "notmnist/open",
-        "dataset: mnist | notmnist[/small|/large] | NAME of TFDS | folder:DIR | npz:FILE, or A+B",
+        "dataset: mnist | notmnist[/small|/large] | NAME of TFDS | folder:DIR | noisy:DIR | "
+        "npz:FILE, or A+B",
     )
     train_examples: int | None = option(
         None,
@@ -114,6 +116,15 @@ class DataConfig:
             value = getattr(self, field_name)
             if value is not None:
                 check_positive(**{field_name: value})
+        if self.noisy and self.fit != "crop":
+            raise UsageError(
+                "resizing changes the noise of noisy:DIR; leave out --fit, or use crop"
+            )
+
+    @property
+    def noisy(self) -> bool:
+        """Returns True for a folder of noisy images, of which no clean ones are known."""
+        return self.dataset.startswith("noisy:")
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -128,7 +139,7 @@ class DataConfig:
 
 def _full_name(name: str) -> str:
     kind, rest = dataset_kind(name)
-    if kind in ("folder", "npz"):
+    if kind in ("folder", "npz", "noisy"):
         return f"{kind}:{local_path(f'the dataset {kind}:', rest).absolute()}"
     if kind == "tfds" and rest.split("/")[0] not in TFDS_NAMES:
         return f"tfds:{rest}"
@@ -139,4 +150,4 @@ def _full_name(name: str) -> str:
 
 def _short_name(name: str) -> str:
     kind, rest = dataset_kind(name)
-    return Path(rest).stem if kind in ("folder", "npz") else rest.split("/")[0]
+    return Path(rest).stem if kind in ("folder", "npz", "noisy") else rest.split("/")[0]

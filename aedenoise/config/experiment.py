@@ -12,7 +12,7 @@ from aedenoise.config.code import CodeConfig
 from aedenoise.config.data import DataConfig
 from aedenoise.config.fields import MOST_EPOCHS, check_fields, option, shorten
 from aedenoise.config.model import ModelConfig
-from aedenoise.config.noise import NO_NOISE, NoiseConfig
+from aedenoise.config.noise import NO_NOISE, RECORDED, NoiseConfig
 from aedenoise.config.optimizer import OptimizerConfig
 from aedenoise.config.validation import check_known, check_positive
 from aedenoise.errors import CheckpointError, UsageError
@@ -27,9 +27,12 @@ LOSSES = (
     "noise2noise",
     "noise2self",
     "sure",
+    "unsure",
 )
-# Losses that see no clean image.
-_SELF_SUPERVISED = ("noise2noise", "noise2self", "sure")
+# Losses that see no clean image, and those of them that need no second noisy one either.
+_SELF_SUPERVISED = ("noise2noise", "noise2self", "sure", "unsure")
+BLIND = ("noise2self", "sure", "unsure")
+_GAUSSIAN = ("sure", "unsure")
 
 
 # Further settings of ``--model=gan`` where no flag says otherwise. With momentum the two networks
@@ -46,6 +49,14 @@ GAN_DEFAULTS: dict[str, Any] = {
     "optimizer.warmup": 0.0,
     "optimizer.b1": 0.0,
     "optimizer.b2": 0.99,
+}
+# Further settings of ``--dataset=noisy:DIR`` where no flag says otherwise.
+NOISY_DEFAULTS: dict[str, Any] = {
+    "data.fit": "crop",
+    "noise.kind": RECORDED,
+    "noise.level": 0.0,
+    "noise.clip": False,
+    "loss": "noise2self",
 }
 
 
@@ -102,6 +113,7 @@ class Experiment:
             raise UsageError(f"{self.loss} uses no clean images, so clean_epochs must be 0")
         if self.seed < 0:
             raise UsageError(f"seed must be from 0 to 2**32 - 1, not {shorten(self.seed)}")
+        self._check_noisy()
         if self.loss in _SELF_SUPERVISED and not self.noise.unbiased:
             raise UsageError(
                 f"{self.loss} learns the mean of noisy images, which {self.noise.kind} shifts; use "
@@ -111,12 +123,37 @@ class Experiment:
             raise UsageError(
                 f"condition noise_level needs a noise with one noise_level, not {self.noise.kind}"
             )
-        if self.loss == "sure" and self.noise.kind != "gaussian":
-            raise UsageError(f"loss sure holds for gaussian noise only, not {self.noise.kind}")
+        if self.loss in _GAUSSIAN and self.noise.kind not in ("gaussian", RECORDED):
+            raise UsageError(
+                f"loss {self.loss} holds for gaussian noise only, not {self.noise.kind}"
+            )
         self._check_level_power()
         self._check_greedy()
         self._check_code()
         self._check_adversary()
+
+    def _check_noisy(self) -> None:
+        """Checks what can be learnt from noisy pictures alone."""
+        if self.data.noisy != (self.noise.kind == RECORDED):
+            raise UsageError(
+                f"noisy:DIR is noisy already, without noise {self.noise.kind}; leave out --noise"
+                if self.data.noisy
+                else f"noise {RECORDED} is for --dataset=noisy:DIR, not {self.data.dataset}"
+            )
+        if not self.data.noisy:
+            return
+        if self.loss not in BLIND:
+            raise UsageError(
+                f"loss {self.loss} needs more than noisy:DIR has; use {', '.join(BLIND[:-1])} or "
+                f"{BLIND[-1]}"
+            )
+        if self.loss == "sure" and not self.noise.level:
+            raise UsageError("loss sure needs a noise level: give --noise_level, or --loss=unsure")
+        if self.loss in _GAUSSIAN and self.noise.gain:
+            raise UsageError(
+                f"loss {self.loss} holds for gaussian noise only; leave out --noise_gain, or use "
+                "--loss=noise2self"
+            )
 
     def _check_level_power(self) -> None:
         if not 0.0 <= self.level_power <= 10.0:

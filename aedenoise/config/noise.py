@@ -47,7 +47,11 @@ NOISE_SPECS = {
 }
 # No corruption: the network's input is the clean image.
 NO_NOISE = "none"
+# No corruption either: the images are noisy already, as in ``noisy:DIR``.
+RECORDED = "recorded"
 NOISES = (*NOISE_SPECS, NO_NOISE)
+# Kinds of one word that cannot be combined with others.
+_ALONE = (NO_NOISE, RECORDED)
 _WITH_MEAN = tuple(name for name, spec in NOISE_SPECS.items() if spec.takes_mean)
 
 
@@ -64,13 +68,15 @@ class NoiseConfig:
 
     Attributes:
       kind: one of ``NOISES``; or several applied in order, some with levels of their own:
-        ``poisson+gaussian:0.05``; or ``none``, which ignores the level.
+        ``poisson+gaussian:0.05``; or ``none``, which ignores the level; or ``recorded``, whose
+        level is the standard deviation of the noise that is in the images.
       level: strength, with the meaning given in ``ops.noise`` for each kind.
       level_max: upper end of the range from ``level`` in which the level of each example is
         uniform (None: no range).
       mean: mean of the noise, for ``gaussian`` and ``uniform``.
       clip: whether noisy images are clipped to [0, 1].
       fresh: whether an example gets new noise in every step; otherwise one draw for all epochs.
+      gain: of ``recorded``: growth of the noise's variance from black to white.
     """
 
     kind: str = option(
@@ -88,9 +94,20 @@ class NoiseConfig:
     fresh: bool = option(
         True, "new noise in every step; otherwise one draw", flag="noise_fresh", detail=True
     )
+    gain: float = option(
+        0.0,
+        "growth of the variance of recorded noise from black to white",
+        flag="noise_gain",
+        detail=True,
+    )
 
     def __post_init__(self) -> None:
         check_fields(self)
+        if self.gain and self.kind != RECORDED:
+            raise UsageError(f"noise_gain is for --dataset=noisy:DIR, not noise {self.kind}")
+        if self.kind == RECORDED:
+            self._check_recorded()
+            return
         if self.kind == NO_NOISE:
             if self.mean or self.level_max is not None:
                 raise UsageError("noise none has neither a mean nor a range of levels")
@@ -113,9 +130,23 @@ class NoiseConfig:
         if self.mean and not any(kind in _WITH_MEAN for kind, _ in parts):
             raise UsageError(f"noise_mean is for {' and '.join(_WITH_MEAN)}, not {self.kind}")
 
+    def _check_recorded(self) -> None:
+        if self.mean or self.level_max is not None:
+            raise UsageError("noise that is in the pictures has neither a mean nor a range")
+        if self.clip:
+            raise UsageError("noise that is in the pictures is not clipped; use --nonoise_clip")
+        for name, value in (("noise_level", self.level), ("noise_gain", self.gain)):
+            if not 0.0 <= value <= 2.0:
+                raise UsageError(
+                    f"{name} of noisy pictures is in units of the [0, 1] range, from 0 to 2, not "
+                    f"{value:g}"
+                )
+
     @property
     def unbiased(self) -> bool:
         """Returns True if the mean of noisy images over draws is the clean image."""
+        if self.kind == RECORDED:  # assumed: nothing else can be learnt from noisy pictures
+            return True
         specs = [NOISE_SPECS[kind] for kind, _ in noise_parts(self.kind)]
         # A noise before it can make images negative, so only the first may need non-negative ones.
         nonnegative = not any(spec.needs_nonnegative for spec in specs[1:])
@@ -126,7 +157,7 @@ class NoiseConfig:
     def levelled(self) -> bool:
         """Returns True if ``level`` is used; kinds with their own levels, and ``none``, ignore
         it."""
-        return any(own is None for _, own in noise_parts(self.kind))
+        return self.kind == RECORDED or any(own is None for _, own in noise_parts(self.kind))
 
     @property
     def label(self) -> str:
@@ -141,6 +172,11 @@ class NoiseConfig:
     def __str__(self) -> str:
         if self.kind == NO_NOISE:
             return "no noise"
+        if self.kind == RECORDED:
+            gain = f" and gain {self.gain:.4g}" if self.gain else ""
+            if not self.level and not self.gain:
+                return "noisy pictures"
+            return f"noisy pictures of level {self.level:.4g}{gain}"
         kind, _, levels = self.label.partition(" ")
         words = [f"{kind} noise {levels}".rstrip()]
         words += [f"mean {self.mean:g}"] if self.mean else []
@@ -179,7 +215,7 @@ def noise_parts(kind: str) -> list[NoisePart]:
       UsageError: if a kind is unknown, or its level is no number.
     """
     parts: list[NoisePart] = []
-    for part in [] if kind == NO_NOISE else kind.split("+"):
+    for part in [] if kind in _ALONE else kind.split("+"):
         name, colon, level = part.partition(":")
         if name not in NOISE_SPECS:
             raise UsageError(

@@ -10,9 +10,9 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from aedenoise.config.experiment import GAN_DEFAULTS, Experiment, replace
+from aedenoise.config.experiment import GAN_DEFAULTS, NOISY_DEFAULTS, Experiment, replace
 from aedenoise.config.fields import option_fields
-from aedenoise.config.noise import NO_NOISE, noise_parts
+from aedenoise.config.noise import NO_NOISE, RECORDED, noise_parts
 from aedenoise.errors import UsageError, nearest
 
 # Fields that mean something only together with another one.
@@ -42,7 +42,8 @@ def override(
 ) -> tuple[Experiment, tuple[str, ...]]:
     """Replaces fields of an experiment, and adapts those that depend on them.
 
-    ``model.network="gan"`` brings ``GAN_DEFAULTS`` where the experiment is no GAN yet.
+    ``model.network="gan"`` brings ``GAN_DEFAULTS`` where the experiment is no GAN yet, and a folder
+    of noisy images ``NOISY_DEFAULTS``.
 
     Args:
       experiment: the experiment to start from.
@@ -62,6 +63,8 @@ def override(
             raise UsageError(f"unknown field {path!r}; {nearest(path, known)}")
     becomes_gan = _changes_network(experiment, given) and given["model.network"] == "gan"
     values = {**GAN_DEFAULTS, **given} if becomes_gan else dict(given)
+    if str(given.get("data.dataset", "")).startswith("noisy:") and not experiment.data.noisy:
+        values = {**NOISY_DEFAULTS, **values}
     _check_level(experiment, values)
     _check_squares(experiment, values)
     try:
@@ -138,6 +141,8 @@ def _check_level(experiment: Experiment, values: Mapping[str, Any]) -> None:
     if "noise.level" not in values:
         return
     kind = values.get("noise.kind", experiment.noise.kind)
+    if kind == RECORDED:
+        return
     if kind == NO_NOISE or all(own is not None for _, own in noise_parts(kind)):
         other = "" if "noise.kind" in values else ", or give another --noise"
         raise UsageError(f"--noise_level does not count with --noise={kind}: leave it out{other}")
@@ -147,7 +152,7 @@ def _check_squares(experiment: Experiment, values: Mapping[str, Any]) -> None:
     """Refuses settings for the images of a folder where the dataset is none."""
     dataset = str(values.get("data.dataset", experiment.data.dataset))
     for path in ("data.image_size", "data.fit", "data.turned"):
-        if path in values and not dataset.startswith("folder:"):
+        if path in values and not dataset.startswith(("folder:", "noisy:")):
             raise UsageError(
                 f"--{_flag(path)} is for --dataset=folder:DIR, not {dataset}; leave it out"
             )

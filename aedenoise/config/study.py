@@ -106,6 +106,8 @@ class Study:
     def __post_init__(self) -> None:
         check_fields(self)
         self.base.check_denoises()
+        if self.base.data.noisy or self.base.loss == "unsure":
+            raise UsageError("a comparison needs clean images; use another --dataset and --loss")
         names = self.datasets or (self.base.data.dataset,)
         datasets = tuple(DataConfig(dataset=name).dataset for name in names)
         object.__setattr__(self, "datasets", datasets)

@@ -95,6 +95,6 @@ def _padded(
     mask = np.arange(size) < len(index)
     if images is None or rows is None or rows.all():
         return Batch(None if images is None else images[padded], padded, mask)
-    image = np.zeros((size, *images.shape[1:]), np.uint8)
+    image = np.zeros((size, *images.shape[1:]), images.dtype)
     image[rows] = images[padded[rows]]
     return Batch(image, padded, mask)

@@ -156,7 +156,9 @@ class Patches(Records):
 
 
 class Drawn:
-    """The patches of an epoch, indexed like an array by rows."""
+    """The patches of an epoch, indexed like a uint8 array by rows."""
+
+    dtype = np.dtype(np.uint8)
 
     def __init__(self, patches: Patches, epoch: int, seed: int) -> None:
         self._patches = patches

@@ -28,6 +28,7 @@ from aedenoise.data.lookup import (
     manual_folder,
     read_metadata,
 )
+from aedenoise.data.noisy_folder import NoisyFolderSource
 from aedenoise.data.npz_source import NpzSource
 from aedenoise.data.patch_source import PatchSource
 from aedenoise.data.streaming import Records
@@ -89,6 +90,8 @@ def find_source(
         return PatchSource(Path(name), root, config.image_size, config.turned)
     if kind == "folder":
         return FolderSource(Path(name), root, config.image_size, config.fit, memory_budget)
+    if kind == "noisy":
+        return NoisyFolderSource(Path(name), root, config.image_size, memory_budget)
     if kind == "arrays":
         raise UsageError("this run was trained on arrays; pass them again as data=(train, test)")
     if kind == "npz":

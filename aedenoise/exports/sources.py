@@ -124,7 +124,8 @@ def _measured(folder: Workdir, source: Source) -> dict[str, float]:
         return {}
     results: dict[str, Any] = read_json(folder.results)
     with well_formed(folder.results):
-        if results["train"]["steps"] != source.step:
+        # A run on noisy pictures has an estimate, which is no measurement.
+        if results["train"]["steps"] != source.step or "eval" not in results:
             return {}
         data, noise = source.experiment.data.dataset, source.experiment.noise.label
         return {f"{data}, {noise}": round(float(results["eval"]["psnr"]), 2)}

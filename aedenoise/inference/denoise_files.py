@@ -214,9 +214,10 @@ def _denoised(
       options: options of the command.
       choice: that of an earlier frame, which holds for this one; no notes are returned then.
     """
-    # Floats beyond the range are noise, which the training clips.
-    pixels = np.clip(picture.pixels, 0.0, 1.0) if picture.extent else picture.pixels
-    network = choice.network if choice else _choose(denoiser, pixels, options.network)
+    inside = np.clip(picture.pixels, 0.0, 1.0) if picture.extent else picture.pixels
+    network = choice.network if choice else _choose(denoiser, inside, options.network)
+    # Floats beyond the range are noise, which the training clips unless told not to.
+    pixels = inside if network.denoiser.experiment.noise.clip else picture.pixels
     invert, found = (
         choose_inversion(pixels, network.denoiser, options.invert)
         if choice is None

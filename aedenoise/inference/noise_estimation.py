@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
-import math
 
 import numpy as np
+
+from aedenoise.metrics.clipping import gauss, narrowing
 
 # Candidates of the standard deviation; the result is interpolated between them.
 _LEVELS = np.geomspace(1e-3, 2.0, 200)
@@ -63,43 +64,8 @@ def measure_level(image: np.ndarray) -> float:
     clipped = np.mean((blocks == 0.0) | (blocks == 1.0), axis=(2, 3))
     # Clipping narrows noise. The share of clipped pixels says by how much, also in a block that
     # mixes black and white, whose mean does not.
-    levels = np.sqrt(spread / np.interp(clipped, *_narrowing()))
+    levels = np.sqrt(spread / np.interp(clipped, *narrowing()))
     return float(np.median(levels, axis=(0, 1)).mean())
-
-
-@functools.cache
-def _narrowing() -> tuple[np.ndarray, np.ndarray]:
-    """Computes the share of clipped pixels and the ratio of variances after and before clipping.
-
-    First for weak noise on ever darker greys, down to black; then for ever stronger noise on black,
-    which is clipped at white too.
-    """
-    nodes, weights = _gauss()
-    weak = 1e-3
-    levels = np.concatenate([np.full(33, weak), np.linspace(0.2, 1.0, 33)])
-    clean = np.concatenate([np.linspace(4.0, 0.0, 33) * weak, np.zeros(33)])
-    noisy = np.clip(clean[:, None] + levels[:, None] * nodes, 0.0, 1.0)
-    means = noisy @ weights
-    ratios = (np.square(noisy) @ weights - np.square(means)) / np.square(levels)
-    # From the normal distribution: as a sum over nodes the share would have steps.
-    shares = np.asarray(
-        [
-            _tail(black / level) + _tail((1.0 - black) / level)
-            for black, level in zip(clean, levels, strict=True)
-        ]
-    )
-    return shares, ratios
-
-
-def _tail(distance: float) -> float:
-    """Returns the share of a normal distribution beyond ``distance`` standard deviations."""
-    return 0.5 * math.erfc(distance / math.sqrt(2.0))
-
-
-def _gauss() -> tuple[np.ndarray, np.ndarray]:
-    """Returns nodes and weights of the Gauss-Hermite quadrature of a normal distribution."""
-    nodes, weights = np.polynomial.hermite_e.hermegauss(64)
-    return nodes, weights / weights.sum()
 
 
 @functools.cache
@@ -109,7 +75,7 @@ def _clipped_change() -> np.ndarray:
     brightness = 0.5 * (edges[1:] + edges[:-1])
     # Glyphs are mostly pure black and white: the outer bins stand for their ends, not centres.
     brightness[0], brightness[-1] = 0.0, 1.0
-    nodes, weights = _gauss()
+    nodes, weights = gauss()
     clean = brightness[None, :, None]
     noisy = np.clip(clean + _LEVELS[:, None, None] * nodes, 0.0, 1.0)
     squares: np.ndarray = np.square(noisy - clean) @ weights

@@ -14,6 +14,8 @@ from aedenoise.losses import reconstruction
 from aedenoise.ops.images import to_image
 from aedenoise.ops.noise import Corruption, Noisy
 
+# Finite difference: well below any noise level, well above float32 rounding.
+PROBE_STEP = 1e-3
 # (images [B, H, W, C], noise levels [B]) -> logits
 Denoise = Callable[[Array, Array], Array]
 
@@ -27,6 +29,7 @@ class Examples(NamedTuple):
       keys: random keys ``[B]`` for objectives that draw more noise or masks.
       corrupt: corruption that turned ``clean`` into ``noisy``.
       in_warmup: bool, true during learning-rate warm-up; see ``with_bce_warmup``.
+      probe_step: finite difference of Stein's estimate, in units of the [0, 1] range.
     """
 
     clean: Array
@@ -34,6 +37,7 @@ class Examples(NamedTuple):
     keys: Array
     corrupt: Corruption
     in_warmup: Array | bool = False
+    probe_step: float = PROBE_STEP
 
 
 Objective = Callable[[Denoise, Examples], Array]
@@ -90,9 +94,8 @@ def noise2self(denoise: Denoise, examples: Examples) -> Array:
     neighbours (Batson and Royer 2019).
     """
     image, level = examples.noisy
-    hidden = jax.vmap(lambda key: _one_of_each_block(key, *image.shape[1:3]))(examples.keys)
-    hidden = hidden[..., None]
-    logits = denoise(jnp.where(hidden, _mean_of_neighbours(image), image), level)
+    hidden, masked = hide_pixels(examples.keys, image)
+    logits = denoise(masked, level)
     restored = to_image(logits)
     # The mask has one channel for all channels of the image.
     count = jnp.sum(hidden, axis=(1, 2, 3)) * image.shape[-1]
@@ -104,25 +107,62 @@ def noise2self(denoise: Denoise, examples: Examples) -> Array:
     return with_bce_warmup(examples, hidden_mean(jnp.square(restored - image)), entropy)
 
 
+def hide_pixels(keys: Array, image: Array) -> tuple[Array, Array]:
+    """Hides one pixel of each 4 x 4 block, at a random offset per image.
+
+    Args:
+      keys: random keys ``[B]``.
+      image: images ``[B, H, W, C]``.
+
+    Returns:
+      Mask ``[B, H, W, 1]``, and the images with the mean of its neighbours at each hidden pixel.
+    """
+    hidden = jax.vmap(lambda key: _one_of_each_block(key, *image.shape[1:3]))(keys)[..., None]
+    return hidden, jnp.where(hidden, _mean_of_neighbours(image), image)
+
+
 def sure(denoise: Denoise, examples: Examples) -> Array:
     """Computes Stein's unbiased risk estimate for Gaussian noise of known level.
 
     ``mean((f(y) - y)**2) - level**2 + 2 level**2 b (f(y + e b) - f(y)) / (e n)`` with one normal
     probe ``b`` per example (Stein 1981; Ramani et al. 2008; Metzler et al. 2018).
     """
-    image, level = examples.noisy
-    variance = jnp.square(level)
+    variance = jnp.square(examples.noisy.level)
+    terms = stein_terms(denoise, examples)
+    own = terms.change - variance + 2.0 * variance * terms.divergence
+    # The warm-up loss needs x, which is unknown here, only in E[x l(y)], and by Stein's identity
+    # E[x l(y)] = E[y l(y)] - level**2 E[div l(y)].
+    return with_bce_warmup(examples, own, terms.entropy + variance * terms.slope)
+
+
+class SteinTerms(NamedTuple):
+    """Terms of Stein's estimate, each ``[B]``.
+
+    Attributes:
+      change: squared difference of output and input.
+      divergence: mean derivative of an output pixel by the same input pixel.
+      entropy: cross-entropy of the output with the input as target.
+      slope: divergence of the logits.
+    """
+
+    change: Array
+    divergence: Array
+    entropy: Array
+    slope: Array
+
+
+def stein_terms(denoise: Denoise, examples: Examples) -> SteinTerms:
+    """Computes the terms of Stein's estimate with one normal probe per example."""
+    (image, level), step = examples.noisy, examples.probe_step
     probe = jax.vmap(lambda key: jax.random.normal(key, image.shape[1:], jnp.float32))(
         examples.keys
     )
-    logits, probed = denoise(image, level), denoise(image + _PROBE_STEP * probe, level)
+    logits, probed = denoise(image, level), denoise(image + step * probe, level)
     restored = to_image(logits)
-    divergence = _pixel_mean(probe * (to_image(probed) - restored)) / _PROBE_STEP
-    own = _pixel_mean(jnp.square(restored - image)) - variance + 2.0 * variance * divergence
-    # The warm-up loss needs x, which is unknown here, only in E[x l(y)], and by Stein's identity
-    # E[x l(y)] = E[y l(y)] - level**2 E[div l(y)].
-    slope = _pixel_mean(probe * (probed - logits)) / _PROBE_STEP
-    return with_bce_warmup(examples, own, reconstruction.bce(logits, image) + variance * slope)
+    divergence = _pixel_mean(probe * (to_image(probed) - restored)) / step
+    slope = _pixel_mean(probe * (probed - logits)) / step
+    change = _pixel_mean(jnp.square(restored - image))
+    return SteinTerms(change, divergence, reconstruction.bce(logits, image), slope)
 
 
 def get_objective(name: str) -> Objective:
@@ -154,9 +194,9 @@ _OBJECTIVES: dict[str, Objective] = {
     "noise2noise": noise2noise,
     "noise2self": noise2self,
     "sure": sure,
+    # ``training.unsure`` replaces the level by a multiplier that is trained as well.
+    "unsure": sure,
 }
-# Finite difference: well below any noise level, well above float32 rounding.
-_PROBE_STEP = 1e-3
 # One pixel in 16 is hidden, so that all neighbours of a hidden pixel are visible.
 _HIDDEN_BLOCK = 4
 _NEIGHBOURS = np.array([[0.5, 1.0, 0.5], [1.0, 0.0, 1.0], [0.5, 1.0, 0.5]], np.float32) / 6.0

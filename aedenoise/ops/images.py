@@ -1,4 +1,7 @@
-"""Conversions between uint8 pixels, float32 in [0, 1], and logits; the only place that scales."""
+"""Conversions between uint8 pixels, float32 in [0, 1], and logits; the only place that scales.
+
+Noisy pictures of more than 8 bits are float32 from the start, and pass unchanged.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,9 @@ from jax import Array
 
 
 def scale(image: Array) -> Array:
-    """Scales uint8 pixels to float32 in [0, 1], on the device."""
+    """Scales uint8 pixels to float32 in [0, 1], on the device; float32 passes unchanged."""
+    if image.dtype == jnp.float32:
+        return image
     # XLA compiles the division to a product with a rounded 1/255, which maps 255 just above 1.
     return jnp.minimum(image.astype(jnp.float32) / 255.0, 1.0)
 

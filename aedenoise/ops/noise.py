@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from aedenoise.config import NOISE_SPECS, NoiseConfig, noise_parts
+from aedenoise.config import NOISE_SPECS, RECORDED, NoiseConfig, noise_parts
 
 Level = Array | float
 # The side of the squares of `blocks` is the shorter side of the image divided by this.
@@ -55,7 +55,8 @@ def corruption(config: NoiseConfig) -> Corruption:
     ]
 
     def apply(key: Array, image: Array) -> Noisy:
-        level: Level = jnp.float32(config.level if parts else 0.0)
+        stated = bool(parts) or config.kind == RECORDED
+        level: Level = jnp.float32(config.level if stated else 0.0)
         if config.level_max is not None:
             key, level_key = jax.random.split(key)
             level = jax.random.uniform(level_key, (), jnp.float32, config.level, config.level_max)

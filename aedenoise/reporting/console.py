@@ -71,6 +71,25 @@ def results_table(results: Mapping[str, Mapping[str, float]]) -> str:
     return "\n".join(lines)
 
 
+def estimates_lines(record: Mapping[str, Any]) -> str:
+    """Formats the estimates of a run on noisy pictures, from ``results.json`` or ``eval.json``."""
+    found, noisy = record["estimates"], record["noisy"]
+    count = f"{record['test_set']['count']:,.0f} held-out pictures"
+    if found["method"] != "stein":
+        return (
+            f"estimated PSNR at least {found['psnr_estimate']:.2f} dB on {count}: hidden pixels "
+            "against recorded ones, whose noise counts as an error; no clean picture was seen"
+        )
+    low, high = found["psnr_low"], found["psnr_high"]
+    gain = f" and gain {found['noise_gain']:.4f}" if found["noise_gain"] else ""
+    return (
+        f"estimated PSNR {found['psnr_estimate']:.2f} dB ({low:.2f} to {high:.2f}) on {count}, "
+        f"from {noisy['psnr_estimate']:.2f} dB\n"
+        f"an estimate by Stein's formula for noise of level {found['noise_level']:.4f}{gain}, "
+        "measured in the pictures; no clean picture was seen"
+    )
+
+
 def nothing_learnt(results: Mapping[str, Mapping[str, float]], loss: str) -> str:
     """Returns a warning if the network is no better than a constant image, else an empty string.
 

@@ -61,6 +61,7 @@ def curve_figure(
     loss: Series,
     test_loss: Series,
     psnr: Series,
+    psnr_name: str = "test PSNR",
     steps_per_epoch: int,
     title: str,
 ) -> None:
@@ -75,7 +76,7 @@ def curve_figure(
     for axis, (steps, values), label, style in (
         (losses, loss, f"training {loss_name}, mean since the last log", {"lw": 0.6}),
         (losses, test_loss, f"test {loss_name}", {"marker": "o", "ms": 3, "color": "C3"}),
-        (ratios, psnr, "test PSNR", {"marker": "o", "ms": 3, "color": "C2", "ls": ":"}),
+        (ratios, psnr, psnr_name, {"marker": "o", "ms": 3, "color": "C2", "ls": ":"}),
     ):
         axis.plot(np.asarray(steps) / steps_per_epoch, values, label=label, **style)
     # The initial fall would flatten the rest of the curve: the axis fits what follows the first

@@ -37,6 +37,11 @@ _UNITS = (
     "PSNR is the mean over images; BCE is in nats per pixel. The mean training image and a black "
     "image are what a network without an input could draw."
 )
+_BLIND = (
+    "No clean picture was seen: every figure is an estimate. For gaussian and poisson-gaussian "
+    "noise it is Stein's, with the noise measured where the result is flat; otherwise hidden "
+    "pixels are compared with recorded ones, which gives a lower bound."
+)
 _QUALITY = (
     ("noisy", "noisy input"),
     ("mean_image", "mean training image"),
@@ -67,9 +72,13 @@ def page(runs: Sequence[RunRecord], denoising_page: str = "") -> str:
 def _sections(runs: Sequence[RunRecord]) -> Iterator[str]:
     names = [run.name for run in runs]
     gans = ["made" in run.results for run in runs]
+    # Runs on noisy pictures have estimates in place of measurements.
+    blind = ["estimates" in run.results for run in runs]
     if all(gans):
         yield from page_gan.made_images(runs)
-    elif not any(gans):
+    elif all(blind):
+        yield from _estimated(runs)
+    elif not any(gans) and not any(blind):
         yield from _denoised(runs)
     for key, caption in _FIGURES.items():
         shown = [(run, run.figures[key]) for run in runs if key in run.figures]
@@ -81,7 +90,7 @@ def _sections(runs: Sequence[RunRecord]) -> Iterator[str]:
             yield section(caption, note(_CAPTIONS.get(key, "")) + pictures, opened=True)
     places = page_gan.GRID if all(gans) else _GRID
     # Denoisers and GANs have no common measures.
-    if all(gans) or not any(gans):
+    if not any(blind) and (all(gans) or not any(gans)):
         grid = [
             (label, *(f"{run.results['artifacts'][place][name]:.4f}" for run in runs))
             for place, name, label in places
@@ -102,6 +111,21 @@ def _sections(runs: Sequence[RunRecord]) -> Iterator[str]:
     )
     if commands:
         yield section("Command", commands, opened=True)
+
+
+def _estimated(runs: Sequence[RunRecord]) -> Iterator[str]:
+    """Yields the section of runs that saw no clean image."""
+    rows = []
+    for run in runs:
+        found = run.results["estimates"]
+        least = "at least " if found["method"] != "stein" else ""
+        level = f"{found['noise_level']:.4f}" if "noise_level" in found else ""
+        between = f"{found['psnr_low']:.2f} to {found['psnr_high']:.2f}" if level else ""
+        rows.append((run.name, f"{least}{found['psnr_estimate']:.2f}", between, level))
+    titles = ["estimated PSNR, dB", "between", "measured noise level"]
+    yield section(
+        "Estimates without clean pictures", table(titles, rows) + note(_BLIND), opened=True
+    )
 
 
 def _denoised(runs: Sequence[RunRecord]) -> Iterator[str]:
@@ -130,6 +154,12 @@ def _lead(runs: Sequence[RunRecord]) -> str:
             found = f"a GAN of {escape(results['dataset']['name'])}"
             if results["made"]:
                 found += f", Frechet distance {results['made']['frechet']:.2f}"
+        elif "estimates" in results:
+            found = (
+                f"estimated {results['estimates']['psnr_estimate']:.2f} dB on "
+                f"{results['test_set']['count']:,.0f} held-out pictures of "
+                f"{escape(results['dataset']['name'])}"
+            )
         else:
             found = (
                 f"{results['eval']['psnr']:.2f} dB on {results['test_set']['count']:,.0f} test "

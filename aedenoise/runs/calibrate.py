@@ -15,7 +15,7 @@ from aedenoise.data.batch import evenly_spaced
 from aedenoise.data.batches import batch_of_rows
 from aedenoise.data.reading import Dataset
 from aedenoise.data.splits import calibration_parts
-from aedenoise.errors import CheckpointError, DataError
+from aedenoise.errors import CheckpointError, DataError, UsageError
 from aedenoise.evaluation.evaluate import evaluation_key, noisy_images
 from aedenoise.files import write_json
 from aedenoise.inference.calibration import Sample, calibrate, measure
@@ -56,8 +56,11 @@ def calibrate_run(
     Raises:
       CheckpointError: if no checkpoint fits.
       DataError: if the test split has too few images; see also ``workload.load_context``.
+      UsageError: if the run was trained on noisy pictures only.
     """
     workdir = Workdir(options.workdir)
+    if workdir.read_experiment().data.noisy:
+        raise UsageError("intervals are calibrated on clean images, which noisy:DIR has not")
     corruption = workdir.read_parts().get("corruption")
     if corruption and components.corruption is None:
         raise CheckpointError(

@@ -16,6 +16,7 @@ from aedenoise.data.batch import evenly_spaced
 from aedenoise.data.batches import batch_of_rows, eval_batches
 from aedenoise.data.reading import Dataset
 from aedenoise.data.streaming import compute_mean
+from aedenoise.errors import UsageError
 from aedenoise.evaluation.checkerboard import make_grid_step
 from aedenoise.evaluation.evaluate import (
     Results,
@@ -27,7 +28,7 @@ from aedenoise.evaluation.evaluate import (
 from aedenoise.models.autoencoder import predict
 from aedenoise.ops.images import scale, scale_numpy
 from aedenoise.ops.noise import Noisy
-from aedenoise.runs.workload import GRID_IMAGES, GRID_PIXELS, Workload, load_context
+from aedenoise.runs.workload import GRID_IMAGES, GRID_PIXELS, RunContext, Workload, load_context
 from aedenoise.runtime.distributed import for_this_process
 from aedenoise.training.components import NO_COMPONENTS, Components
 from aedenoise.training.gan import adversarial_step
@@ -41,6 +42,7 @@ from aedenoise.training.task import (
     create_state,
     make_task,
 )
+from aedenoise.training.unsure import unsure_step
 
 EVAL_BATCH = 256
 SHOWN_IMAGES = 12
@@ -63,7 +65,11 @@ class DenoisingWorkload(Workload):
     grid_fn: Callable[[Any, Any], Any]
 
     def step_fn(self, state: Any, key: Any, batch: Any, *, axis_name: str | None = None) -> Any:
-        step = train_step if self.task.adversary is None else adversarial_step
+        step: Callable[..., Any] = train_step
+        if self.task.adversary is not None:
+            step = adversarial_step
+        elif self.task.first_level is not None:
+            step = unsure_step
         return step(self.task, state, key, batch, axis_name=axis_name)
 
     def create_state(self, key: Any) -> TrainState:
@@ -150,6 +156,47 @@ def make_denoising_workload(
       UsageError, DataError, StorageError: see ``load_context``.
     """
     experiment.check_denoises()
+    if experiment.data.noisy:
+        raise UsageError(
+            f"{experiment.data.dataset} has no clean images, which this needs; use folder:DIR"
+        )
+    context, task = load_task(
+        experiment,
+        options,
+        notify=notify,
+        training=training,
+        total_steps=total_steps,
+        dataset=dataset,
+        components=components,
+    )
+    # The trivial estimate that every evaluation reports as a baseline.
+    mean_image = scale_numpy(compute_mean(context.dataset.train.images))
+    return DenoisingWorkload(
+        **vars(context),
+        task=task,
+        components=components,
+        eval_fn=context.executor.evaluate(
+            make_eval_step(task.model, task.corrupt, mean_image, components.all_metrics)
+        ),
+        # Plain jit, not the executor: each process computes these on its own, without collectives.
+        predict_fn=jax.jit(lambda params, noisy: predict(task.model, params, noisy)),
+        grid_fn=jax.jit(
+            make_grid_step(task.model, task.corrupt, task.loss, experiment.model.stride)
+        ),
+    )
+
+
+def load_task(
+    experiment: Experiment,
+    options: RunOptions,
+    *,
+    notify: Callable[[str], None],
+    training: bool,
+    total_steps: int | None,
+    dataset: Dataset | None,
+    components: Components,
+) -> tuple[RunContext, Task]:
+    """Loads the context of a denoising run and builds its task; see ``make_denoising_workload``."""
     components.check(experiment)
     context = load_context(
         experiment,
@@ -173,18 +220,4 @@ def make_denoising_workload(
         size=(height, width),
         components=components,
     )
-    # The trivial estimate that every evaluation reports as a baseline.
-    mean_image = scale_numpy(compute_mean(context.dataset.train.images))
-    return DenoisingWorkload(
-        **vars(context),
-        task=task,
-        components=components,
-        eval_fn=context.executor.evaluate(
-            make_eval_step(task.model, task.corrupt, mean_image, components.all_metrics)
-        ),
-        # Plain jit, not the executor: each process computes these on its own, without collectives.
-        predict_fn=jax.jit(lambda params, noisy: predict(task.model, params, noisy)),
-        grid_fn=jax.jit(
-            make_grid_step(task.model, task.corrupt, task.loss, experiment.model.stride)
-        ),
-    )
+    return context, task

@@ -8,7 +8,7 @@ from aedenoise.config import Experiment
 from aedenoise.config.options import RunOptions
 from aedenoise.data.reading import Dataset
 from aedenoise.files import write_json
-from aedenoise.reporting.console import artifacts_line, results_table
+from aedenoise.reporting.console import artifacts_line, estimates_lines, results_table
 from aedenoise.runs.baselines import evaluate_baselines
 from aedenoise.runs.denoising import DenoisingWorkload
 from aedenoise.runs.figures import say_baselines, start_line
@@ -16,6 +16,8 @@ from aedenoise.runs.gan import GanWorkload
 from aedenoise.runs.gan_hooks import gan_record, say_gan
 from aedenoise.runs.hooks import say, warn
 from aedenoise.runs.kinds import make_workload
+from aedenoise.runs.noisy import NoisyWorkload
+from aedenoise.runs.noisy_hooks import estimates_record
 from aedenoise.runs.records import evaluation_record
 from aedenoise.runs.workload import check_channels
 from aedenoise.runtime.distributed import all_agree, first_process_first, is_first_process
@@ -86,6 +88,10 @@ def evaluate_run(
             **gan_record(workload, restored.state["average"], options.baselines),
         }
         say_gan(results)
+    elif isinstance(workload, NoisyWorkload):
+        found = workload.evaluate(restored.state["params"])
+        results = {"step": restored.step, **estimates_record(workload, found)}
+        say(estimates_lines(results))
     else:
         changed = _changed(workdir.read_experiment(), workload)
         results = _denoised(workload, restored, options, changed)

@@ -25,6 +25,7 @@ from aedenoise.data.arrays import Data, make_dataset
 from aedenoise.errors import UsageError, nearest
 from aedenoise.inference.denoiser import Denoiser, load_denoiser
 from aedenoise.inference.generator import ImageMaker, load_generator
+from aedenoise.inference.noisy_folder import choose_settings
 from aedenoise.runs import calibrate as calibration
 from aedenoise.runs import evaluate as evaluation
 from aedenoise.runs import train as training
@@ -249,8 +250,12 @@ def _make_experiment(
             raise UsageError("data and dataset conflict; give one of them")
         # A name only: ``config.json`` identifies the arrays by their digest.
         given["data.dataset"] = "arrays:data"
-    chosen, notes = override(base, given)
-    for note in notes:
+    found: dict[str, Any] = {}
+    lines: list[str] = []
+    if str(given.get("data.dataset", "")).startswith("noisy:"):
+        found, lines = choose_settings(given["data.dataset"], given)
+    chosen, notes = override(base, {**found, **given})
+    for note in (*lines, *notes):
         say(note)
     return chosen
 

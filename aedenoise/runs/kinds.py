@@ -1,4 +1,4 @@
-"""Selection of workload and hooks by the kind of run: denoiser or GAN."""
+"""Selection of workload and hooks by the kind of run: denoiser, noisy pictures alone, or GAN."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from aedenoise.runs.denoising import DenoisingWorkload, make_denoising_workload
 from aedenoise.runs.denoising_hooks import DenoisingHooks
 from aedenoise.runs.gan import GanWorkload, make_gan_workload
 from aedenoise.runs.gan_hooks import GanHooks
+from aedenoise.runs.noisy import NoisyWorkload, make_noisy_workload
+from aedenoise.runs.noisy_hooks import NoisyHooks
 from aedenoise.training.components import NO_COMPONENTS, Components
 
 
@@ -24,7 +26,7 @@ def make_workload(
     training: bool = True,
     components: Components = NO_COMPONENTS,
     dataset: Dataset | None = None,
-) -> DenoisingWorkload | GanWorkload:
+) -> DenoisingWorkload | NoisyWorkload | GanWorkload:
     """Builds the workload of ``experiment``; see ``workload.load_context`` for the arguments.
 
     Raises:
@@ -37,7 +39,8 @@ def make_workload(
         return make_gan_workload(
             experiment, options, notify=notify, training=training, dataset=dataset
         )
-    return make_denoising_workload(
+    make = make_noisy_workload if experiment.data.noisy else make_denoising_workload
+    return make(
         experiment,
         options,
         notify=notify,
@@ -49,4 +52,6 @@ def make_workload(
 
 def select_hooks(experiment: Experiment) -> Any:
     """Returns the hooks class of ``experiment``."""
+    if experiment.data.noisy:
+        return NoisyHooks
     return GanHooks if experiment.model.network == "gan" else DenoisingHooks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,7 @@ def data_sheet(config: DataConfig, options: RunOptions, path: Path) -> Dataset:
         manual_dir=options.manual_dir,
         memory_budget=options.memory_budget * 2**20,
     )
+    dataset = _in_bytes(dataset)
     for line in _lines(dataset):
         say(line)
     rows, names = _examples(dataset)
@@ -44,6 +46,17 @@ def data_sheet(config: DataConfig, options: RunOptions, path: Path) -> Dataset:
         raise StorageError(f"cannot write {path}: {error.strerror}; name a --workdir") from error
     say(f"contact sheet: {path}")
     return dataset
+
+
+def _in_bytes(dataset: Dataset) -> Dataset:
+    """Rounds floats of noisy pictures to 8 bits, clipped, for statistics and pictures."""
+    if dataset.train.images.dtype == np.uint8:
+        return dataset
+    train, test = (
+        Split(np.rint(np.clip(split.images[:], 0.0, 1.0) * 255.0).astype(np.uint8), split.labels)
+        for split in (dataset.train, dataset.test)
+    )
+    return replace(dataset, train=train, test=test)
 
 
 def _lines(dataset: Dataset) -> list[str]:

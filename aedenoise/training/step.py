@@ -35,7 +35,7 @@ def make_examples(task: Task, step: Array, key: Array, batch: Batch) -> Examples
     # Stays a Python False without warm-up, so that the second loss is not compiled.
     for first, after in task.bce_warmup:
         in_warmup |= (step >= first) & (step < after)
-    return Examples(clean, noisy, other_keys, task.corrupt, in_warmup)
+    return Examples(clean, noisy, other_keys, task.corrupt, in_warmup, task.probe_step)
 
 
 def train_step(

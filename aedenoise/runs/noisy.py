@@ -1,0 +1,169 @@
+"""The workload of a run on noisy pictures alone, with estimates of its quality."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from aedenoise.config import Experiment
+from aedenoise.config.options import RunOptions
+from aedenoise.data.batch import evenly_spaced
+from aedenoise.data.batches import batch_of_rows, eval_batches
+from aedenoise.data.reading import Dataset
+from aedenoise.errors import UsageError
+from aedenoise.evaluation.blind import Sums, estimate_psnr, make_blind_step, sum_up
+from aedenoise.evaluation.evaluate import evaluation_key, noisy_images
+from aedenoise.metrics.noise_level import NoiseLine, measure_with_result
+from aedenoise.models.autoencoder import predict
+from aedenoise.runs.denoising import EVAL_BATCH, SHOWN_IMAGES, load_task
+from aedenoise.runs.workload import Workload
+from aedenoise.runtime.distributed import for_this_process
+from aedenoise.training.components import NO_COMPONENTS, Components
+from aedenoise.training.step import train_step
+from aedenoise.training.task import Params, Task, TrainState, abstract_state, create_state
+from aedenoise.training.unsure import unsure_step
+
+# Pixels of the training pictures in which the noise is measured again.
+_MEASURED = 2**22
+# Relative error of the variance where it cannot be measured again, about that of the guess.
+_GUESS_ERROR = 0.1
+
+# Estimates for the network's result and for the pictures themselves, by name.
+Estimates = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class NoisyWorkload(Workload):
+    """A denoiser whose training and evaluation see noisy pictures only.
+
+    Attributes:
+      task: model, loss and optimizer; its corruption changes nothing.
+      components: a network from Python, if any.
+      blind_fn, predict_fn: compiled sums over a batch, and prediction.
+    """
+
+    task: Task
+    components: Components
+    blind_fn: Callable[[Any, Any, Any], Any]
+    predict_fn: Callable[[Any, Any], Any]
+
+    def step_fn(self, state: Any, key: Any, batch: Any, *, axis_name: str | None = None) -> Any:
+        step: Callable[..., Any] = train_step if self.task.first_level is None else unsure_step
+        return step(self.task, state, key, batch, axis_name=axis_name)
+
+    def create_state(self, key: Any) -> TrainState:
+        return self.executor.replicate(create_state(self.task, key, self.image_shape))
+
+    def state_like(self) -> TrainState:
+        return self.executor.abstract(abstract_state(self.task, self.image_shape))
+
+    @property
+    def parts(self) -> dict[str, str]:
+        return self.components.names
+
+    @property
+    def starts(self) -> tuple[int, ...]:
+        return tuple(after for _, after in self.task.bce_warmup)
+
+    @property
+    def guess(self) -> NoiseLine | None:
+        """Returns the noise that the experiment states; None if it is of an unknown kind."""
+        noise = self.experiment.noise
+        if not noise.level and not noise.gain:
+            return None
+        return NoiseLine(noise.level, noise.gain, _GUESS_ERROR)
+
+    def evaluate(
+        self, params: Params, stop_requested: Callable[[], bool] = lambda: False
+    ) -> Estimates:
+        """Estimates the quality over the held-out pictures.
+
+        Returns:
+          Under ``denoised`` the entries of ``blind.estimate_psnr``, ``change`` (root mean square of
+          what the network changes) and ``score``, which selects the best checkpoint: it is higher
+          for lower errors and does not depend on how well the noise is known. Under ``noisy`` the
+          PSNR of the pictures themselves; under ``dataset`` the ``count`` of images.
+        """
+        size = -(-EVAL_BATCH // jax.device_count()) * jax.device_count()
+        batches = eval_batches(self.dataset.test.images, size)
+        sums = sum_up(self.blind_fn, params, batches, stop_requested)
+        line = self._measured(params)
+        denoised: dict[str, Any] = estimate_psnr(sums, line)
+        denoised |= {"change": sums.change**0.5, "score": self._score(sums)}
+        noisy: dict[str, Any] = {}
+        if line is not None:
+            noisy["psnr_estimate"] = float(-10.0 * np.log10(max(sums.variance(line), 1e-10)))
+        return {"denoised": denoised, "noisy": noisy, "dataset": {"count": sums.count}}
+
+    def _score(self, sums: Sums) -> float:
+        # With the stated noise: measured anew, it would differ from one evaluation to the next.
+        error = sums.held_out if self.guess is None else sums.risk(self.guess)
+        return -error
+
+    def _measured(self, params: Params) -> NoiseLine | None:
+        """Measures the noise in training pictures, where the network finds them flat."""
+        if self.guess is None:
+            return None
+        images = self.dataset.train.images
+        height, width, _ = self.image_shape
+        chosen = evenly_spaced(len(images), max(EVAL_BATCH, _MEASURED // (height * width)))
+        seen, found = [], []
+        for start in range(0, len(chosen), EVAL_BATCH):
+            rows = chosen[start : start + EVAL_BATCH]
+            # Full batches, so that one program serves all.
+            padded = np.resize(rows, EVAL_BATCH)
+            noisy, restored = self._pair(params, images, padded)
+            seen += list(noisy[: len(rows)])
+            found += list(restored[: len(rows)])
+        return measure_with_result(seen, found, self.guess)
+
+    def _pair(self, params: Params, images: Any, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        noisy = noisy_images(self.task.corrupt, evaluation_key(), batch_of_rows(images, rows))
+        restored = self.predict_fn(for_this_process(params), noisy)
+        return np.asarray(noisy.image), np.asarray(restored)
+
+    def examples(self, params: Params) -> tuple[np.ndarray, np.ndarray]:
+        """Returns held-out pictures and the same denoised, float32 ``[N, H, W, C]``."""
+        images = self.dataset.test.images
+        return self._pair(params, images, evenly_spaced(len(images), SHOWN_IMAGES))
+
+
+def make_noisy_workload(
+    experiment: Experiment,
+    options: RunOptions,
+    *,
+    notify: Callable[[str], None],
+    training: bool = True,
+    total_steps: int | None = None,
+    dataset: Dataset | None = None,
+    components: Components = NO_COMPONENTS,
+) -> NoisyWorkload:
+    """Loads the context and builds the functions of a run on noisy pictures.
+
+    Raises:
+      UsageError: for parts that need clean images; see also ``load_context``.
+      DataError, StorageError: see ``load_context``.
+    """
+    for name in ("loss", "corruption", "metrics"):
+        if getattr(components, name):
+            raise UsageError(f"{name} needs clean images, which noisy:DIR has not; leave it out")
+    context, task = load_task(
+        experiment,
+        options,
+        notify=notify,
+        training=training,
+        total_steps=total_steps,
+        dataset=dataset,
+        components=components,
+    )
+    return NoisyWorkload(
+        **vars(context),
+        task=task,
+        components=components,
+        blind_fn=context.executor.evaluate(make_blind_step(task.model, experiment.noise.level)),
+        predict_fn=jax.jit(lambda params, noisy: predict(task.model, params, noisy)),
+    )
