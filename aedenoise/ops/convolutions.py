@@ -111,8 +111,13 @@ def conv_transpose_conv(
         y = conv_transpose(x, kernel, bias, stride=stride, relu=True, lowering=lowering)
         return conv(y, tail, tail_bias, lowering=lowering)
 
-    pays = minimal_conv.pays(minimal_conv.TRANSPOSED, kernel, _enlarged(x, stride))
-    if stride != 2 or not pays or not tailed_conv.fits(kernel, tail):
+    # Asked only where kernels may run: sizes may be symbolic elsewhere.
+    if (
+        lowering != "auto"
+        or stride != 2
+        or not minimal_conv.pays(minimal_conv.TRANSPOSED, kernel, _enlarged(x, stride))
+        or not tailed_conv.fits(kernel, tail)
+    ):
         return plain(x, kernel, bias, tail, tail_bias)
     return _lower(lowering, tailed_conv.tailed_conv, plain, x, kernel, bias, tail, tail_bias)
 
