@@ -78,7 +78,8 @@ def calibration(denoiser: Denoiser) -> dict[str, Any]:
             )
             workload = make_denoising_workload(own, options, notify=print, training=False)
             alone[without_place(dataset)] = measure_denoiser(denoiser, made, workload)
-    return {**made.to_json(), "by_dataset": alone}
+    found = made.to_json()
+    return {**found, "dataset": without_place(found["dataset"]), "by_dataset": alone}
 
 
 def main() -> None:

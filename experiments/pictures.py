@@ -34,7 +34,7 @@ LEVELS = (0.05, 0.1, 0.25)
 COLOURED = ("astronaut", "chelsea", "coffee", "rocket", "retina", "hubble_deep_field")
 GREY = ("camera", "coins", "moon", "page", "brick", "grass", "gravel", "text")
 # Longest side in pixels: larger pictures are halved, for the sake of the slow methods.
-LONGEST = 640
+LONGEST = 400
 _NLM: dict[str, Any] = {"patch_size": 7, "patch_distance": 11, "fast_mode": True}
 Denoise = Callable[[np.ndarray, float], np.ndarray]
 

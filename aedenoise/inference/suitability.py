@@ -147,7 +147,7 @@ def _doubts(
     if level is not None and own is not None and level > _DOUBTFUL * own:
         rest = "as much detail as noise: the result may be no better"
         notes.append(Note(f"may lose {rest} than the picture", f"may lose {rest}"))
-    width = _stroke_width(clean) if glyphs and _large(seen) else _THIN
+    width = stroke_width(clean.mean(axis=-1) > 0.5) if glyphs and _large(seen) else _THIN
     if width < _THIN:
         rest = "thinner than trained on: letters may be changed (enlarge"
         notes.append(
@@ -206,8 +206,8 @@ def _mostly_grey(pixels: np.ndarray) -> bool:
     return bool(np.mean((means > _DARK) & (means < 1.0 - _DARK)) > 0.5)
 
 
-def _stroke_width(clean: np.ndarray) -> float:
-    """Returns the mean width of light strokes in pixels: twice their area by their outline."""
-    ink = clean.mean(axis=-1) > 0.5
+def stroke_width(ink: np.ndarray) -> float:
+    """Returns the mean width of strokes, bool ``[H, W]``, in pixels: twice their area by their
+    outline."""
     outline = np.count_nonzero(ink[1:] != ink[:-1]) + np.count_nonzero(ink[:, 1:] != ink[:, :-1])
     return 2.0 * np.count_nonzero(ink) / outline if outline else np.inf

@@ -154,16 +154,19 @@ def test_the_packed_network_denoises_both_kinds_of_glyphs(denoiser: Denoiser) ->
     assert denoiser.experiment.noise.level_max is not None
 
 
-def test_the_model_card_says_what_the_record_says() -> None:
-    card = (resources.files("aedenoise.inference") / "files" / "letters.md").read_text("utf-8")
-    record = pretrained_record()
-    assert f"{record['dataset']['train']:,} images" in card
-    assert f"{record['dataset']['test']:,} test images" in card
+@pytest.mark.parametrize(
+    ("name", "unit", "levels"), [("letters", "images", 4), ("photos", "patches", 3)]
+)
+def test_model_cards_say_what_the_records_say(name: str, unit: str, levels: int) -> None:
+    card = (resources.files("aedenoise.inference") / "files" / f"{name}.md").read_text("utf-8")
+    record = pretrained_record(name)
+    assert f"{record['dataset']['train']:,} {unit}" in card
+    assert f"{record['dataset']['test']:,} test {unit}" in card
     by_level: dict[float, list[str]] = {}
     for score in record["scores"]:
         line = by_level.setdefault(score["noise_level"], [str(score["noise_level"])])
         line += [f"{score['noisy_psnr']:.2f}", f"{score['psnr']:.2f}"]
-    assert len(by_level) == 4
+    assert len(by_level) == levels
     for line in by_level.values():
         assert f"| {' | '.join(line)} |" in card
 

@@ -65,7 +65,7 @@ def test_small_pictures_are_characters(networks: PackedNetworks) -> None:
 def test_colours_and_plain_pictures_are_no_type() -> None:
     assert not looks_like_type(np.full((80, 80, 1), 0.4, np.float32))
     red = np.zeros((80, 80, 3), np.float32)
-    red[20:60, 20:60, 0] = 1.0
+    red[20:60, 20:60:8, 0] = red[20:60, 21:60:8, 0] = 1.0
     assert not looks_like_type(red)
     assert looks_like_type(red.max(axis=-1, keepdims=True))
 
