@@ -92,9 +92,9 @@ def test_pairs_are_a_function_of_seed_and_number(families: list[Family]) -> None
 
 def test_clean_pages_are_flat_and_a_tenth_is_inverted(families: list[Family]) -> None:
     found = [pairs.make_pair(0, number, families, **SMALL).clean for number in range(60)]
-    common = [int(np.bincount(page.ravel()).argmax()) for page in found]
-    assert set(common) <= {0, 255}
-    assert 2 <= common.count(0) <= 13
+    paper = [int(page[0, 0]) for page in found]
+    assert set(paper) <= {0, 255}
+    assert 2 <= paper.count(0) <= 13
 
 
 def test_both_pages_of_a_pair_have_the_same_geometry(families: list[Family]) -> None:
