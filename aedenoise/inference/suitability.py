@@ -22,7 +22,7 @@ _DARK, _BLOCK, _BLOCKS = 0.3, 8, 8
 # 1.35 all better. Pages of letters of 2 or more pixels' strokes reached 1.13.
 _WORSE, _DOUBTFUL = 1.5, 1.35
 # Level of noise, two grey levels of 8 bits, below which nothing is removed.
-_SILENT = 2.0 / 255.0
+_SILENT = 0.008
 # Width in pixels of strokes: nine in ten training glyphs have 2 or more, type of 24 pixels 1.8.
 _THIN = 2.0
 # Pixels of a picture above which every few rows stand for all, for memory.
