@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -22,7 +21,7 @@ from aedenoise.data.images import (
     read_pages,
 )
 from aedenoise.data.splits import TEST_SHARE, is_test
-from aedenoise.data.user_source import FORMAT, UserSource, file_name_bytes, printable
+from aedenoise.data.user_source import FORMAT, UserSource, fingerprint_files, printable
 from aedenoise.errors import DataError
 
 _SHOWN = 3
@@ -63,7 +62,8 @@ class FolderSource(UserSource):
                 f"{place} holds {len(parts)} images; at least two are needed "
                 f"({', '.join(SUFFIXES)}){''.join(f'; {note}' for note in self.notes)}"
             )
-        super().__init__(f"folder-{fit}-{size}", place, data_root, self._fingerprint())
+        stamp = fingerprint_files(f"{FORMAT} {size} {fit}", place, self.names)
+        super().__init__(f"folder-{fit}-{size}", place, data_root, stamp)
         self.of_test = [
             each[0] == splits.test if self.given else is_test(name)
             for each, name in zip(parts, self.names, strict=True)
@@ -76,18 +76,6 @@ class FolderSource(UserSource):
         self.label_names = tuple(sorted(set(classes)))
         number = {name: i for i, name in enumerate(self.label_names)}
         self.labels = [number[name] for name in classes]
-
-    def _fingerprint(self) -> str:
-        # Sizes and times, not contents: hashing every file would take as long as reading them.
-        stamp = hashlib.sha256(f"{FORMAT} {self.size} {self._fit}".encode())
-        for name in self.names:
-            stamp.update(b"\n" + file_name_bytes(name))
-            try:
-                stat = (self.place / name).stat()
-            except OSError:  # removed since it was listed; reading it says so
-                continue
-            stamp.update(f" {stat.st_size} {stat.st_mtime_ns}".encode())
-        return stamp.hexdigest()
 
     def prepare(self, notify: Callable[[str], None]) -> None:
         notify(f"reading {len(self.names):,} images in {self.place}")

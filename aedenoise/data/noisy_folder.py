@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from aedenoise.data.images import UnreadableImageError
 from aedenoise.data.pictures import open_pictures
 from aedenoise.data.pixels import Picture
 from aedenoise.data.splits import TEST_SHARE, is_test
-from aedenoise.data.user_source import FORMAT, UserSource, file_name_bytes, printable
+from aedenoise.data.user_source import FORMAT, UserSource, fingerprint_files, printable
 from aedenoise.errors import DataError
 
 # Lines about single files; more are counted.
@@ -58,18 +57,8 @@ class NoisyFolderSource(UserSource):
         self._names = ["/".join(each) for each in self._parts]
         if not self._names:
             raise DataError(f"{place} holds no pictures; PNG, TIFF and others are read")
-        super().__init__(f"noisy-{size}", place, data_root, self._fingerprint())
-
-    def _fingerprint(self) -> str:
-        stamp = hashlib.sha256(f"noisy {FORMAT} {self._size}".encode())
-        for name in self._names:
-            stamp.update(b"\n" + file_name_bytes(name))
-            try:
-                stat = (self._place / name).stat()
-            except OSError:  # removed since it was listed; reading it says so
-                continue
-            stamp.update(f" {stat.st_size} {stat.st_mtime_ns}".encode())
-        return stamp.hexdigest()
+        stamp = fingerprint_files(f"noisy {FORMAT} {size}", place, self._names)
+        super().__init__(f"noisy-{size}", place, data_root, stamp)
 
     def prepare(self, notify: Callable[[str], None]) -> None:
         notify(f"reading {len(self._names):,} files of noisy pictures in {self._place}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,22 @@ class UserSource:
         """Removes copies of earlier versions of these files, which nothing would read again."""
         for sibling in self.folder.parent.glob("[0-9a-f]*"):
             remove(sibling)
+
+
+def fingerprint_files(head: str, place: Path, names: Iterable[str]) -> str:
+    """Returns a digest of ``head`` and of the names, sizes and times of files below ``place``.
+
+    Not of their contents: hashing every file would take as long as reading them.
+    """
+    stamp = hashlib.sha256(head.encode())
+    for name in names:
+        stamp.update(b"\n" + file_name_bytes(name))
+        try:
+            stat = (place / name).stat()
+        except OSError:  # removed since it was listed; reading it says so
+            continue
+        stamp.update(f" {stat.st_size} {stat.st_mtime_ns}".encode())
+    return stamp.hexdigest()
 
 
 def file_name_bytes(name: str) -> bytes:

@@ -23,8 +23,9 @@ from aedenoise.inference.denoiser import Denoiser, load_denoiser
 from aedenoise.inference.intervals import COVERAGE, Calibration
 from aedenoise.metrics.conformal import least_images
 from aedenoise.ops.images import scale
-from aedenoise.runs.denoising import EVAL_BATCH, DenoisingWorkload, make_denoising_workload
+from aedenoise.runs.denoising import DenoisingWorkload, make_denoising_workload
 from aedenoise.runs.hooks import say
+from aedenoise.runs.task_workload import EVAL_BATCH
 from aedenoise.runs.workload import check_channels
 from aedenoise.training.components import NO_COMPONENTS, Components
 from aedenoise.training.digests import params_digest

@@ -13,7 +13,7 @@ import numpy as np
 from aedenoise.config import Experiment
 from aedenoise.config.options import RunOptions
 from aedenoise.data.batch import evenly_spaced
-from aedenoise.data.batches import batch_of_rows, eval_batches
+from aedenoise.data.batches import batch_of_rows
 from aedenoise.data.reading import Dataset
 from aedenoise.data.streaming import compute_mean
 from aedenoise.errors import UsageError
@@ -25,74 +25,33 @@ from aedenoise.evaluation.evaluate import (
     make_eval_step,
     noisy_images,
 )
-from aedenoise.models.autoencoder import predict
 from aedenoise.ops.images import scale, scale_numpy
 from aedenoise.ops.noise import Noisy
-from aedenoise.runs.workload import GRID_IMAGES, GRID_PIXELS, RunContext, Workload, load_context
+from aedenoise.runs.task_workload import SHOWN_IMAGES, TaskWorkload, load_task, predict_alone
+from aedenoise.runs.workload import GRID_IMAGES, GRID_PIXELS
 from aedenoise.runtime.distributed import for_this_process
 from aedenoise.training.components import NO_COMPONENTS, Components
-from aedenoise.training.gan import adversarial_step
-from aedenoise.training.memory import check_memory
-from aedenoise.training.step import train_step
 from aedenoise.training.task import (
     Params,
-    Task,
-    TrainState,
-    abstract_state,
-    create_state,
-    make_task,
 )
-from aedenoise.training.unsure import unsure_step
-
-EVAL_BATCH = 256
-SHOWN_IMAGES = 12
 
 
 @dataclass(frozen=True)
-class DenoisingWorkload(Workload):
+class DenoisingWorkload(TaskWorkload):
     """A denoising experiment, ready to train and to evaluate.
 
     Attributes:
-      task: model, corruption, loss and optimizer.
-      components: custom components from Python.
-      eval_fn, predict_fn, grid_fn: compiled evaluation, prediction and checkerboard measures.
+      eval_fn, grid_fn: compiled evaluation and checkerboard measures.
     """
 
-    task: Task
-    components: Components
     eval_fn: Callable[[Any, Any, Any], Any]
-    predict_fn: Callable[[Any, Any], Any]
     grid_fn: Callable[[Any, Any], Any]
-
-    def step_fn(self, state: Any, key: Any, batch: Any, *, axis_name: str | None = None) -> Any:
-        step: Callable[..., Any] = train_step
-        if self.task.adversary is not None:
-            step = adversarial_step
-        elif self.task.first_level is not None:
-            step = unsure_step
-        return step(self.task, state, key, batch, axis_name=axis_name)
-
-    def create_state(self, key: Any) -> TrainState:
-        return self.executor.replicate(create_state(self.task, key, self.image_shape))
-
-    def state_like(self) -> TrainState:
-        return self.executor.abstract(abstract_state(self.task, self.image_shape))
-
-    @property
-    def parts(self) -> dict[str, str]:
-        return self.components.names
-
-    @property
-    def starts(self) -> tuple[int, ...]:
-        return (*(after for _, after in self.task.bce_warmup), *self.task.stages.starts)
 
     def evaluate(
         self, params: Params, stop_requested: Callable[[], bool] = lambda: False
     ) -> Results:
         """Evaluates quality over the whole test split; see ``evaluation.evaluate``."""
-        # Rounded up to a multiple of the devices, which share the rows of each batch.
-        size = -(-EVAL_BATCH // jax.device_count()) * jax.device_count()
-        batches = eval_batches(self.dataset.test.images, size)
+        batches = self.test_batches()
         return evaluate(self.eval_fn, params, batches, stop_requested, self.components.all_metrics)
 
     def grid(self, params: Params) -> tuple[dict[str, dict[str, float]], dict[str, np.ndarray]]:
@@ -178,46 +137,8 @@ def make_denoising_workload(
         eval_fn=context.executor.evaluate(
             make_eval_step(task.model, task.corrupt, mean_image, components.all_metrics)
         ),
-        # Plain jit, not the executor: each process computes these on its own, without collectives.
-        predict_fn=jax.jit(lambda params, noisy: predict(task.model, params, noisy)),
+        predict_fn=predict_alone(task),
         grid_fn=jax.jit(
             make_grid_step(task.model, task.corrupt, task.loss, experiment.model.stride)
         ),
     )
-
-
-def load_task(
-    experiment: Experiment,
-    options: RunOptions,
-    *,
-    notify: Callable[[str], None],
-    training: bool,
-    total_steps: int | None,
-    dataset: Dataset | None,
-    components: Components,
-) -> tuple[RunContext, Task]:
-    """Loads the context of a denoising run and builds its task; see ``make_denoising_workload``."""
-    components.check(experiment)
-    context = load_context(
-        experiment,
-        options,
-        notify=notify,
-        training=training,
-        total_steps=total_steps,
-        dataset=dataset,
-        # A custom model replaces the encoder whose strides the check is about.
-        any_size=components.model is not None,
-    )
-    height, width, channels = context.image_shape
-    # A network from Python has shapes of its own; other modes take smaller batches than training.
-    if training and components.network is None:
-        check_memory(experiment, context.image_shape)
-    task = make_task(
-        experiment,
-        channels=channels,
-        total_steps=context.total_steps,
-        lowering=context.lowering,
-        size=(height, width),
-        components=components,
-    )
-    return context, task

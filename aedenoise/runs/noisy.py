@@ -6,26 +6,27 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import jax
 import numpy as np
 
 from aedenoise.config import Experiment
 from aedenoise.config.options import RunOptions
 from aedenoise.data.batch import evenly_spaced
-from aedenoise.data.batches import batch_of_rows, eval_batches
+from aedenoise.data.batches import batch_of_rows
 from aedenoise.data.reading import Dataset
 from aedenoise.errors import UsageError
 from aedenoise.evaluation.blind import Sums, estimate_psnr, make_blind_step, sum_up
 from aedenoise.evaluation.evaluate import evaluation_key, noisy_images
 from aedenoise.metrics.noise_level import NoiseLine, measure_with_result
-from aedenoise.models.autoencoder import predict
-from aedenoise.runs.denoising import EVAL_BATCH, SHOWN_IMAGES, load_task
-from aedenoise.runs.workload import Workload
+from aedenoise.runs.task_workload import (
+    EVAL_BATCH,
+    SHOWN_IMAGES,
+    TaskWorkload,
+    load_task,
+    predict_alone,
+)
 from aedenoise.runtime.distributed import for_this_process
 from aedenoise.training.components import NO_COMPONENTS, Components
-from aedenoise.training.step import train_step
-from aedenoise.training.task import Params, Task, TrainState, abstract_state, create_state
-from aedenoise.training.unsure import unsure_step
+from aedenoise.training.task import Params
 
 # Pixels of the training pictures in which the noise is measured again.
 _MEASURED = 2**22
@@ -37,37 +38,16 @@ Estimates = dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class NoisyWorkload(Workload):
+class NoisyWorkload(TaskWorkload):
     """A denoiser whose training and evaluation see noisy pictures only.
 
+    The corruption of its task changes nothing.
+
     Attributes:
-      task: model, loss and optimizer; its corruption changes nothing.
-      components: a network from Python, if any.
-      blind_fn, predict_fn: compiled sums over a batch, and prediction.
+      blind_fn: compiled sums over a batch.
     """
 
-    task: Task
-    components: Components
     blind_fn: Callable[[Any, Any, Any], Any]
-    predict_fn: Callable[[Any, Any], Any]
-
-    def step_fn(self, state: Any, key: Any, batch: Any, *, axis_name: str | None = None) -> Any:
-        step: Callable[..., Any] = train_step if self.task.first_level is None else unsure_step
-        return step(self.task, state, key, batch, axis_name=axis_name)
-
-    def create_state(self, key: Any) -> TrainState:
-        return self.executor.replicate(create_state(self.task, key, self.image_shape))
-
-    def state_like(self) -> TrainState:
-        return self.executor.abstract(abstract_state(self.task, self.image_shape))
-
-    @property
-    def parts(self) -> dict[str, str]:
-        return self.components.names
-
-    @property
-    def starts(self) -> tuple[int, ...]:
-        return tuple(after for _, after in self.task.bce_warmup)
 
     @property
     def guess(self) -> NoiseLine | None:
@@ -88,9 +68,7 @@ class NoisyWorkload(Workload):
           for lower errors and does not depend on how well the noise is known. Under ``noisy`` the
           PSNR of the pictures themselves; under ``dataset`` the ``count`` of images.
         """
-        size = -(-EVAL_BATCH // jax.device_count()) * jax.device_count()
-        batches = eval_batches(self.dataset.test.images, size)
-        sums = sum_up(self.blind_fn, params, batches, stop_requested)
+        sums = sum_up(self.blind_fn, params, self.test_batches(), stop_requested)
         line = self._measured(params)
         denoised: dict[str, Any] = estimate_psnr(sums, line)
         denoised |= {"change": sums.change**0.5, "score": self._score(sums)}
@@ -165,5 +143,5 @@ def make_noisy_workload(
         task=task,
         components=components,
         blind_fn=context.executor.evaluate(make_blind_step(task.model, experiment.noise.level)),
-        predict_fn=jax.jit(lambda params, noisy: predict(task.model, params, noisy)),
+        predict_fn=predict_alone(task),
     )

@@ -14,7 +14,8 @@ from aedenoise.evaluation.evaluate import evaluation_key, noisy_images
 from aedenoise.metrics import image_quality
 from aedenoise.metrics.label_flips import LabelFlips, find_label_flips
 from aedenoise.ops.images import scale
-from aedenoise.runs.denoising import EVAL_BATCH, DenoisingWorkload
+from aedenoise.runs.denoising import DenoisingWorkload
+from aedenoise.runs.task_workload import EVAL_BATCH
 from aedenoise.training.task import Params
 
 

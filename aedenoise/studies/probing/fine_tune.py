@@ -12,8 +12,9 @@ import numpy as np
 from aedenoise.config.options import ProbeOptions, RunOptions
 from aedenoise.data.batches import eval_batches
 from aedenoise.reporting.console import Progress
-from aedenoise.runs.denoising import EVAL_BATCH, DenoisingWorkload
+from aedenoise.runs.denoising import DenoisingWorkload
 from aedenoise.runs.hooks import say, warn
+from aedenoise.runs.task_workload import EVAL_BATCH
 from aedenoise.runtime.preemption import StopSignals
 from aedenoise.studies.probing.codes import Encode
 from aedenoise.studies.probing.regression import Logistic
