@@ -11,7 +11,7 @@ import pytest
 from conftest import ROOT
 from helpers import small, workload
 
-from aedenoise.config import NETWORKS, ModelConfig, NoiseConfig
+from aedenoise.config import ModelConfig, NoiseConfig
 from aedenoise.config.registry import find_experiment
 from aedenoise.errors import UsageError
 from aedenoise.inference.tiling import denoise_any_size
@@ -31,7 +31,7 @@ PARAMETERS = {
 CODES = {"keras_2018": (2, 1, 1, 16), "net_sure": (2, 7, 7, 10), "udacity": (2, 3, 3, 8)}
 
 
-@pytest.mark.parametrize("network", NETWORKS[3:])
+@pytest.mark.parametrize("network", PARAMETERS)
 @pytest.mark.fast_cases("net_sure")
 def test_published_networks_have_the_published_layers(network: str) -> None:
     model = build_autoencoder(ModelConfig(network=network))

@@ -50,7 +50,7 @@ _CONFIGS = [
 def measured_reach(config: ModelConfig) -> int:
     """Measures the distance to the farthest input pixel with a gradient, over the pixels of a
     block and many images, with positive kernels, so that no ReLU is dead."""
-    side = config.fitting(2 * reach(config) + 2 * config.downsampling) or 0
+    side = config.fitting(2 * (reach(config) + config.downsampling + 1)) or 0
     model = build_autoencoder(config, lowering="plain")
     images = jax.random.uniform(jax.random.key(0), (12, side, side, 1))
     params: Any = jax.jit(model.init)(jax.random.key(1), images[:1])["params"]

@@ -4,7 +4,7 @@
 // Sides above this are padded to multiples of it, as the Python package does.
 const COARSE = 64;
 // Residual networks stay this far from black and white, as in the Python package.
-const LEAST = 1e-4;
+const LEAST_LIGHT = 1e-4;
 
 const OPERATIONS = {
   conv: convolve,
@@ -106,7 +106,7 @@ function constant(image) {
 
 /** The noisy image minus the estimated noise; that of a constant code belongs to a grey image. */
 function subtract(layer, noise, { noisy }) {
-  const clipped = (value) => Math.min(1 - LEAST, Math.max(LEAST, value));
+  const clipped = (value) => Math.min(1 - LEAST_LIGHT, Math.max(LEAST_LIGHT, value));
   return { ...noise, data: noise.data.map((value, i) => clipped((noisy ? noisy.data[i] : 0.5) - value)) };
 }
 

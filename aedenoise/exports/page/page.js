@@ -5,7 +5,7 @@ const DATA = JSON.parse(document.getElementById("data").textContent);
 const find = (id) => document.getElementById(id);
 const SHAPE = DATA.shape;
 const SIZE = DATA.networks.map(({ size }) => size).find(Boolean) ?? null;
-const LEAST = Math.max(11, ...DATA.networks.map(({ first }) => first));
+const LEAST_SIDE = Math.max(11, ...DATA.networks.map(({ first }) => first));
 const drawing = new Drawing(makeImage(...SHAPE));
 const views = DATA.networks.map(addViews);
 let ask = startWork();
@@ -159,7 +159,7 @@ function addSamples() {
 async function choose(file) {
   if (!file) return;
   try {
-    const { image, reduced } = await readPicture(file, SHAPE[2], SIZE, LEAST);
+    const { image, reduced } = await readPicture(file, SHAPE[2], SIZE, LEAST_SIDE);
     put(image);
     find("status").textContent = `${image.width} × ${image.height} pixels${reduced ? ", reduced" : ""}.`;
   } catch (error) {
