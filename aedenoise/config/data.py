@@ -12,9 +12,11 @@ from aedenoise.errors import UsageError, nearest
 DATASETS = ("mnist", "notmnist", "notmnist/open", "notmnist/small", "notmnist/large")
 FITS = ("resize", "crop", "patches")
 
-# Prefixes of a folder of images, a NumPy file, a name of TFDS's catalogue, arrays from Python, and
-# a folder of images that are noisy.
-PREFIXES = ("folder:", "npz:", "tfds:", "arrays:", "noisy:")
+# Prefixes of a folder of images, a NumPy file, a name of TFDS's catalogue, arrays from Python, a
+# folder of images that are noisy, and two folders with the noisy and the clean image of each name.
+PREFIXES = ("folder:", "npz:", "tfds:", "arrays:", "noisy:", "pairs:")
+# Those that name folders, of whose images squares are cut.
+FOLDERS = ("folder:", "noisy:", "pairs:")
 # Names of that catalogue that need no prefix.
 TFDS_NAMES = (
     "binary_alpha_digits",
@@ -37,7 +39,7 @@ _DATASET_ALIASES = {"notmnist": "notmnist/open"}
 def dataset_kind(name: str) -> tuple[str, str]:
     """Returns the kind of a dataset, and its name or path without the prefix.
 
-    Kinds are ``own``, ``tfds``, ``folder``, ``npz``, ``arrays`` and ``noisy``.
+    Kinds are ``own``, ``tfds``, ``folder``, ``npz``, ``arrays``, ``noisy`` and ``pairs``.
 
     Raises:
       UsageError: if the name is unknown.
@@ -57,7 +59,7 @@ def dataset_kind(name: str) -> tuple[str, str]:
         raise UsageError(f"unknown dataset {name!r}; for your folder write folder:{name}")
     raise UsageError(
         f"unknown dataset {name!r}; {nearest(name, (*DATASETS, *TFDS_NAMES))}; or tfds:NAME, "
-        "folder:DIR, noisy:DIR, npz:FILE"
+        "folder:DIR, noisy:DIR, pairs:NOISY,CLEAN, npz:FILE"
     )
 
 
@@ -78,7 +80,7 @@ class DataConfig:
     dataset: str = option(
         "notmnist/open",
         "dataset: mnist | notmnist[/small|/large] | NAME of TFDS | folder:DIR | noisy:DIR | "
-        "npz:FILE, or A+B",
+        "pairs:NOISY,CLEAN | npz:FILE, or A+B",
     )
     train_examples: int | None = option(
         None,
@@ -120,11 +122,20 @@ class DataConfig:
             raise UsageError(
                 "resizing changes the noise of noisy:DIR; leave out --fit, or use crop"
             )
+        if self.paired and self.fit != "patches":
+            raise UsageError(
+                f"pairs are cut to patches; leave out --fit, or use patches, not {self.fit}"
+            )
 
     @property
     def noisy(self) -> bool:
         """Returns True for a folder of noisy images, of which no clean ones are known."""
         return self.dataset.startswith("noisy:")
+
+    @property
+    def paired(self) -> bool:
+        """Returns True for two folders, of noisy images and of the same images without noise."""
+        return self.dataset.startswith("pairs:")
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -137,10 +148,30 @@ class DataConfig:
         return "+".join(map(_short_name, self.parts))
 
 
+def pair_folders(text: str) -> tuple[Path, Path]:
+    """Splits ``NOISY,CLEAN`` into the absolute paths of two folders.
+
+    Raises:
+      UsageError: if there are not two, or both are the same.
+    """
+    parts = text.split(",")
+    if len(parts) != 2 or not all(parts):
+        raise UsageError(
+            f"pairs:{text} must name two folders with one comma between them, as "
+            "pairs:scans/noisy,scans/clean"
+        )
+    noisy, clean = (local_path("the dataset pairs:", each).absolute() for each in parts)
+    if noisy == clean:
+        raise UsageError(f"pairs:{text} names one folder twice; give the noisy and the clean one")
+    return noisy, clean
+
+
 def _full_name(name: str) -> str:
     kind, rest = dataset_kind(name)
     if kind in ("folder", "npz", "noisy"):
         return f"{kind}:{local_path(f'the dataset {kind}:', rest).absolute()}"
+    if kind == "pairs":
+        return f"pairs:{','.join(str(each) for each in pair_folders(rest))}"
     if kind == "tfds" and rest.split("/")[0] not in TFDS_NAMES:
         return f"tfds:{rest}"
     if kind == "arrays":
@@ -150,4 +181,8 @@ def _full_name(name: str) -> str:
 
 def _short_name(name: str) -> str:
     kind, rest = dataset_kind(name)
+    if kind == "pairs":
+        noisy, clean = pair_folders(rest)
+        # "scans" for scans/noisy,scans/clean; its test split may have two folders of its own.
+        return noisy.parent.name if noisy.parent == clean.parent else noisy.name
     return Path(rest).stem if kind in ("folder", "npz", "noisy") else rest.split("/")[0]

@@ -50,6 +50,13 @@ GAN_DEFAULTS: dict[str, Any] = {
     "optimizer.b1": 0.0,
     "optimizer.b2": 0.99,
 }
+# Further settings of ``--dataset=pairs:NOISY,CLEAN`` where no flag says otherwise.
+PAIRS_DEFAULTS: dict[str, Any] = {
+    "data.fit": "patches",
+    "noise.kind": RECORDED,
+    "noise.level": 0.0,
+    "noise.clip": False,
+}
 # Further settings of ``--dataset=noisy:DIR`` where no flag says otherwise.
 NOISY_DEFAULTS: dict[str, Any] = {
     "data.fit": "crop",
@@ -133,13 +140,18 @@ class Experiment:
         self._check_adversary()
 
     def _check_noisy(self) -> None:
-        """Checks what can be learnt from noisy pictures alone."""
-        if self.data.noisy != (self.noise.kind == RECORDED):
+        """Checks what can be learnt from pictures that are noisy already."""
+        recorded = self.data.noisy or self.data.paired
+        if recorded != (self.noise.kind == RECORDED):
             raise UsageError(
-                f"noisy:DIR is noisy already, without noise {self.noise.kind}; leave out --noise"
-                if self.data.noisy
-                else f"noise {RECORDED} is for --dataset=noisy:DIR, not {self.data.dataset}"
+                f"{self.data.dataset} is noisy already, without noise {self.noise.kind}; leave out "
+                "--noise"
+                if recorded
+                else f"noise {RECORDED} is for noisy:DIR and pairs:NOISY,CLEAN, not "
+                f"{self.data.dataset}"
             )
+        if self.data.paired:
+            self._check_paired()
         if not self.data.noisy:
             return
         if self.loss not in BLIND:
@@ -154,6 +166,17 @@ class Experiment:
                 f"loss {self.loss} holds for gaussian noise only; leave out --noise_gain, or use "
                 "--loss=noise2self"
             )
+
+    def _check_paired(self) -> None:
+        for what, contradicts in (
+            (f"loss {self.loss}, which sees no clean images,", self.loss in _SELF_SUPERVISED),
+            ("a noise level", self.noise.level > 0.0),
+            ("condition noise_level", self.model.condition != "none"),
+            ("greedy_epochs", self.greedy_epochs > 0),
+            ("model gan", self.model.network == "gan"),
+        ):
+            if contradicts:
+                raise UsageError(f"{what} contradicts pairs:NOISY,CLEAN; leave it out")
 
     def _check_level_power(self) -> None:
         if not 0.0 <= self.level_power <= 10.0:

@@ -47,7 +47,7 @@ NOISE_SPECS = {
 }
 # No corruption: the network's input is the clean image.
 NO_NOISE = "none"
-# No corruption either: the images are noisy already, as in ``noisy:DIR``.
+# No corruption either: the images are noisy already, as in ``noisy:DIR`` and ``pairs:NOISY,CLEAN``.
 RECORDED = "recorded"
 NOISES = (*NOISE_SPECS, NO_NOISE)
 # Kinds of one word that cannot be combined with others.

@@ -10,7 +10,14 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from aedenoise.config.experiment import GAN_DEFAULTS, NOISY_DEFAULTS, Experiment, replace
+from aedenoise.config.data import FOLDERS
+from aedenoise.config.experiment import (
+    GAN_DEFAULTS,
+    NOISY_DEFAULTS,
+    PAIRS_DEFAULTS,
+    Experiment,
+    replace,
+)
 from aedenoise.config.fields import option_fields
 from aedenoise.config.noise import NO_NOISE, RECORDED, noise_parts
 from aedenoise.errors import UsageError, nearest
@@ -43,7 +50,7 @@ def override(
     """Replaces fields of an experiment, and adapts those that depend on them.
 
     ``model.network="gan"`` brings ``GAN_DEFAULTS`` where the experiment is no GAN yet, and a folder
-    of noisy images ``NOISY_DEFAULTS``.
+    of noisy images ``NOISY_DEFAULTS``, pairs of folders ``PAIRS_DEFAULTS``.
 
     Args:
       experiment: the experiment to start from.
@@ -63,8 +70,11 @@ def override(
             raise UsageError(f"unknown field {path!r}; {nearest(path, known)}")
     becomes_gan = _changes_network(experiment, given) and given["model.network"] == "gan"
     values = {**GAN_DEFAULTS, **given} if becomes_gan else dict(given)
-    if str(given.get("data.dataset", "")).startswith("noisy:") and not experiment.data.noisy:
+    dataset = str(given.get("data.dataset", ""))
+    if dataset.startswith("noisy:") and not experiment.data.noisy:
         values = {**NOISY_DEFAULTS, **values}
+    if dataset.startswith("pairs:") and not experiment.data.paired:
+        values = {**PAIRS_DEFAULTS, **values}
     _check_level(experiment, values)
     _check_squares(experiment, values)
     try:
@@ -152,7 +162,7 @@ def _check_squares(experiment: Experiment, values: Mapping[str, Any]) -> None:
     """Refuses settings for the images of a folder where the dataset is none."""
     dataset = str(values.get("data.dataset", experiment.data.dataset))
     for path in ("data.image_size", "data.fit", "data.turned"):
-        if path in values and not dataset.startswith(("folder:", "noisy:")):
+        if path in values and not dataset.startswith(FOLDERS):
             raise UsageError(
                 f"--{_flag(path)} is for --dataset=folder:DIR, not {dataset}; leave it out"
             )

@@ -108,6 +108,10 @@ class Study:
         self.base.check_denoises()
         if self.base.data.noisy or self.base.loss == "unsure":
             raise UsageError("a comparison needs clean images; use another --dataset and --loss")
+        if self.base.data.paired:
+            raise UsageError(
+                "a comparison adds its noise to clean images; use folder:DIR with the clean ones"
+            )
         names = self.datasets or (self.base.data.dataset,)
         datasets = tuple(DataConfig(dataset=name).dataset for name in names)
         object.__setattr__(self, "datasets", datasets)

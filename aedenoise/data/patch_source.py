@@ -12,7 +12,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from aedenoise.data.image_folder import FolderSource, cut_squares, reading_notes
-from aedenoise.data.images import UnreadableImageError, read_pages
+from aedenoise.data.images import Pages, UnreadableImageError, read_pages
 from aedenoise.data.patches import Patches, PictureWriter
 from aedenoise.data.user_source import Arrays, printable
 from aedenoise.errors import DataError
@@ -35,8 +35,13 @@ class PatchSource(FolderSource):
       turned: whether patches are mirrored and turned at random.
     """
 
-    def __init__(self, place: Path, data_root: Path, size: int, turned: bool) -> None:
-        super().__init__(place, data_root, size, "patches", _ON_DISK)
+    # Images that a picture on disk holds, one beside the other on the last axis.
+    members = 1
+
+    def __init__(
+        self, place: Path, data_root: Path, size: int, turned: bool, kind: str = "patches"
+    ) -> None:
+        super().__init__(place, data_root, size, kind, _ON_DISK)
         self._turned = turned
         if len(self.names) < 2:
             raise DataError(f"{place} holds one file; --fit=patches needs at least two")
@@ -58,9 +63,8 @@ class PatchSource(FolderSource):
             for name, label, of_test in tqdm(
                 files, total=len(self.names), unit="image", disable=hidden, leave=False
             ):
-                cut = partial(cut_squares, size=self.size, fit="crop") if of_test else _whole
                 try:
-                    read = read_pages(self.place / name, cut)
+                    read = self._read_pages(name, of_test)
                 except UnreadableImageError:
                     unreadable.append(printable(name))
                     continue
@@ -83,16 +87,24 @@ class PatchSource(FolderSource):
         self._facts.update({"files": len(self.names), "unreadable": unreadable})
         self._test = self._in_channels(squares), np.array(labels, np.int64)
 
+    def _read_pages(self, name: str, of_test: bool) -> Pages[list[np.ndarray]]:
+        """Reads the pages of a file, each as its squares or as a whole."""
+        cut = partial(cut_squares, size=self.size, fit="crop") if of_test else _whole
+        return read_pages(self.place / name, cut)
+
     def _in_channels(self, squares: list[np.ndarray]) -> np.ndarray:
         """Stacks the test images in the channels of the training pictures."""
         channels = self.stream("train").shape[-1]
         images = np.empty((len(squares), self.size, self.size, channels), np.uint8)
-        for image, square in zip(images, squares, strict=True):
-            if channels == 1 and square.ndim == 3:
-                grey = Image.fromarray(square).convert("L")
-                image[...] = np.asarray(grey)[..., None]
+        parted = images.reshape(*images.shape[:3], self.members, -1)
+        for image, square in zip(parted, squares, strict=True):
+            own = square.reshape(*square.shape[:2], self.members, -1)
+            if own.shape[-1] > image.shape[-1]:
+                for member in range(self.members):
+                    grey = Image.fromarray(own[:, :, member]).convert("L")
+                    image[:, :, member, 0] = np.asarray(grey)
             else:
-                image[...] = square if square.ndim == 3 else square[..., None]
+                image[...] = own
         return images
 
     def nbytes(self, split: str) -> int | None:
@@ -102,7 +114,7 @@ class PatchSource(FolderSource):
         return self._test
 
     def stream(self, split: str) -> Patches:
-        return Patches(self.folder, self.size, turned=self._turned)
+        return Patches(self.folder, self.size, turned=self._turned, members=self.members)
 
 
 def _whole(image: Image.Image) -> list[np.ndarray]:

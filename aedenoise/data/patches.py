@@ -61,7 +61,7 @@ class PictureWriter:
         write_json(folder / _TABLE, {"pictures": table, "sha256": writer._digest.hexdigest()})
 
     def add(self, pixels: np.ndarray, label: int) -> None:
-        """Adds a picture, uint8 ``[H, W]`` or ``[H, W, 3]``, of a class."""
+        """Adds a picture, uint8 ``[H, W]`` or ``[H, W, C]``, of a class."""
         data = np.ascontiguousarray(pixels).tobytes()
         self._file.write(data)
         self._digest.update(data)
@@ -76,13 +76,14 @@ class Patches(Records):
     baselines are computed. ``drawn`` gives as many patches at random places instead.
     """
 
-    def __init__(self, folder: Path, size: int, *, turned: bool) -> None:
+    def __init__(self, folder: Path, size: int, *, turned: bool, members: int = 1) -> None:
         """Opens the files that ``PictureWriter`` left in ``folder``.
 
         Args:
           folder: folder of the files.
           size: side of the patches in pixels; no picture has a smaller side.
           turned: whether drawn patches are mirrored and turned, too.
+          members: number of images that lie one after the other on the last axis of a picture.
 
         Raises:
           DataError: if the files are missing or damaged.
@@ -99,7 +100,7 @@ class Patches(Records):
                 "folder and run again"
             ) from error
         self._offsets = np.cumsum([0, *(each.nbytes for each in self._pictures)])
-        self._turned = turned
+        self._turned, self._members = turned, members
         channels = max(each.channels for each in self._pictures)
         grids = [(p.height // size) * (p.width // size) for p in self._pictures]
         self._firsts = np.cumsum([0, *grids])
@@ -152,7 +153,10 @@ class Patches(Records):
         picture, size = self._pictures[number], self.shape[1]
         pixels = self._pixels[self._offsets[number] : self._offsets[number + 1]]
         whole = pixels.reshape(picture.height, picture.width, picture.channels)
-        image[...] = whole[top : top + size, left : left + size]
+        patch = whole[top : top + size, left : left + size]
+        # Grey pictures fill all channels of each member.
+        shape = (size, size, self._members, -1)
+        image.reshape(shape)[...] = patch.reshape(shape)
 
 
 class Drawn:

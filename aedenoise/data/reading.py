@@ -61,6 +61,17 @@ class Dataset:
     digest: str
     facts: dict[str, Any]
 
+    @property
+    def paired(self) -> bool:
+        """Returns True if images ``[H, W, 2C]`` hold a noisy and a clean one, in this order."""
+        return self.name.startswith("pairs:")
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Returns height, width and channels of an image; of one of the two of a pair."""
+        height, width, channels = self.train.images.shape[1:]
+        return height, width, channels // 2 if self.paired else channels
+
 
 def load(
     data: DataConfig | str,

@@ -19,6 +19,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from aedenoise.config import DataConfig, dataset_kind
+from aedenoise.config.data import pair_folders
 from aedenoise.data.image_folder import FolderSource
 from aedenoise.data.lookup import (
     damaged_metadata,
@@ -30,6 +31,7 @@ from aedenoise.data.lookup import (
 )
 from aedenoise.data.noisy_folder import NoisyFolderSource
 from aedenoise.data.npz_source import NpzSource
+from aedenoise.data.pair_source import PairSource
 from aedenoise.data.patch_source import PatchSource
 from aedenoise.data.streaming import Records
 from aedenoise.errors import AedenoiseError, DataError, UsageError
@@ -92,6 +94,9 @@ def find_source(
         return FolderSource(Path(name), root, config.image_size, config.fit, memory_budget)
     if kind == "noisy":
         return NoisyFolderSource(Path(name), root, config.image_size, memory_budget)
+    if kind == "pairs":
+        noisy, clean = pair_folders(name)
+        return PairSource(noisy, clean, root, config.image_size, config.turned)
     if kind == "arrays":
         raise UsageError("this run was trained on arrays; pass them again as data=(train, test)")
     if kind == "npz":

@@ -14,8 +14,8 @@ from aedenoise.evaluation.evaluate import evaluation_key, noisy_images
 from aedenoise.losses.reconstruction import Loss
 from aedenoise.metrics import checkerboard
 from aedenoise.models import Autoencoder, constant_code
-from aedenoise.ops.images import scale, to_image
-from aedenoise.ops.noise import Corruption, Noisy
+from aedenoise.ops.images import to_image
+from aedenoise.ops.noise import Corruption, Noisy, clean_images
 from aedenoise.training.task import Params
 
 # One side in this many is cut from each border, where padding hides the grid.
@@ -37,7 +37,7 @@ def make_grid_step(
 
     def grid_step(params: Params, batch: Batch) -> Grid:
         variables = {"params": params}
-        clean = scale(batch.image)
+        clean = clean_images(corrupt, batch.image)
         noisy = noisy_images(corrupt, evaluation_key(), batch)
 
         def total_loss(image: Array) -> tuple[Array, Array]:

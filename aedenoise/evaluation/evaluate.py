@@ -18,8 +18,9 @@ from aedenoise.data.batch import Batch
 from aedenoise.losses import reconstruction
 from aedenoise.metrics.image_quality import METRICS, Metric
 from aedenoise.models import Autoencoder
-from aedenoise.ops.images import scale, to_image
-from aedenoise.ops.noise import Corruption, Noisy, corrupt_batch
+from aedenoise.ops import noise
+from aedenoise.ops.images import to_image
+from aedenoise.ops.noise import Corruption, Noisy
 from aedenoise.training.task import Params
 
 # An arbitrary constant, deliberately not configurable: results of all runs stay comparable.
@@ -40,7 +41,7 @@ def evaluation_key() -> Array:
 def noisy_images(corrupt: Corruption, key: Array, batch: Batch) -> Noisy:
     """Returns the noisy network input for ``batch`` in an evaluation with ``key``."""
     # Step 0 always: an image gets the same noise in every evaluation of a run.
-    return corrupt_batch(corrupt, key, 0, batch.index, scale(batch.image))
+    return noise.noisy_images(corrupt, key, 0, batch.index, batch.image)
 
 
 def make_eval_step(
@@ -61,7 +62,7 @@ def make_eval_step(
     def eval_step(
         params: Params, key: Array, batch: Batch, *, axis_name: str | None = None
     ) -> dict[str, dict[str, Array]]:
-        clean = scale(batch.image)
+        clean = noise.clean_images(corrupt, batch.image)
         noisy = noisy_images(corrupt, key, batch)
         logits: Any = model.apply({"params": params}, *noisy)
         images = {

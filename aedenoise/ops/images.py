@@ -5,6 +5,8 @@ Noisy pictures of more than 8 bits are float32 from the start, and pass unchange
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,6 +19,12 @@ def scale(image: Array) -> Array:
         return image
     # XLA compiles the division to a product with a rounded 1/255, which maps 255 just above 1.
     return jnp.minimum(image.astype(jnp.float32) / 255.0, 1.0)
+
+
+def pair(image: Any) -> tuple[Any, Any]:
+    """Divides stored pairs ``[..., 2C]`` into noisy and clean images; NumPy or JAX."""
+    channels = image.shape[-1] // 2
+    return image[..., :channels], image[..., channels:]
 
 
 def scale_numpy(image: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from aedenoise.config import NOISE_SPECS, RECORDED, NoiseConfig, noise_parts
+from aedenoise.ops.images import pair, scale
 
 Level = Array | float
 # The side of the squares of `blocks` is the shorter side of the image divided by this.
@@ -36,14 +37,18 @@ class Corruption:
     Attributes:
       apply: ``(key, image[H, W, C]) -> Noisy``.
       fresh: whether the noise of an example differs from step to step.
+      paired: whether stored images hold the noisy version and then the clean one, see
+        ``ops.images.pair``; nothing is added to them.
     """
 
     apply: Callable[[Array, Array], Noisy]
     fresh: bool
+    paired: bool = False
 
 
-def corruption(config: NoiseConfig) -> Corruption:
-    """Makes the corruption that ``config`` describes."""
+def corruption(config: NoiseConfig, *, paired: bool = False) -> Corruption:
+    """Makes the corruption that ``config`` describes; ``paired`` images have their noisy version
+    beside them."""
     parts = [
         (
             partial(_KINDS[kind], mean=config.mean)
@@ -69,7 +74,7 @@ def corruption(config: NoiseConfig) -> Corruption:
             noisy = jnp.clip(noisy, 0.0, 1.0)
         return Noisy(noisy, jnp.asarray(level))
 
-    return Corruption(apply, config.fresh)
+    return Corruption(apply, config.fresh, paired)
 
 
 def corrupt_batch(
@@ -83,6 +88,21 @@ def corrupt_batch(
     """
     keys = example_keys(key, step if corrupt.fresh else 0, index)
     return jax.vmap(corrupt.apply)(keys, images)
+
+
+def clean_images(corrupt: Corruption, stored: Array) -> Array:
+    """Returns the clean images ``[B, H, W, C]`` in [0, 1] among the pixels of a dataset."""
+    return scale(pair(stored)[1] if corrupt.paired else stored)
+
+
+def noisy_images(
+    corrupt: Corruption, key: Array, step: Array | int, index: Array, stored: Array
+) -> Noisy:
+    """Corrupts the pixels of a dataset, see ``corrupt_batch``; of pairs, returns the noisy ones."""
+    if corrupt.paired:
+        image = scale(pair(stored)[0])
+        return Noisy(image, jnp.zeros(len(image), jnp.float32))
+    return corrupt_batch(corrupt, key, step, index, scale(stored))
 
 
 def example_keys(key: Array, step: Array | int, index: Array) -> Array:

@@ -22,8 +22,7 @@ from aedenoise.evaluation.classical import methods_here, tuned_baselines
 from aedenoise.evaluation.evaluate import evaluation_key, noisy_images
 from aedenoise.files import cache_folder, write_atomically
 from aedenoise.metrics import image_quality
-from aedenoise.ops.images import scale
-from aedenoise.ops.noise import Noisy
+from aedenoise.ops.noise import Noisy, clean_images
 from aedenoise.runs.denoising import DenoisingWorkload
 from aedenoise.training.task import Params
 
@@ -161,7 +160,7 @@ def image_scores(workload: DenoisingWorkload, params: Params) -> tuple[dict[str,
     images, labels = workload.dataset.test.images, workload.dataset.test.labels
     values = []
     for batch in eval_batches(images, 256):
-        clean = scale(jnp.asarray(batch.image))
+        clean = clean_images(workload.task.corrupt, jnp.asarray(batch.image))
         noisy = noisy_images(workload.task.corrupt, evaluation_key(), batch)
         error = image_quality.mse(jnp.asarray(workload.denoise(params, noisy)), clean)
         values.append(np.asarray(image_quality.psnr_from_mse(error))[batch.mask])
@@ -209,7 +208,7 @@ def _pair(
     batch = batch_of_rows(images, evenly_spaced(len(images), count))
     key = evaluation_key() if step == 0 else jax.random.fold_in(evaluation_key(), step)
     noisy = noisy_images(workload.task.corrupt, key, batch)
-    return np.asarray(scale(jnp.asarray(batch.image))), noisy
+    return np.asarray(clean_images(workload.task.corrupt, jnp.asarray(batch.image))), noisy
 
 
 def _score(result: np.ndarray, reference: np.ndarray) -> dict[str, float]:

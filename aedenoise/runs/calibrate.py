@@ -22,7 +22,7 @@ from aedenoise.inference.calibration import Sample, calibrate, measure
 from aedenoise.inference.denoiser import Denoiser, load_denoiser
 from aedenoise.inference.intervals import COVERAGE, Calibration
 from aedenoise.metrics.conformal import least_images
-from aedenoise.ops.images import scale
+from aedenoise.ops.noise import clean_images
 from aedenoise.runs.denoising import DenoisingWorkload, make_denoising_workload
 from aedenoise.runs.hooks import say
 from aedenoise.runs.task_workload import EVAL_BATCH
@@ -167,5 +167,6 @@ def _sample(denoiser: Denoiser, workload: DenoisingWorkload, rows: np.ndarray) -
         denoised = denoiser(seen)
         levels = np.asarray(noisy.level)
         estimated = denoiser.levels(seen, denoised)
-        parts.append((np.asarray(scale(jnp.asarray(batch.image))), denoised, estimated, levels))
+        clean = clean_images(workload.task.corrupt, jnp.asarray(batch.image))
+        parts.append((np.asarray(clean), denoised, estimated, levels))
     return Sample(*(np.concatenate(each) for each in zip(*parts, strict=True)))

@@ -25,8 +25,8 @@ from aedenoise.evaluation.evaluate import (
     make_eval_step,
     noisy_images,
 )
-from aedenoise.ops.images import scale, scale_numpy
-from aedenoise.ops.noise import Noisy
+from aedenoise.ops.images import pair, scale_numpy
+from aedenoise.ops.noise import Noisy, clean_images
 from aedenoise.runs.task_workload import SHOWN_IMAGES, TaskWorkload, load_task, predict_alone
 from aedenoise.runs.workload import GRID_IMAGES, GRID_PIXELS
 from aedenoise.runtime.distributed import for_this_process
@@ -90,7 +90,7 @@ class DenoisingWorkload(TaskWorkload):
         chosen = batch_of_rows(images, shown)
         noisy = noisy_images(self.task.corrupt, evaluation_key(), chosen)
         return (
-            np.asarray(scale(jnp.asarray(chosen.image))),
+            np.asarray(clean_images(self.task.corrupt, jnp.asarray(chosen.image))),
             np.asarray(noisy.image),
             self.denoise(params, noisy),
         )
@@ -129,7 +129,8 @@ def make_denoising_workload(
         components=components,
     )
     # The trivial estimate that every evaluation reports as a baseline.
-    mean_image = scale_numpy(compute_mean(context.dataset.train.images))
+    mean = compute_mean(context.dataset.train.images)
+    mean_image = scale_numpy(pair(mean)[1] if task.corrupt.paired else mean)
     return DenoisingWorkload(
         **vars(context),
         task=task,

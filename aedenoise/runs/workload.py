@@ -54,8 +54,7 @@ class RunContext:
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """Returns height, width and channels."""
-        height, width, channels = self.dataset.train.images.shape[1:]
-        return height, width, channels
+        return self.dataset.image_shape
 
 
 class Workload(RunContext, ABC):
@@ -129,7 +128,7 @@ def load_context(
     if dataset is None:
         dataset = _load(experiment.data, options, notify)
     dataset = _limited(dataset, experiment.data)
-    height, width, channels = dataset.train.images.shape[1:]
+    height, width, channels = dataset.image_shape
     if min(height, width) < 2 * SSIM_RADIUS + 1:
         raise DataError(
             f"{dataset.name} has {height} x {width} pixels; SSIM requires at least 11 x 11"

@@ -13,6 +13,7 @@ from aedenoise.data.batch import evenly_spaced
 from aedenoise.data.reading import SPLITS, Dataset, Split, load
 from aedenoise.data.statistics import SIDES, describe
 from aedenoise.errors import StorageError
+from aedenoise.ops.images import pair
 from aedenoise.reporting.console import say
 from aedenoise.reporting.figures import contact_sheet
 
@@ -39,6 +40,8 @@ def data_sheet(config: DataConfig, options: RunOptions, path: Path) -> Dataset:
     for line in _lines(dataset):
         say(line)
     rows, names = _examples(dataset)
+    if dataset.paired:  # the noisy ones above the clean ones
+        rows = [np.concatenate(pair(row), axis=1) for row in rows]
     title = f"{dataset.name}, training split; {dataset.digest[:12]}"
     try:
         contact_sheet(path, rows=rows, names=names, title=title)
@@ -60,8 +63,9 @@ def _in_bytes(dataset: Dataset) -> Dataset:
 
 
 def _lines(dataset: Dataset) -> list[str]:
-    height, width, channels = dataset.train.images.shape[1:]
+    height, width, channels = dataset.image_shape
     kind = {1: "grey", 3: "colour"}.get(channels, f"{channels} channels")
+    kind += ", each noisy and clean" if dataset.paired else ""
     lines = [
         f"{dataset.name}: {len(dataset.train.images):,} training and "
         f"{len(dataset.test.images):,} test images, {height} x {width}, {kind}",

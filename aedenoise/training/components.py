@@ -68,6 +68,7 @@ class Components:
             ("decoder", self.decoder, f"model {network}", network != "conv"),
             ("model", self.model, f"model {network}", network != "conv"),
             ("model", self.model, "a penalty on the code", experiment.code.penalised),
+            ("corruption", self.corruption, "pairs:NOISY,CLEAN", experiment.data.paired),
             ("corruption", self.corruption, "loss sure", experiment.loss == "sure"),
             ("corruption", self.corruption, "level_power", experiment.level_power > 0.0),
             ("corruption", self.corruption, "condition", experiment.model.condition != "none"),

@@ -14,8 +14,7 @@ from jax import Array
 
 from aedenoise.data.batch import Batch
 from aedenoise.losses.objectives import Examples
-from aedenoise.ops.images import scale
-from aedenoise.ops.noise import Noisy, corrupt_batch, example_keys
+from aedenoise.ops.noise import Noisy, clean_images, example_keys, noisy_images
 from aedenoise.training.task import Params, Task, TrainState
 from aedenoise.training.update import make_update, step_metrics, sum_over_devices
 
@@ -25,8 +24,8 @@ _OTHER = 2**32 - 1
 
 def make_examples(task: Task, step: Array, key: Array, batch: Batch) -> Examples:
     """Builds the corrupted batch of this step."""
-    clean = scale(batch.image)
-    noisy = corrupt_batch(task.corrupt, key, step, batch.index, clean)
+    clean = clean_images(task.corrupt, batch.image)
+    noisy = noisy_images(task.corrupt, key, step, batch.index, batch.image)
     if task.clean_steps:
         shown = jnp.where(step < task.clean_steps, clean, noisy.image)
         noisy = Noisy(shown, jnp.where(step < task.clean_steps, 0.0, noisy.level))

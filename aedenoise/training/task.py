@@ -171,7 +171,8 @@ def make_task(
         objective = by_level(objective, middle, experiment.level_power)
     return Task(
         model=model,
-        corrupt=components.make_corruption() or corruption(experiment.noise),
+        corrupt=components.make_corruption()
+        or corruption(experiment.noise, paired=experiment.data.paired),
         objective=objective,
         loss=own_loss or get_loss(experiment.loss),
         loss_name=getattr(own_loss, "__name__", "loss") if own_loss else experiment.loss,

@@ -23,7 +23,7 @@ from aedenoise.evaluation.checkerboard import constant_response, phase_stds
 from aedenoise.evaluation.evaluate import evaluation_key, noisy_images
 from aedenoise.metrics import checkerboard, image_quality
 from aedenoise.ops.images import scale
-from aedenoise.ops.noise import Noisy
+from aedenoise.ops.noise import Noisy, clean_images
 from aedenoise.runs.denoising import DenoisingWorkload, make_denoising_workload
 from aedenoise.studies.comparison.matching import Network
 from aedenoise.studies.comparison.rows import Row
@@ -214,7 +214,7 @@ def _curve_point(workload: DenoisingWorkload) -> Callable[[Params], dict[str, An
     """Makes the compiled function from parameters to PSNR and excess power on fixed images."""
     images = workload.dataset.test.images
     batch = batch_of_rows(images, evenly_spaced(len(images), _CURVE_IMAGES))
-    clean = scale(jnp.asarray(batch.image))
+    clean = clean_images(workload.task.corrupt, jnp.asarray(batch.image))
     noisy = noisy_images(workload.task.corrupt, evaluation_key(), batch)
 
     @jax.jit

@@ -13,7 +13,7 @@ from aedenoise.evaluation.classifier import TrainedClassifier
 from aedenoise.evaluation.evaluate import evaluation_key, noisy_images
 from aedenoise.metrics import image_quality
 from aedenoise.metrics.label_flips import LabelFlips, find_label_flips
-from aedenoise.ops.images import scale
+from aedenoise.ops.noise import clean_images
 from aedenoise.runs.denoising import DenoisingWorkload
 from aedenoise.runs.task_workload import EVAL_BATCH
 from aedenoise.training.task import Params
@@ -45,7 +45,7 @@ def predict_classes(
     probabilities: dict[str, list[np.ndarray]] = {"clean": [], "noisy": [], "denoised": []}
     psnr: dict[str, list[np.ndarray]] = {"noisy": [], "denoised": []}
     for batch in eval_batches(workload.dataset.test.images, EVAL_BATCH):
-        clean = scale(jnp.asarray(batch.image))
+        clean = clean_images(workload.task.corrupt, jnp.asarray(batch.image))
         noisy = corrupted(batch)
         states = {
             "clean": clean,

@@ -1,0 +1,113 @@
+"""Source of pairs: two folders, of noisy pictures and of the same pictures without noise."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from aedenoise.data.folder_layout import find_images
+from aedenoise.data.images import Pages, UnreadableImageError, read_pages
+from aedenoise.data.noisy_folder import cut_squares
+from aedenoise.data.patch_source import PatchSource
+from aedenoise.data.user_source import file_name_bytes, fingerprint_files, printable
+from aedenoise.errors import DataError
+
+_SHOWN = 3
+
+
+class PairSource(PatchSource):
+    """Source of the pictures that are in both folders by the same name, whatever the format.
+
+    Images are ``[H, W, 2C]``: the noisy one and then the clean one, see ``ops.images.pair``. Splits
+    and classes are those of the clean folder. Both pictures of a pair are in colour if one is.
+
+    Args:
+      noisy, clean: the folders; pictures are matched by their paths without the suffix.
+      data_root: folder of prepared datasets.
+      size: side of the patches in pixels.
+      turned: whether patches are mirrored and turned at random, both of a pair alike.
+
+    Raises:
+      DataError: if a folder is missing, or a picture has no partner.
+    """
+
+    members = 2
+
+    def __init__(self, noisy: Path, clean: Path, data_root: Path, size: int, turned: bool) -> None:
+        for place in (noisy, clean):
+            if not place.is_dir():
+                raise DataError(f"{place} of pairs:NOISY,CLEAN is not a folder")
+        self._noisy = noisy
+        partners = _by_stem(noisy)
+        stamp = fingerprint_files(str(noisy), noisy, partners.values())
+        kind = hashlib.sha256(file_name_bytes(str(noisy))).hexdigest()[:8]
+        super().__init__(clean, data_root, size, turned, f"pairs-{kind}-{stamp[:8]}")
+        own = _by_stem(clean)
+        _refuse("without a clean picture", partners.keys() - own.keys(), noisy, clean)
+        _refuse("without a noisy picture", own.keys() - partners.keys(), clean, noisy)
+        self._partners = {name: partners[_stem(name)] for name in self.names}
+
+    def _read_pages(self, name: str, of_test: bool) -> Pages[list[np.ndarray]]:
+        clean = read_pages(self.place / name, _copy)
+        noisy = read_pages(self._noisy / self._partners[name], _copy)
+        if clean.unreadable or noisy.unreadable:
+            raise UnreadableImageError("a page is damaged")
+        sides = [[image.size for image in each.results] for each in (noisy, clean)]
+        if sides[0] != sides[1]:
+            raise DataError(
+                f"{printable(name)} has {_sizes(sides[1])} in {self.place}, but {_sizes(sides[0])} "
+                f"in {self._noisy}; pairs must have the same size"
+            )
+        stacked = [_stack(*each) for each in zip(noisy.results, clean.results, strict=True)]
+        results = [cut_squares(each, self.size) if of_test else [each] for each in stacked]
+        return Pages(results, [], clean.format, clean.pages)
+
+
+def _by_stem(place: Path) -> dict[str, str]:
+    """Returns the paths of the pictures below ``place`` by their paths without the suffix."""
+    found: dict[str, str] = {}
+    for parts in find_images(place).files:
+        name = "/".join(parts)
+        other = found.setdefault(_stem(name), name)
+        if other != name:
+            raise DataError(
+                f"{place} has {printable(other)} and {printable(name)}, of which one can be in a "
+                "pair; remove one"
+            )
+    return found
+
+
+def _stem(name: str) -> str:
+    return name[: -len(Path(name).suffix)]
+
+
+def _refuse(what: str, stems: Iterable[str], place: Path, other: Path) -> None:
+    alone = sorted(stems)
+    if alone:
+        names = ", ".join(printable(each) for each in alone[:_SHOWN])
+        more = ", …" if len(alone) > _SHOWN else ""
+        raise DataError(
+            f"{place} has {len(alone):,} pictures {what} in {other}: {names}{more}; add or remove "
+            "them"
+        )
+
+
+def _copy(image: Image.Image) -> Image.Image:
+    return image.copy()
+
+
+def _sizes(sides: list[tuple[int, int]]) -> str:
+    if len(sides) != 1:
+        return f"{len(sides)} pages"
+    return f"{sides[0][0]} x {sides[0][1]} pixels"
+
+
+def _stack(noisy: Image.Image, clean: Image.Image) -> np.ndarray:
+    """Returns uint8 ``[H, W, 2]``, or ``[H, W, 6]`` if one of the pictures is in colour."""
+    mode = "RGB" if "RGB" in (noisy.mode, clean.mode) else "L"
+    pixels = [np.atleast_3d(np.asarray(image.convert(mode))) for image in (noisy, clean)]
+    return np.concatenate(pixels, axis=2)
