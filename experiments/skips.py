@@ -1,7 +1,7 @@
 """Do skip connections change which decoder is better? On photographs, at equal parameters.
 
 python -m experiments.photographs photographs --grey --root=wallpapers     # see there
-python -m aedenoise.main compare --experiment=skips
+python -m aedenoise.main --mode=compare --experiment=skips
 """
 
 from aedenoise.config import DataConfig, Experiment, NoiseConfig

@@ -120,8 +120,10 @@ def _dependents(experiment: Experiment, given: Mapping[str, Any]) -> Iterator[st
         yield from _DEPENDENT
         return
     yield from ("clean_epochs", "greedy_epochs", "level_power", "loss")
+    # Noise that the pictures have already stays, whatever the network.
+    parts = _OF_NETWORK if experiment.noise.kind != RECORDED else {*_OF_NETWORK} - {"noise"}
     for path in _flatten(Experiment()):
-        if path.partition(".")[0] in _OF_NETWORK:
+        if path.partition(".")[0] in parts:
             yield path
 
 

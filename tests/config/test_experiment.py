@@ -93,7 +93,7 @@ def test_a_foreign_config_is_refused(values: dict[str, object]) -> None:
         from_dict(values)
 
 
-COMPARISONS = {"upsample_vs_transpose", "decoder_budget"}
+COMPARISONS = {"skips", "upsample_vs_transpose", "decoder_budget"}
 
 
 def test_every_named_experiment_loads_and_states_question_and_command() -> None:
