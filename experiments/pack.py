@@ -2,9 +2,10 @@
 
 python -m experiments.pack --name=letters --run=runs/pretrained
 python -m experiments.pack --name=photos --run=runs/packed_photos
+python -m experiments.pack --name=photos_colour --run=runs/packed_photos_colour
 python -m experiments.pack --name=letters    # calibrates the packed network again
 
-See experiments/pretrained.py and experiments/packed_photos.py.
+See experiments/pretrained.py, experiments/packed_photos.py and the others by such names.
 """
 
 from __future__ import annotations
@@ -30,7 +31,11 @@ from aedenoise.runs.denoising import make_denoising_workload
 from aedenoise.training.workdir import Workdir
 
 # Levels of Gaussian noise for the scores.
-LEVELS = {"letters": (0.1, 0.2, 0.4, 0.6), "photos": (0.05, 0.1, 0.25)}
+LEVELS = {
+    "letters": (0.1, 0.2, 0.4, 0.6),
+    "photos": (0.05, 0.1, 0.25),
+    "photos_colour": (0.05, 0.1, 0.25),
+}
 PACKAGE = Path(__file__).resolve().parent.parent / "aedenoise" / "inference" / "files"
 
 

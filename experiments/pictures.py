@@ -42,10 +42,9 @@ Denoise = Callable[[np.ndarray, float], np.ndarray]
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m experiments.pictures")
     add_update_flag(parser)
-    parser.add_argument("--workdir", help="a run instead of the packed network for photographs")
+    parser.add_argument("--workdir", help="a run instead of the packed networks for photographs")
     arguments = parser.parse_args()
     folder = results_folder(arguments.update, Path("runs"))
-    network = aedenoise.load(arguments.workdir, network="photos")
     lines = [
         "# Photographs",
         "",
@@ -53,6 +52,8 @@ def main() -> None:
         f"`python -m experiments.pictures --update`; {describe()}.",
     ]
     for name, pictures in (("grey", dict(_grey())), ("colour", dict(_coloured()))):
+        packed = "photos" if name == "grey" else "photos_colour"
+        network = aedenoise.load(arguments.workdir, network=packed)
         lines += ["", f"## {name.capitalize()}", "", *_table(pictures, network)]
         print("\n".join(lines[-len(pictures) * len(LEVELS) - 8 :]), flush=True)
     write_results(folder, {"pictures.md": ("\n".join(lines) + "\n").encode()})

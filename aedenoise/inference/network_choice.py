@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from aedenoise.inference.denoiser import Denoiser
-from aedenoise.inference.pretrained import LETTERS, PHOTOS, load_pretrained
+from aedenoise.inference.pretrained import LETTERS, PHOTOS, PHOTOS_COLOUR, load_pretrained
 from aedenoise.inference.suitability import stroke_width
 
 # Pictures with a smaller side are taken for characters; of larger ones a part of this side decides.
@@ -35,13 +35,15 @@ class PackedNetworks:
 
     def choose(self, pixels: np.ndarray) -> Network:
         """Returns the network for a picture ``[H, W, C]`` in [0, 1]: that for letters if it shows
-        type, that for photographs otherwise."""
+        type, otherwise that for photographs in grey or in colour."""
         if min(pixels.shape[:2]) < _SMALL:
             return self.load(LETTERS)
         photos = self.load(PHOTOS)
         # Strokes and paper stand out only where the noise is gone.
         part = photos.denoiser(_middle(pixels)[None])[0]
-        return self.load(LETTERS) if looks_like_type(part) else photos
+        if looks_like_type(part):
+            return self.load(LETTERS)
+        return photos if pixels.shape[-1] == 1 else self.load(PHOTOS_COLOUR)
 
     def load(self, name: str) -> Network:
         """Returns the network of a name."""

@@ -22,7 +22,7 @@ from aedenoise.training.params_file import packed, unpacked
 
 FORMAT = 1
 _FILES = resources.files("aedenoise.inference") / "files"
-LETTERS, PHOTOS = PACKED
+LETTERS, PHOTOS, PHOTOS_COLOUR = PACKED
 
 
 def load_pretrained(name: str = LETTERS) -> Denoiser:
