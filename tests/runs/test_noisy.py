@@ -176,7 +176,7 @@ def test_what_noisy_pictures_cannot_give_is_refused(given: dict[str, object], sa
 
 
 def test_recorded_noise_belongs_to_noisy_pictures() -> None:
-    with pytest.raises(UsageError, match="is for --dataset=noisy:DIR"):
+    with pytest.raises(UsageError, match="is for noisy:DIR and pairs"):
         Experiment(noise=NoiseConfig(kind="recorded", level=0.1, clip=False))
     with pytest.raises(UsageError, match="noise_gain is for --dataset=noisy:DIR"):
         NoiseConfig(gain=0.1)
