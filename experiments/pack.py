@@ -3,6 +3,7 @@
 python -m experiments.pack --name=letters --run=runs/pretrained
 python -m experiments.pack --name=photos --run=runs/packed_photos
 python -m experiments.pack --name=photos_colour --run=runs/packed_photos_colour
+python -m experiments.pack --name=pages --run=runs/packed_pages
 python -m experiments.pack --name=letters    # calibrates the packed network again
 
 See experiments/pretrained.py, experiments/packed_photos.py and the others by such names.
@@ -30,9 +31,10 @@ from aedenoise.runs.calibrate import calibrate_denoiser, coverage_table, measure
 from aedenoise.runs.denoising import make_denoising_workload
 from aedenoise.training.workdir import Workdir
 
-# Levels of Gaussian noise for the scores.
+# Levels of Gaussian noise for the scores; pairs have a noise of their own.
 LEVELS = {
     "letters": (0.1, 0.2, 0.4, 0.6),
+    "pages": (0.0,),
     "photos": (0.05, 0.1, 0.25),
     "photos_colour": (0.05, 0.1, 0.25),
 }
@@ -49,7 +51,7 @@ def scores(denoiser: Denoiser, name: str) -> list[dict[str, Any]]:
                 experiment = dataclasses.replace(
                     denoiser.experiment,
                     data=dataclasses.replace(denoiser.experiment.data, dataset=dataset),
-                    noise=NoiseConfig(level=level),
+                    noise=NoiseConfig(level=level) if level else denoiser.experiment.noise,
                 )
                 workload = make_denoising_workload(
                     experiment, options, notify=print, training=False

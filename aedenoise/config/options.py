@@ -19,7 +19,7 @@ PARALLEL = ("jit", "pmap")
 LOWERINGS = ("auto", "plain")
 DISTRIBUTED = ("auto", "on", "off")
 # Networks in the package, by what they are made for.
-PACKED = ("letters", "photos", "photos_colour")
+PACKED = ("letters", "pages", "photos", "photos_colour")
 INVERSIONS = ("auto", "yes", "no")
 # Headings of RunOptions in the help.
 RECORDS = "Checkpoints and reports"

@@ -22,7 +22,7 @@ from aedenoise.training.params_file import packed, unpacked
 
 FORMAT = 1
 _FILES = resources.files("aedenoise.inference") / "files"
-LETTERS, PHOTOS, PHOTOS_COLOUR = PACKED
+LETTERS, PAGES, PHOTOS, PHOTOS_COLOUR = PACKED
 
 
 def load_pretrained(name: str = LETTERS) -> Denoiser:
@@ -89,6 +89,10 @@ def pack(denoiser: Denoiser, name: str, folder: Path, facts: Mapping[str, Any]) 
 
 
 def without_place(dataset: str) -> str:
-    """Returns the name of a dataset; of a folder its own name, not its path."""
+    """Returns the name of a dataset; of a folder its own name, not its path, and of pairs the folder
+    of both, too."""
     kind, colon, place = dataset.partition(":")
+    if kind == "pairs":
+        folders = (Path(each) for each in place.split(","))
+        return "pairs:" + ",".join(f"{each.parent.name}/{each.name}" for each in folders)
     return f"{kind}:{Path(place).name}" if colon else dataset

@@ -156,7 +156,12 @@ def test_the_packed_network_denoises_both_kinds_of_glyphs(denoiser: Denoiser) ->
 
 @pytest.mark.parametrize(
     ("name", "unit", "levels"),
-    [("letters", "images", 4), ("photos", "patches", 3), ("photos_colour", "patches", 3)],
+    [
+        ("letters", "images", 4),
+        ("pages", "patches", 1),
+        ("photos", "patches", 3),
+        ("photos_colour", "patches", 3),
+    ],
 )
 def test_model_cards_say_what_the_records_say(name: str, unit: str, levels: int) -> None:
     card = (resources.files("aedenoise.inference") / "files" / f"{name}.md").read_text("utf-8")

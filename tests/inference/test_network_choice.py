@@ -16,8 +16,12 @@ from aedenoise.errors import UsageError
 from aedenoise.inference.denoise_files import denoise_files
 from aedenoise.inference.network_choice import PackedNetworks, looks_like_type
 from aedenoise.inference.pretrained import pretrained_record
+from experiments.scans.fonts import BUNDLED, group_families
+from experiments.scans.pairs import make_pair
 
 RNG = np.random.default_rng(0)
+# A tenth of the training pages is light on dark; these are not.
+_DARK_ON_LIGHT = (0, 1, 2, 3)
 
 
 def sheet() -> np.ndarray:
@@ -51,13 +55,39 @@ def test_sheets_of_letters_get_the_network_for_letters(
 
 
 @pytest.mark.parametrize("level", [0.02, 0.1, 0.25])
-@pytest.mark.parametrize("name", ["camera", "coins", "astronaut", "coffee", "page"])
+@pytest.mark.parametrize("name", ["camera", "coins", "astronaut", "coffee", "moon", "chelsea"])
 def test_photographs_get_the_network_for_photographs(
     networks: PackedNetworks, name: str, level: float
 ) -> None:
     picture = photograph(name)
     wanted = "photos" if picture.shape[-1] == 1 else "photos_colour"
     assert networks.choose(noisy(picture, level)).name == wanted
+
+
+@pytest.mark.parametrize("level", [0.0, 0.1, 0.25])
+def test_a_photographed_page_gets_the_network_for_pages(
+    networks: PackedNetworks, level: float
+) -> None:
+    clean = np.asarray(skimage.data.page(), np.float32)[..., None] / 255.0  # uneven light
+    assert networks.choose(noisy(clean, level)).name == "pages"
+
+
+def test_damaged_pages_get_the_network_for_pages_and_come_out_better(
+    networks: PackedNetworks,
+) -> None:
+    fonts = [BUNDLED / f"{name}.ttf" for name in ("DejaVuSerif", "STIXGeneral")]
+    errors = []
+    for number in _DARK_ON_LIGHT:
+        pair = make_pair(77, number, group_families(fonts, held_out=False))
+        clean, scan = (
+            each[..., None].astype(np.float32) / 255.0 for each in (pair.clean, pair.noisy)
+        )
+        network = networks.choose(scan)
+        assert network.name == "pages"
+        result = network.denoiser(scan[None])[0]
+        errors.append([np.mean(np.square(each - clean)) for each in (scan, result)])
+    before, after = np.mean(errors, axis=0)
+    assert after < before / 2.0
 
 
 def test_small_pictures_are_characters(networks: PackedNetworks) -> None:
@@ -119,5 +149,7 @@ def test_unknown_networks_are_refused() -> None:
 @pytest.mark.parametrize("name", PACKED)
 def test_records_name_no_place(name: str) -> None:
     record = pretrained_record(name)
-    assert "/" not in record["experiment"]["data"]["dataset"].replace("notmnist/open", "")
+    assert "/" not in record["experiment"]["data"]["dataset"].replace("notmnist/open", "").replace(
+        "scans/", ""
+    )
     assert "/" not in record["command"]
