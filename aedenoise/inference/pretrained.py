@@ -89,8 +89,7 @@ def pack(denoiser: Denoiser, name: str, folder: Path, facts: Mapping[str, Any]) 
 
 
 def without_place(dataset: str) -> str:
-    """Returns the name of a dataset; of a folder its own name, not its path, and of pairs the folder
-    of both, too."""
+    """Returns the name of a dataset, without the path of a folder; pairs keep their last folder."""
     kind, colon, place = dataset.partition(":")
     if kind == "pairs":
         folders = (Path(each) for each in place.split(","))

@@ -1,4 +1,4 @@
-"""Words for the pages: licences and documents in English, invented words in other scripts.
+"""Words for the pages: licences in English, invented words in other scripts.
 
 Pages of the test have another text: the first chapters of Lewis Carroll's "Alice's Adventures in
 Wonderland" (1865), which is in the public domain.
@@ -87,12 +87,12 @@ def invent_words(rng: np.random.Generator, letters: str, count: int) -> list[str
 
 @functools.cache
 def english() -> tuple[str, ...]:
-    """Returns the words of the package's documents and of the licences that Debian installs."""
-    files = [ROOT / "LICENSE", ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    """Returns the words of licences: the package's and those that Debian installs."""
+    files = [ROOT / "LICENSE"]
     if LICENCES.is_dir():
         files += sorted(file for file in LICENCES.iterdir() if not file.is_symlink())
     text = " ".join(f.read_text(encoding="utf-8", errors="ignore") for f in files if f.is_file())
-    # Marks of Markdown and addresses are no running text.
+    # Marks and addresses are no running text.
     words = re.sub(r"[`*_|#<>\[\]{}]|\S{24,}|-{3,}", " ", text).split()
     return tuple(words)
 

@@ -66,7 +66,7 @@ def test_values_of_another_range_are_refused(images: np.ndarray, remedy: str) ->
 @pytest.mark.parametrize("level", [0.05, 0.2, 0.4, 1.0, 2.0])
 @pytest.mark.parametrize("clean", [GLYPHS, 1.0 - GLYPHS, 0.0 * GLYPHS, 0.0 * GLYPHS + 0.5])
 def test_noise_that_is_not_clipped_is_no_other_range(clean: np.ndarray, level: float) -> None:
-    noisy = clean + RNG.normal(0.0, level, clean.shape)
+    noisy = clean + np.random.default_rng(0).normal(0.0, level, clean.shape)
     np.testing.assert_allclose(scaled(noisy), noisy, atol=1e-6)
     one = noisy[:1, :1, :1]
     np.testing.assert_allclose(scaled(one), one, atol=1e-6)
