@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy import ndimage
 
 from aedenoise.inference.denoiser import Denoiser
 from aedenoise.inference.pretrained import (
@@ -16,6 +15,7 @@ from aedenoise.inference.pretrained import (
     load_pretrained,
 )
 from aedenoise.inference.suitability import stroke_width
+from aedenoise.metrics.ground_light import ground_light
 
 # Pictures with a smaller side are taken for characters; of larger ones a part of this side decides.
 _SMALL, _PART = 64, 512
@@ -27,7 +27,6 @@ _LEAST_RANGE, _LEAST_EXPLAINED, _WIDEST = 0.5, 0.8, 8.0
 # narrow strokes (1 to 6 pixels, 4 to 17 %) on an even, light ground (deviation of 0.04 to 0.09).
 # Photographs with as little of it in as narrow parts have a rougher (0.11) or darker ground.
 _MOST_INK, _WIDEST_INK, _ROUGHEST, _DARKEST, _FAINTEST = 0.25, 6.2, 0.1, 0.5, 0.3
-_LIGHT_SIDE, _LIGHT_SHARE = 4, 90
 # Mean distance of a channel from grey above which a picture has colours.
 _COLOURED = 0.04
 
@@ -76,22 +75,12 @@ def looks_like_page(pixels: np.ndarray) -> bool:
     if _coloured(pixels):
         return False
     grey = pixels.mean(axis=-1)
-    relative = np.clip(grey / np.maximum(_light(grey), 1e-3), 0.0, 1.2)
+    relative = np.clip(grey / np.maximum(ground_light(grey), 1e-3), 0.0, 1.2)
     least, most = np.percentile(relative, (1, 99))
     ink = relative < 0.5 * (least + most)
     if most - least < _FAINTEST or np.median(grey) < _DARKEST or not 0.0 < ink.mean() < _MOST_INK:
         return False
     return bool(relative[~ink].std() < _ROUGHEST and stroke_width(ink) < _WIDEST_INK)
-
-
-def _light(grey: np.ndarray) -> np.ndarray:
-    """Returns the brightness of the ground around each pixel."""
-    bright = ndimage.percentile_filter(
-        ndimage.zoom(grey, 1 / _LIGHT_SIDE, order=1), _LIGHT_SHARE, size=13
-    )
-    smooth = ndimage.gaussian_filter(bright, 4.0)
-    factors = [side / small for side, small in zip(grey.shape, smooth.shape, strict=True)]
-    return np.asarray(ndimage.zoom(smooth, factors, order=1))
 
 
 def _coloured(pixels: np.ndarray) -> bool:
