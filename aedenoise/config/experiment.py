@@ -324,8 +324,8 @@ def to_dict(experiment: Experiment) -> dict[str, Any]:
 
 def from_dict(values: Mapping[str, Any]) -> Experiment:
     """Inverts ``to_dict``; raises ``CheckpointError`` on anything it did not write."""
-    values = _with_optimizer_name(values)
     try:
+        values = _with_optimizer_name(values)
         parts = {name: part(**values[name]) for name, part in _PARTS.items() if name in values}
         return Experiment(**{**values, **parts})
     except (TypeError, UsageError) as error:
@@ -336,6 +336,8 @@ def from_dict(values: Mapping[str, Any]) -> Experiment:
 
 def _with_optimizer_name(values: Mapping[str, Any]) -> Mapping[str, Any]:
     """Names the optimizer of a record that was written while there was only Adam."""
+    if not isinstance(values, Mapping):
+        raise TypeError(f"the experiment is {values!r}, not a mapping")
     recorded = values.get("optimizer")
     if not isinstance(recorded, Mapping) or "name" in recorded:
         return values

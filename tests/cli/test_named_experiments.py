@@ -5,20 +5,41 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import Command
+from PIL import Image
 
 from aedenoise.config.registry import named_experiments
 
 SMALL = ("--epochs=1", "--train_examples=512", "--test_examples=128")
 
 
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Writes the folders that experiments on pictures read, relative to where they run."""
+    rng = np.random.default_rng(0)
+    for number in range(4):
+        pixels = rng.integers(0, 256, (96, 128, 3), np.uint8)
+        for folder, shown in (
+            ("grey/photographs", pixels[..., 0]),
+            ("packed_photos_colour/photographs", pixels),
+            ("grey/scans/noisy", pixels[..., 0]),
+            ("grey/scans/clean", pixels[..., 0]),
+        ):
+            path = tmp_path / folder / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(shown).save(path)
+    return tmp_path
+
+
 @pytest.mark.slow
 @pytest.mark.end_to_end
 @pytest.mark.parametrize("name", list(named_experiments()))
-def test_a_small_named_experiment_trains(command: Command, tmp_path: Path, name: str) -> None:
-    workdir = tmp_path / name
-    done = command(f"--experiment={name}", *SMALL, f"--workdir={workdir}", timeout=600)
+def test_a_small_named_experiment_trains(command: Command, pictures: Path, name: str) -> None:
+    cwd = pictures / (name if (pictures / name).is_dir() else "grey")
+    workdir = cwd / "run"
+    done = command(f"--experiment={name}", *SMALL, f"--workdir={workdir}", cwd=cwd, timeout=600)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     results = json.loads((workdir / "results.json").read_text())

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -87,8 +88,11 @@ def test_overrides_state_only_the_difference() -> None:
     assert replace(base, {}) == base
 
 
-@pytest.mark.parametrize("values", [{"nois": {}}, {"model": {"decoder": "spline"}}, {"epochs": 0}])
-def test_a_foreign_config_is_refused(values: dict[str, object]) -> None:
+FOREIGN = [{"nois": {}}, {"model": {"decoder": "spline"}}, {"epochs": 0}, {"model": None}, None, 3]
+
+
+@pytest.mark.parametrize("values", FOREIGN)
+def test_a_foreign_config_is_refused(values: Any) -> None:
     with pytest.raises(CheckpointError, match=r"config\.json"):
         from_dict(values)
 
