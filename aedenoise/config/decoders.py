@@ -16,10 +16,10 @@ class Layer(NamedTuple):
 
     Attributes:
       kind: ``conv`` (padding SAME), ``pool``, ``transpose`` (padding SAME), ``transpose_valid``,
-        ``resize`` (upsampling with fixed weights that sum to one, pixel shuffle included) or
-        ``corner`` (each value in the first corner of a block of zeros).
+        ``resize`` (upsampling with weights that sum to one, pixel shuffle included), ``corner``
+        (each value in the first corner of a block of zeros) or ``smooth`` (mean of neighbours).
       size: side of the kernel; for ``resize`` the number of nearest pixels that are read: 1
-        nearest, 2 bilinear, 4 bicubic. 0 for kinds without a choice.
+        nearest, 2 bilinear, 3 reassembly, 4 bicubic. 0 for kinds without a choice.
       factor: stride of a convolution or a pooling, factor of an upsampling.
     """
 
@@ -40,6 +40,7 @@ class DecoderSpec(NamedTuple):
       takes_icnr: support for ``icnr``.
       sums_channels: sums of ``stride**2`` channels in each upsampling, which must divide the
         widths.
+      parallel_side: side of a second transposed kernel, whose output is added; 0 for none.
       needs_argmax: unpooling to the encoder's argmax indices. The code then includes them, widths
         are the encoder's in reverse, and images of any size work.
     """
@@ -50,25 +51,32 @@ class DecoderSpec(NamedTuple):
     takes_tail: bool = False
     takes_icnr: bool = False
     sums_channels: bool = False
+    parallel_side: int = 0
     needs_argmax: bool = False
 
 
+# Side of the kernel of the convolution after the last upsampling of a decoder.
+TAIL_SIDE = 3
+# Sides of the small kernels of ``transpose_parallel``, and of the neighbourhoods of ``carafe``.
+PARALLEL_SIDE = 3
+REASSEMBLY_SIDE = 3
 DECODER_SPECS: dict[str, DecoderSpec] = {
     "upsample": DecoderSpec(("conv", "resize"), takes_order=True),
     "bilinear": DecoderSpec(("conv", "resize"), taps=2, takes_order=True),
     "bicubic": DecoderSpec(("conv", "resize"), taps=4, takes_order=True),
     "transpose": DecoderSpec(("transpose",), takes_tail=True),
+    "transpose_parallel": DecoderSpec(("transpose",), takes_tail=True, parallel_side=PARALLEL_SIDE),
+    "transpose_smooth": DecoderSpec(("transpose", "smooth"), takes_tail=True),
     "subpixel": DecoderSpec(("conv", "resize"), takes_tail=True, takes_icnr=True),
     "bilinear_additive": DecoderSpec(
         ("resize", "conv"), taps=2, takes_tail=True, sums_channels=True
     ),
     "unpool": DecoderSpec(("conv", "corner"), takes_order=True),
     "max_unpool": DecoderSpec(("conv", "resize"), needs_argmax=True),
+    "carafe": DecoderSpec(("conv", "resize"), taps=REASSEMBLY_SIDE),
 }
 DECODERS = tuple(DECODER_SPECS)
 ORDERS = ("conv_resize", "resize_conv")
-# Side of the kernel of the convolution after the last upsampling of a decoder.
-TAIL_SIDE = 3
 
 
 def get_decoder_spec(name: str) -> DecoderSpec:
@@ -107,7 +115,7 @@ def decoder_layers(
     """
     spec = get_decoder_spec(name)
     sizes = {"conv": (kernel_size, 1), "resize": (spec.taps, stride), "corner": (0, stride)}
-    sizes["transpose"] = (kernel_size, stride)
+    sizes |= {"transpose": (max(kernel_size, spec.parallel_side), stride), "smooth": (stride, 1)}
     ends_with_conv = spec.takes_order and order == ORDERS[0]
     kinds = spec.stage[::-1] if spec.takes_order and not ends_with_conv else spec.stage
     own = tuple(Layer(kind, *sizes[kind]) for kind in kinds)

@@ -8,29 +8,33 @@ from aedenoise.models.autoencoder import (
     predict,
 )
 from aedenoise.models.classifier import Classifier, build_classifier
+from aedenoise.models.content_decoders import CarafeDecoder, MaxUnpoolDecoder
 from aedenoise.models.custom import ImageModel
-from aedenoise.models.decoders import (
-    AdditiveDecoder,
-    MaxUnpoolDecoder,
-    PlainDecoder,
-    SubpixelDecoder,
-    TransposeDecoder,
-    UpsampleDecoder,
-)
+from aedenoise.models.decoders import PlainDecoder
 from aedenoise.models.encoders import Encoder, Encoding, PlainEncoder, constant_code
 from aedenoise.models.gan import Generator, build_discriminator, build_generator
+from aedenoise.models.learned_decoders import (
+    ParallelTransposeDecoder,
+    SmoothTransposeDecoder,
+    SubpixelDecoder,
+    TransposeDecoder,
+)
+from aedenoise.models.resize_decoders import AdditiveDecoder, UpsampleDecoder
 
 __all__ = [
     "AdditiveDecoder",
     "Autoencoder",
+    "CarafeDecoder",
     "Classifier",
     "Encoder",
     "Encoding",
     "Generator",
     "ImageModel",
     "MaxUnpoolDecoder",
+    "ParallelTransposeDecoder",
     "PlainDecoder",
     "PlainEncoder",
+    "SmoothTransposeDecoder",
     "SubpixelDecoder",
     "TransposeDecoder",
     "UpsampleDecoder",

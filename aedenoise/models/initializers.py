@@ -47,6 +47,17 @@ def kernel_initializer(name: str, stride: int = 1) -> initializers.Initializer:
     return glorot() if name == "glorot" else he_normal(stride)
 
 
+def shared(one: initializers.Initializer, terms: int) -> initializers.Initializer:
+    """Returns the initialiser of each of ``terms`` kernels whose outputs are added: that of
+    ``one``, with a variance ``terms`` times smaller."""
+
+    def init(key: Array, shape: Any, dtype: Any = jnp.float32, out_sharding: Any = None) -> Array:
+        kernel: Array = one(key, shape, dtype) * terms**-0.5
+        return kernel
+
+    return init
+
+
 def icnr(one: initializers.Initializer, stride: int) -> initializers.Initializer:
     """Returns the ICNR initialiser (Aitken et al. 2017) of kernels ``[k, k, C, stride**2 O]``: the
     ``stride**2`` kernels of one block are equal, drawn by ``one``, so the untrained layer is a

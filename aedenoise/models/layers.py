@@ -11,6 +11,7 @@ from flax.linen import initializers
 from jax import Array
 
 from aedenoise.models.initializers import he_normal
+from aedenoise.ops.kernel_sums import sum_kernels
 
 PRODUCTS = {"float32": "float32", "tf32": "tensorfloat32", "bfloat16": "bfloat16"}
 
@@ -62,6 +63,26 @@ class Parameters(nn.Module):
     def __call__(self, channels: int) -> tuple[Array, Array]:
         """Returns the kernel ``[k, k, channels, F]`` and the bias ``[F]``."""
         return _parameters(self, channels)
+
+
+class ParallelParameters(Parameters):
+    """Kernel and bias of two transposed convolutions whose outputs are added.
+
+    Attributes:
+      side: side of the second kernel, the parameter ``parallel_kernel``.
+      stride: stride of both.
+    """
+
+    side: int = 3
+    stride: int = 2
+
+    @nn.compact
+    def __call__(self, channels: int) -> tuple[Array, Array]:
+        """Returns the sum of the kernels, and the bias."""
+        kernel, bias = _parameters(self, channels)
+        shape = (self.side, self.side, channels, self.features)
+        parallel = self.param("parallel_kernel", self.kernel_init, shape)
+        return sum_kernels(kernel, parallel, self.stride), bias
 
 
 def apply(operation: Callable[..., Array], precision: str, *arrays: Array) -> Array:

@@ -45,7 +45,7 @@ def _sums(profile: np.ndarray, layer: Layer) -> np.ndarray:
             return np.repeat(profile, factor)
         case "corner":
             return np.kron(profile, np.eye(1, factor)[0])
-        case "conv":
+        case "conv" | "smooth":
             axis, length = phases.convolution(len(profile), kernel, factor)
         case "transpose":
             axis, _ = phases.transposed_convolution(kernel, factor)

@@ -39,7 +39,7 @@ def _read(layer: Layer, first: int, last: int) -> tuple[int, int]:
     """
     kind, size, factor = layer
     match kind:
-        case "conv":
+        case "conv" | "smooth":
             before = max(size - factor, 0) // 2
             start, stop = first * factor - before, last * factor - before + size - 1
             return min(start, first * factor), max(stop, last * factor)

@@ -8,6 +8,7 @@ from aedenoise.ops.convolutions import (
     upsample_conv,
 )
 from aedenoise.ops.pooling import max_pool
+from aedenoise.ops.reassembly import reassemble, smooth
 from aedenoise.ops.resizing import depth_to_space, sum_channels, upsample
 from aedenoise.ops.unpooling import max_pool_argmax, max_unpool, unpool
 
@@ -20,6 +21,8 @@ __all__ = [
     "max_pool",
     "max_pool_argmax",
     "max_unpool",
+    "reassemble",
+    "smooth",
     "sum_channels",
     "unpool",
     "upsample",

@@ -89,8 +89,7 @@ def transposed_convolution(
 ) -> tuple[Axis, np.ndarray]:
     """Returns the axis of a transposed convolution (``padding`` as ``jax.lax.conv_transpose``
     defines it), and the kernel row of each tap (int64 ``[U]``)."""
-    whole = padding == "VALID" or stride > kernel - 1
-    before = kernel - 1 if whole else -(-(kernel + stride - 2) // 2)
+    before = kernel - 1 if padding == "VALID" else padding_before(kernel, stride)
     shifts, rows = [], []
     for phase in range(stride):
         # On the input dilated with zeros, kernel row r of output n reads position
@@ -99,6 +98,12 @@ def transposed_convolution(
         shifts.append(tuple((phase - before + r) // stride for r in met))
         rows += met
     return Axis(1, stride, tuple(shifts)), np.array(rows, np.int64)
+
+
+def padding_before(kernel: int, stride: int) -> int:
+    """Returns the padding that ``jax.lax.conv_transpose`` puts before the dilated input of a
+    transposed convolution with padding ``SAME``."""
+    return kernel - 1 if stride > kernel - 1 else -(-(kernel + stride - 2) // 2)
 
 
 def upsampled_convolution(kernel: int, factor: int) -> tuple[Axis, np.ndarray]:

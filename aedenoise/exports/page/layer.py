@@ -10,7 +10,8 @@ Operations and their options, on one image ``[H, W, C]``:
 - ``max_pool`` over ``window``, without incomplete blocks; with ``keep`` its argmax indices go to
   the next ``max_unpool``, the last kept first.
 - ``resize`` by ``factor`` and ``method``; ``sum_channels`` in groups of ``group``;
-  ``depth_to_space`` by ``factor``.
+  ``depth_to_space`` by ``factor``; ``smooth``: means over ``side`` x ``side`` pixels;
+  ``reassemble`` by ``factor``: ``ops.reassemble`` with the logits of a 1x1 kernel and a bias.
 - ``keep`` keeps the map for the next ``join``, the last kept first. ``join`` adds the kept map (by
   ``method`` ``add``, after its 1x1 kernel if it has one) or appends its channels (``concat``).
 - ``subtract``: the noisy image minus the estimated noise, clipped to [0, 1].

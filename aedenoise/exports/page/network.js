@@ -1,4 +1,5 @@
-// Networks as lists of layers; each layer is an operation on one image. See convolutions.js.
+// Networks as lists of layers; each layer is an operation on one image. See convolutions.js and
+// resizing.js.
 "use strict";
 
 // Sides above this are padded to multiples of it, as the Python package does.
@@ -24,6 +25,8 @@ const OPERATIONS = {
   resize,
   sum_channels: sumChannels,
   depth_to_space: depthToSpace,
+  smooth,
+  reassemble,
   keep: (layer, image, state) => {
     state.skips.push(image);
     return image;
@@ -191,81 +194,6 @@ function maxUnpool(layer, image, state) {
         const y = i * window + Math.floor(p / window);
         result.data[(y * width + j * window + (p % window)) * channels + c] = image.data[at];
       }
-    }
-  }
-  return result;
-}
-
-/** Enlarges: blocks of equal pixels (nearest), values in corners of blocks of zeros (corner), or
- * interpolation by half-pixel centres; weights of pixels inside the image sum to one. */
-function resize(layer, image) {
-  const rows = resizeTaps(layer, image.height);
-  const columns = resizeTaps(layer, image.width);
-  const { channels } = image;
-  const wide = makeImage(image.height, columns.length, channels);
-  const result = makeImage(rows.length, columns.length, channels);
-  for (let y = 0; y < image.height; y++) {
-    columns.forEach((taps, x) => {
-      for (let c = 0; c < channels; c++) {
-        let sum = 0;
-        for (const [from, weight] of taps) sum += weight * image.data[(y * image.width + from) * channels + c];
-        wide.data[(y * wide.width + x) * channels + c] = sum;
-      }
-    });
-  }
-  const line = wide.width * channels;
-  rows.forEach((taps, y) => {
-    for (let i = 0; i < line; i++) {
-      let sum = 0;
-      for (const [from, weight] of taps) sum += weight * wide.data[from * line + i];
-      result.data[y * line + i] = sum;
-    }
-  });
-  return result;
-}
-
-function resizeTaps({ factor, method }, length) {
-  const reach = method === "bicubic" ? 2 : 1;
-  return Array.from({ length: length * factor }, (_, place) => {
-    if (method === "nearest") return [[Math.floor(place / factor), 1]];
-    if (method === "corner") return place % factor ? [] : [[place / factor, 1]];
-    const centre = (place + 0.5) / factor - 0.5;
-    const taps = [];
-    for (let from = Math.ceil(centre - reach); from <= centre + reach; from++) {
-      if (from < 0 || from >= length) continue;
-      const distance = Math.abs(centre - from);
-      taps.push([from, method === "bicubic" ? cubic(distance) : Math.max(0, 1 - distance)]);
-    }
-    const total = taps.reduce((sum, [, weight]) => sum + weight, 0);
-    return taps.map(([from, weight]) => [from, weight / total]);
-  });
-}
-
-/** Keys's kernel of 1981 with a = -1/2. */
-function cubic(x) {
-  if (x >= 2) return 0;
-  return x >= 1 ? ((-0.5 * x + 2.5) * x - 4) * x + 2 : (1.5 * x - 2.5) * x * x + 1;
-}
-
-function sumChannels({ group }, image) {
-  const result = makeImage(image.height, image.width, image.channels / group);
-  result.data.forEach((_, i) => {
-    let sum = 0;
-    for (let j = 0; j < group; j++) sum += image.data[i * group + j];
-    result.data[i] = sum;
-  });
-  return result;
-}
-
-/** Shuffles channels into pixels, in the order of tf.nn.depth_to_space. */
-function depthToSpace({ factor }, image) {
-  const channels = image.channels / factor ** 2;
-  const result = makeImage(image.height * factor, image.width * factor, channels);
-  for (let y = 0, at = 0; y < result.height; y++) {
-    for (let x = 0; x < result.width; x++) {
-      const pixel = Math.floor(y / factor) * image.width + Math.floor(x / factor);
-      const from = pixel * image.channels + ((y % factor) * factor + (x % factor)) * channels;
-      for (let c = 0; c < channels; c++, at++) result.data[at] = image.data[from + c];
     }
   }
   return result;

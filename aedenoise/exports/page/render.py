@@ -18,7 +18,7 @@ from aedenoise.exports.page.page_network import PageNetwork
 
 _FILES = resources.files("aedenoise.exports.page")
 # The first run in the worker too; a script of each group has the functions of those before it.
-_ENGINE = ("convolutions", "network", "noise", "quality", "work")
+_ENGINE = ("convolutions", "resizing", "network", "noise", "quality", "work")
 _INTERFACE = ("pictures", "drawing", "page")
 
 

@@ -9,6 +9,7 @@ from aedenoise.config import ORDERS, ModelConfig
 from aedenoise.errors import UsageError
 from aedenoise.exports.page.layer import RELU, Layer, Layers, Option, Shape, weighted
 from aedenoise.models.encoders import stage_names
+from aedenoise.ops.kernel_sums import smooth_kernel, sum_kernels
 
 
 def encoder_layers(model: ModelConfig, params: Mapping[str, Any]) -> Layers:
@@ -66,7 +67,7 @@ def decoder_layers(model: ModelConfig, params: Mapping[str, Any], shape: Shape) 
             for more in stage_names(stage, model.convs)[1:]:
                 yield from _conv_relu(own[more])
     if model.tail:
-        yield weighted("conv", own["output"], stride=1)
+        yield weighted("conv", _tail(model, own), stride=1)
 
 
 def _convolve_first(model: ModelConfig, own: Mapping[str, Any]) -> Layers:
@@ -138,9 +139,41 @@ def _transpose(
 ) -> Layers:
     del name
     layer = own[f"conv_transpose{stage}"]
+    if model.decoder_spec.parallel_side:
+        kernels = layer["kernel"], layer["parallel_kernel"]
+        layer = {**layer, "kernel": sum_kernels(*kernels, model.stride)}
     yield weighted("conv_transpose", layer, stride=model.stride, padding="SAME")
     if not last:
         yield RELU
+
+
+def _smooth_transpose(
+    model: ModelConfig, own: Mapping[str, Any], name: str, stage: int, last: bool
+) -> Layers:
+    yield from _transpose(model, own, name, stage, last)
+    if not (_meets_tail(model) and stage == len(model.decoder_features) - 1):
+        yield Layer("smooth", {"side": model.stride})
+
+
+def _meets_tail(model: ModelConfig) -> bool:
+    """Returns True if the tail follows the last upsampling at once."""
+    return model.tail and model.skip == "none" and model.convs == 1
+
+
+def _tail(model: ModelConfig, own: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns the parameters of the tail, with the smoothing before it, if any, in its kernel."""
+    tail: Mapping[str, Any] = own["output"]
+    if "smooth" in model.decoder_spec.stage and _meets_tail(model):
+        return {**tail, "kernel": smooth_kernel(tail["kernel"], model.stride)}
+    return tail
+
+
+def _carafe(
+    model: ModelConfig, own: Mapping[str, Any], name: str, stage: int, last: bool
+) -> Layers:
+    del last
+    yield from _conv_relu(own[name])
+    yield weighted("reassemble", own[f"reassembly{stage}"], factor=model.stride)
 
 
 def _subpixel(
@@ -162,4 +195,11 @@ def _max_unpool(
     yield Layer("max_unpool", {"window": model.stride})
 
 
-_STAGES = {"transpose": _transpose, "subpixel": _subpixel, "max_unpool": _max_unpool}
+_STAGES = {
+    "transpose": _transpose,
+    "transpose_parallel": _transpose,
+    "transpose_smooth": _smooth_transpose,
+    "subpixel": _subpixel,
+    "max_unpool": _max_unpool,
+    "carafe": _carafe,
+}
