@@ -56,7 +56,7 @@ def map_robustness(signals: StopSignals) -> int:
 
 def count_label_flips(signals: StopSignals) -> int:
     """Counts the images whose class a denoiser changes."""
-    from aedenoise.config.study import parse_decoder
+    from aedenoise.config.study import with_decoder
 
     levels = values.listed("noise_levels", float)
     runs = [local_path("--runs", run) for run in values.listed("runs", str)]
@@ -67,7 +67,7 @@ def count_label_flips(signals: StopSignals) -> int:
     else:
         base = adapt(base, read_overrides())
         for decoder in decoders:
-            parse_decoder(decoder, base.model)
+            with_decoder(base, decoder)
     if FLAGS.checkpoint_dir and len(runs) != 1:
         raise UsageError("--checkpoint_dir is for a single run of --runs; others know their own")
     own = f"{base.data.short_name}{suffix(base, Experiment())}"

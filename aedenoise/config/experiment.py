@@ -304,6 +304,8 @@ class Experiment:
         network = self.model.network if own else self.model.decoder
         if self.model.network == "gan":
             network = f"gan-{self.model.decoder}"
+        # Folders are called by it, where a colon has a meaning of its own.
+        network = network.replace(":", "-")
         return self.name or f"{network}-{self.data.short_name}"
 
 

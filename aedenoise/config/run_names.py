@@ -90,7 +90,7 @@ def _parts(experiment: Experiment, changes: Mapping[str, Any]) -> Iterator[str]:
         elif path == "data.dataset":
             yield experiment.data.short_name
         elif path in _SPEAKING:
-            yield str(value)
+            yield str(value).replace(":", "-")
         else:
             yield _part(_FLAGS.get(path, path.rpartition(".")[2]), value)
 

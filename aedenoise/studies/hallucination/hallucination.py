@@ -13,7 +13,7 @@ import numpy as np
 
 from aedenoise.config import Experiment, NoiseConfig
 from aedenoise.config.options import RunOptions
-from aedenoise.config.study import display_name, parse_decoder, slug
+from aedenoise.config.study import display_name, slug, with_decoder
 from aedenoise.data.reading import Dataset
 from aedenoise.errors import CheckpointError, DataError, UsageError
 from aedenoise.evaluation.classifier import TrainedClassifier, load_classifier
@@ -66,7 +66,7 @@ def networks_of_decoders(
 
     Args:
       base: experiment whose decoder and noise level are replaced.
-      decoders: decoders in the syntax of ``config.study.parse_decoder``.
+      decoders: decoders in the syntax of ``config.study.with_decoder``.
       levels: noise levels; empty: the level of ``base``.
       workdir: parent of the run folders.
 
@@ -79,8 +79,8 @@ def networks_of_decoders(
     found = []
     for noise in _noises(base.noise, levels):
         for decoder in decoders:
-            model = parse_decoder(decoder, base.model)
-            experiment = dataclasses.replace(base.trained_on(noise), model=model, name="")
+            experiment = with_decoder(base.trained_on(noise), decoder)
+            experiment = dataclasses.replace(experiment, name="")
             folder = workdir / f"{slug(decoder)}-{slug(noise.label)}"
             found.append(Network(display_name(decoder), folder, experiment, (noise,)))
     return found
