@@ -18,7 +18,6 @@ from aedenoise.config import (
     DataConfig,
     Experiment,
     ModelConfig,
-    first_difference,
     from_dict,
     replace,
     to_dict,
@@ -256,30 +255,6 @@ def study_from_dict(values: Mapping[str, Any]) -> Study:
         return Study(**{**tuples, "base": from_dict(values["base"])})
     except (KeyError, TypeError, ValueError, UsageError) as error:
         raise CheckpointError(f"study.json is not a study of this version: {error}") from error
-
-
-def study_difference(old: Study, new: Study) -> str | None:
-    """Describes the first field in which ``new`` does not continue ``old``: ``field (old value, now
-    new value)``.
-
-    A study continues another of the same base and reference if each axis has all its values.
-    Numbers of seeds may differ: cells of different seeds do not depend on each other.
-    """
-    # Dataset and noise level of the base are in the grid; epochs are ignored.
-    same = {"data.dataset": old.datasets[0], "noise.level": 0.0, "epochs": 1}
-    difference = first_difference(replace(old.base, same), replace(new.base, same))
-    if difference:
-        return difference
-    for axis in AXES:
-        before, after = getattr(old, axis), getattr(new, axis)
-        other_reference = axis == "decoders" and before[0] != after[0]
-        if other_reference or not set(before) <= set(after):
-            return f"{axis} ({_listed(before)}, now {_listed(after)})"
-    return None
-
-
-def _listed(values: tuple[Any, ...]) -> str:
-    return ",".join(map(str, values))
 
 
 def slug(text: str) -> str:

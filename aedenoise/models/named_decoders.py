@@ -1,8 +1,8 @@
 """Decoders outside of the package, named ``module:Class``.
 
 The class is a linen module from a code ``[B, h, w, F]`` to logits ``[B, h s^n, w s^n, C]``. It is
-constructed with those attributes of ``StagedDecoder``, and of ``order``, ``tail`` and ``icnr``, that
-it declares as fields. With ``skip`` other than ``none`` it reads an ``Encoding``.
+constructed with those attributes of ``StagedDecoder``, and those of ``order``, ``tail`` and
+``icnr``, that it declares as fields. With ``skip`` other than ``none`` it reads an ``Encoding``.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def check_memory(
     free = free_memory()
     # Tracing takes longer than a usual start should, and few experiments are anywhere near.
     known = not is_class_name(experiment.model.decoder)
-    if free is None or known and networks * _bound(experiment, image_shape) < free / 2:
+    if free is None or (known and networks * _bound(experiment, image_shape) < free / 2):
         return
     on_cpu = jax.default_backend() == "cpu"
     devices = jax.device_count()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
@@ -27,6 +28,7 @@ from aedenoise.ops.noise import Noisy, clean_images
 from aedenoise.runs.denoising import DenoisingWorkload, make_denoising_workload
 from aedenoise.studies.comparison.matching import Network
 from aedenoise.studies.comparison.rows import Row
+from aedenoise.studies.comparison.stored import check_same_digest
 from aedenoise.studies.comparison.training import SeedTrainer
 from aedenoise.training.task import Params
 
@@ -64,10 +66,25 @@ class _Setup(NamedTuple):
 
 
 class Runner:
-    """Trainer of cells that sets up each decoder and condition once."""
+    """Trainer of cells that sets up each decoder and condition once.
 
-    def __init__(self, study: Study, options: RunOptions, notify: Callable[[str], None]) -> None:
+    Args:
+      study: the comparison.
+      options: run options.
+      notify: receives lines for the user.
+      digests: digests by dataset of the data that other cells were trained on; other data are
+        refused with ``CheckpointError``.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        options: RunOptions,
+        notify: Callable[[str], None],
+        digests: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.study = study
+        self._digests = digests
         self._options = options
         self._notify = notify
         self._setups: dict[Cell, _Setup] = {}
@@ -138,6 +155,8 @@ class Runner:
                 dataset=self._data[name][0] if name in self._data else None,
             )
             if name not in self._data:
+                digest = _short_digest(workload)
+                check_same_digest(name, self._digests.get(name, digest), digest)
                 self._data[name] = workload.dataset, _on_device(workload.dataset)
             trainer = SeedTrainer(workload, self._data[name][1])
             self._setups[alike] = _Setup(
@@ -178,7 +197,7 @@ def _finished(
         "matched": network.ratio,
         "images_per_second": speed,
         "device": jax.devices()[0].device_kind,
-        "dataset_digest": workload.dataset.digest[:12],
+        "dataset_digest": _short_digest(workload),
     }
     # As NumPy arrays: evaluation shards over all devices, training used one.
     quality, pictures = _measures(setup, cell, jax.device_get(params))
@@ -187,6 +206,10 @@ def _finished(
     # Metrics of a diverged network are meaningless; the row stays and records the divergence.
     step = workload.total_steps if diverged is None else diverged
     return Finished(cell, row | {"diverged_at": step} | dict.fromkeys(quality), curve, {})
+
+
+def _short_digest(workload: DenoisingWorkload) -> str:
+    return workload.dataset.digest[:12]
 
 
 def _measures(

@@ -1,7 +1,8 @@
 """Folder of a comparison: finished cells and their results.
 
 Several processes, on one machine or on machines that share the folder, can work in it at once. The
-holder of a cell's lock trains the cell; a finished cell is a file that was renamed into place.
+holder of a cell's lock trains the cell; a finished cell is a file that was renamed into place, or a
+row of ``cells.csv``, which other machines have without the files.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,15 @@ from aedenoise.config.study import (
     Cell,
     Condition,
     Study,
-    study_difference,
     study_from_dict,
     study_to_dict,
 )
+from aedenoise.config.study_growth import grow_study, study_difference
 from aedenoise.errors import CheckpointError, StorageError
 from aedenoise.files import exclusive_lock, lock_if_free, remove, write_atomically, write_json
 from aedenoise.studies.comparison.matching import Network
-from aedenoise.studies.comparison.rows import Row
+from aedenoise.studies.comparison.rows import Row, to_csv
+from aedenoise.studies.comparison.stored import StoredCell, cell_key, read_stored
 
 FORMAT = 1
 Networks = dict[str, dict[str, dict[str, Network]]]
@@ -50,18 +52,22 @@ class StudyFolder:
         self.figures = path / "figures"
         self.table = path / "cells.csv"
         self.curves = path / "curves.csv"
+        self._stored: dict[str, StoredCell] = {}
+        self._stored_at: tuple[Any, ...] = ()
+        self._files: dict[str, StoredCell] = {}
 
     def claim(self, study: Study, *, overwrite: bool) -> None:
-        """Prepares the folder for ``study``; the same study may be extended by more seeds.
+        """Prepares the folder for ``study``; a study may grow by seeds and by values of its axes,
+        see ``config.study_growth``.
 
         Raises:
-          CheckpointError: if the folder holds another study and ``overwrite`` is False, or
-            something that is no study.
+          CheckpointError: if the folder holds another study that this one does not continue and
+            ``overwrite`` is False, or something that is no study.
           StorageError: if the folder cannot be created or written.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            with exclusive_lock(self.path / ".lock"):
+            with self.lock():
                 self._claim(study, overwrite)
             self.cells.mkdir(exist_ok=True)
             self.pictures.mkdir(exist_ok=True)
@@ -85,6 +91,7 @@ class StudyFolder:
             # belong to the study that trained them.
             for path in (*written, self.study):
                 remove(path)
+            self._files.clear()
         if not self.study.is_file():
             self._write(study, None)
             return
@@ -92,15 +99,13 @@ class StudyFolder:
         if networks is None:  # nothing is trained yet, so any study may replace it
             self._write(study, None)
             return
-        # Seeds are ignored: cells of different seeds do not depend on each other.
-        difference = study_difference(dataclasses.replace(known, seeds=study.seeds), study)
-        if difference:
+        if difference := study_difference(known, study):
             raise CheckpointError(
                 f"{self.path} holds another study: {difference}; choose another --workdir or add "
                 "--overwrite"
             )
-        if study.seeds > known.seeds:
-            self._write(study, networks)
+        if (grown := grow_study(known, study)) != known:
+            self._write(grown, networks)
 
     def read(self) -> tuple[Study, Networks | None]:
         """Reads the study and its networks, which are None before they are matched.
@@ -133,15 +138,19 @@ class StudyFolder:
                 f"{self.study} is damaged ({type(error).__name__}); choose another --workdir"
             ) from error
 
-    def networks(self, solve: Any) -> Networks:
-        """Returns the networks in the folder, or stores and returns those of ``solve()``."""
+    def networks(self, solve: Callable[[Networks], Networks]) -> Networks:
+        """Returns the networks of the study; ``solve`` adds those that the folder does not have."""
         # Under the lock: measured latencies vary, and all processes must use the same widths.
-        with exclusive_lock(self.path / ".lock"):
-            study, networks = self.read()
-            if networks is None:
-                networks = solve()
+        with self.lock():
+            study, known = self.read()
+            networks = solve(known or {})
+            if networks != known:
                 self._write(study, networks)
         return networks
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Holds the folder, after waiting for other processes."""
+        return exclusive_lock(self.path / ".lock")
 
     def _write(self, study: Study, networks: Networks | None) -> None:
         content = {
@@ -153,7 +162,7 @@ class StudyFolder:
 
     def is_done(self, cell: Cell) -> bool:
         """Returns True if the cell is trained or has diverged."""
-        return (self.cells / f"{cell.name}.json").is_file()
+        return (self.cells / f"{cell.name}.json").is_file() or cell.name in self._read_stored()
 
     @contextmanager
     def taking(self, cells: Sequence[Cell]) -> Iterator[list[Cell]]:
@@ -188,20 +197,30 @@ class StudyFolder:
         write_json(self.cells / f"{cell.name}.json", content, indent=1, allow_nan=False)
 
     def results(self, study: Study) -> tuple[list[Row], list[Row]]:
-        """Returns rows and curves of the finished cells, by condition, decoder and seed.
+        """Returns rows and curves of the finished cells, by condition, decoder and seed; then those
+        of the tables that are not in the study.
 
         Raises:
           CheckpointError: if a file cannot be read.
         """
-        rows, curves = [], []
-        conditions, decoders = list(study.conditions()), study.decoders
+        conditions = {condition: place for place, condition in enumerate(study.conditions())}
+        decoders = {decoder: place for place, decoder in enumerate(study.decoders)}
+        stored = dict(self._read_stored())
+        found = []
         for cell in sorted(
-            study.cells(),
-            key=lambda c: (conditions.index(c.condition), decoders.index(c.decoder), c.seed),
+            study.cells(), key=lambda c: (conditions[c.condition], decoders[c.decoder], c.seed)
         ):
-            path = self.cells / f"{cell.name}.json"
-            if not path.is_file():
-                continue
+            # A file has all digits, a table six.
+            row = stored.pop(cell.name, None)
+            if (each := self._read_cell(cell) or row) is not None:
+                found.append(each)
+        found += stored.values()
+        return [each.row for each in found], [point for each in found for point in each.curve]
+
+    def _read_cell(self, cell: Cell) -> StoredCell | None:
+        path = self.cells / f"{cell.name}.json"
+        # Files of finished cells never change.
+        if cell.name not in self._files and path.is_file():
             try:
                 content = json.loads(path.read_text(encoding="utf-8"))
                 row, curve = content["row"], content["curve"]
@@ -209,9 +228,38 @@ class StudyFolder:
                 raise CheckpointError(
                     f"{path} is damaged; remove it to train its cell again"
                 ) from error
-            rows.append(cell_key(cell) | row)
-            curves += [cell_key(cell) | point for point in curve]
-        return rows, curves
+            key = cell_key(cell)
+            self._files[cell.name] = StoredCell(key | row, [key | point for point in curve])
+        return self._files.get(cell.name)
+
+    def _read_stored(self) -> dict[str, StoredCell]:
+        # Read again only where another process, or a user, has changed the tables.
+        if (at := self._tables_at()) != self._stored_at:
+            self._stored = read_stored(self.table, self.curves)
+            self._stored_at = at
+        return self._stored
+
+    def _tables_at(self) -> tuple[Any, ...]:
+        stats = [path.stat() if path.is_file() else None for path in (self.table, self.curves)]
+        return tuple(each and (each.st_ino, each.st_mtime_ns, each.st_size) for each in stats)
+
+    def digests(self) -> dict[str, str]:
+        """Returns the digest of each dataset that finished cells were trained on."""
+        rows, _ = self.results(self.read()[0])
+        return {row["dataset"]: row["dataset_digest"] for row in rows if "dataset_digest" in row}
+
+    def write_tables(self) -> None:
+        """Writes ``cells.csv`` and ``curves.csv`` of all finished cells.
+
+        Raises:
+          CheckpointError: if there is no study, or a file cannot be read.
+        """
+        rows, curves = self.results(self.read()[0])
+        if rows:
+            write_atomically(self.curves, to_csv(curves).encode())
+            write_atomically(self.table, to_csv(rows).encode())
+            # What is new in the tables is in files of this folder.
+            self._stored_at = self._tables_at()
 
     def load_pictures(self, decoder: str, condition: Condition, seed: int) -> dict[str, Any] | None:
         """Returns the stored pictures of a cell, or None."""
@@ -220,18 +268,6 @@ class StudyFolder:
             return None
         with np.load(path) as arrays:
             return dict(arrays)
-
-
-def cell_key(cell: Cell) -> Row:
-    """Returns the columns that identify the cell of a row."""
-    return {
-        "decoder": cell.decoder,
-        "dataset": cell.condition.dataset,
-        "noise_level": cell.condition.noise_level,
-        "match": cell.condition.match,
-        "steps": cell.condition.steps,
-        "seed": cell.seed,
-    }
 
 
 def _plain(networks: Networks) -> Any:

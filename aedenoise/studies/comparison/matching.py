@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from aedenoise.config import ModelConfig
 from aedenoise.config.decoders import is_class_name
 from aedenoise.config.fields import MOST_WIDTH
-from aedenoise.config.study import display_name, parse_decoder
+from aedenoise.config.study import Study, display_name, parse_decoder
 from aedenoise.errors import UsageError
+from aedenoise.models import build_decoder
 from aedenoise.models.named_decoders import declares
 from aedenoise.studies.comparison import costs
 from aedenoise.studies.comparison.costs import ImageShape
@@ -44,6 +45,18 @@ class Network:
     decoder_parameters: int
     multiply_adds: int
     ratio: float
+
+
+def check_importable(study: Study) -> None:
+    """Constructs the decoders outside of the package, before anything is written.
+
+    Raises:
+      UsageError: if one cannot be imported or constructed.
+    """
+    for decoder in study.decoders:
+        config = parse_decoder(decoder, study.base.model)
+        if is_class_name(config.decoder):
+            build_decoder(config)
 
 
 def match_networks(
