@@ -20,11 +20,12 @@ from aedenoise.runtime.process import prepare_process
 from aedenoise.studies.comparison import report
 from aedenoise.studies.comparison.cells import Finished, Runner
 from aedenoise.studies.comparison.drawing import draw
-from aedenoise.studies.comparison.folder import Networks, StudyFolder
+from aedenoise.studies.comparison.folder import StudyFolder
 from aedenoise.studies.comparison.matching import check_importable, match_networks
 from aedenoise.studies.comparison.pairing import differences_table, list_decoders
 from aedenoise.studies.comparison.rows import from_csv, to_csv
 from aedenoise.studies.comparison.stored import check_same_data
+from aedenoise.studies.comparison.study_file import Networks
 from aedenoise.training.memory import check_memory
 from aedenoise.training.sharding import automatic_steps_per_call
 

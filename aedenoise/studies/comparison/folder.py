@@ -7,10 +7,9 @@ row of ``cells.csv``, which other machines have without the files.
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,23 +17,24 @@ from typing import Any
 import numpy as np
 
 from aedenoise.config.folders import RUN_FILE, STUDY_FILE
-from aedenoise.config.study import (
-    Cell,
-    Condition,
-    Study,
-    study_from_dict,
-    study_to_dict,
-)
+from aedenoise.config.study import Cell, Condition, Study
 from aedenoise.config.study_growth import grow_study, study_difference
 from aedenoise.errors import CheckpointError, StorageError
 from aedenoise.files import exclusive_lock, lock_if_free, remove, write_atomically, write_json
-from aedenoise.studies.comparison.matching import Network
 from aedenoise.studies.comparison.rows import Row, to_csv
-from aedenoise.studies.comparison.stored import StoredCell, cell_key, read_stored
-
-FORMAT = 1
-Networks = dict[str, dict[str, dict[str, Network]]]
-"""Networks by match, dataset and decoder."""
+from aedenoise.studies.comparison.stored import (
+    StoredCell,
+    cell_key,
+    cell_name,
+    check_same_data,
+    read_stored,
+)
+from aedenoise.studies.comparison.study_file import (
+    Networks,
+    parse_study_file,
+    read_study_file,
+    write_study_file,
+)
 
 
 class StudyFolder:
@@ -86,18 +86,18 @@ class StudyFolder:
                     "--workdir"
                 )
         elif overwrite:
-            self._parse()
+            parse_study_file(self.study)
             # study.json last: until then the folder is known as a comparison's, and its cells
             # belong to the study that trained them.
             for path in (*written, self.study):
                 remove(path)
             self._files.clear()
         if not self.study.is_file():
-            self._write(study, None)
+            write_study_file(self.study, study, None)
             return
         known, networks = self.read()
         if networks is None:  # nothing is trained yet, so any study may replace it
-            self._write(study, None)
+            write_study_file(self.study, study, None)
             return
         if difference := study_difference(known, study):
             raise CheckpointError(
@@ -105,7 +105,7 @@ class StudyFolder:
                 "--overwrite"
             )
         if (grown := grow_study(known, study)) != known:
-            self._write(grown, networks)
+            write_study_file(self.study, grown, networks)
 
     def read(self) -> tuple[Study, Networks | None]:
         """Reads the study and its networks, which are None before they are matched.
@@ -115,28 +115,7 @@ class StudyFolder:
         """
         if not self.study.is_file():
             raise CheckpointError(f"{self.path} holds no study (no {STUDY_FILE})")
-        version, study, networks = self._parse()
-        if version != FORMAT:
-            raise CheckpointError(f"{self.study} has format {version}, this version reads {FORMAT}")
-        known = study_from_dict(study)
-        try:
-            return known, None if networks is None else _networks(networks)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise CheckpointError(f"{self.study} is damaged ({type(error).__name__})") from error
-
-    def _parse(self) -> tuple[Any, Any, Any]:
-        """Returns format, study and networks as they are in the file.
-
-        Raises:
-          CheckpointError: if it is damaged, or of another program.
-        """
-        try:
-            content = json.loads(self.study.read_text(encoding="utf-8"))
-            return content["format"], content["study"], content["networks"]
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise CheckpointError(
-                f"{self.study} is damaged ({type(error).__name__}); choose another --workdir"
-            ) from error
+        return read_study_file(self.study)
 
     def networks(self, solve: Callable[[Networks], Networks]) -> Networks:
         """Returns the networks of the study; ``solve`` adds those that the folder does not have."""
@@ -145,20 +124,39 @@ class StudyFolder:
             study, known = self.read()
             networks = solve(known or {})
             if networks != known:
-                self._write(study, networks)
+                write_study_file(self.study, study, networks)
         return networks
 
     def lock(self) -> AbstractContextManager[None]:
         """Holds the folder, after waiting for other processes."""
         return exclusive_lock(self.path / ".lock")
 
-    def _write(self, study: Study, networks: Networks | None) -> None:
-        content = {
-            "format": FORMAT,
-            "study": study_to_dict(study),
-            "networks": networks and _plain(networks),
+    def adopt(self, other: StudyFolder, decoders: Collection[str]) -> None:
+        """Adds finished cells and networks of ``decoders`` from the folder of another study with the
+        same conditions.
+
+        Raises:
+          CheckpointError: if a file cannot be read, or cells were trained on other data.
+        """
+        study, networks = other.read()
+        theirs = {
+            cell_name(cell.row): cell
+            for cell in other.finished(study)
+            if cell.row["decoder"] in decoders
         }
-        write_json(self.study, content, indent=1, allow_nan=False)
+        with self.lock():
+            own, known = self.read()
+            merged = {match: dict(datasets) for match, datasets in (known or {}).items()}
+            for match, datasets in (networks or {}).items():
+                for dataset, found in datasets.items():
+                    chosen = {name: found[name] for name in found if name in decoders}
+                    mine = merged.setdefault(match, {}).get(dataset, {})
+                    merged[match][dataset] = {**chosen, **mine}
+            check_same_data(cell.row for cell in (*self.finished(own), *theirs.values()))
+            # A cell that both have stays as it is here.
+            self._stored = theirs | self._read_stored()
+            self.write_tables()
+            write_study_file(self.study, own, merged)
 
     def is_done(self, cell: Cell) -> bool:
         """Returns True if the cell is trained or has diverged."""
@@ -197,8 +195,13 @@ class StudyFolder:
         write_json(self.cells / f"{cell.name}.json", content, indent=1, allow_nan=False)
 
     def results(self, study: Study) -> tuple[list[Row], list[Row]]:
-        """Returns rows and curves of the finished cells, by condition, decoder and seed; then those
-        of the tables that are not in the study.
+        """Returns rows and curves of the finished cells; order and errors as ``finished``."""
+        found = self.finished(study)
+        return [each.row for each in found], [point for each in found for point in each.curve]
+
+    def finished(self, study: Study) -> list[StoredCell]:
+        """Returns the finished cells by condition, decoder and seed; then those of the tables that
+        are not in the study.
 
         Raises:
           CheckpointError: if a file cannot be read.
@@ -214,8 +217,7 @@ class StudyFolder:
             row = stored.pop(cell.name, None)
             if (each := self._read_cell(cell) or row) is not None:
                 found.append(each)
-        found += stored.values()
-        return [each.row for each in found], [point for each in found for point in each.curve]
+        return [*found, *stored.values()]
 
     def _read_cell(self, cell: Cell) -> StoredCell | None:
         path = self.cells / f"{cell.name}.json"
@@ -268,26 +270,3 @@ class StudyFolder:
             return None
         with np.load(path) as arrays:
             return dict(arrays)
-
-
-def _plain(networks: Networks) -> Any:
-    return {
-        match: {
-            dataset: {decoder: dataclasses.asdict(found) for decoder, found in decoders.items()}
-            for dataset, decoders in datasets.items()
-        }
-        for match, datasets in networks.items()
-    }
-
-
-def _networks(plain: Any) -> Networks:
-    return {
-        match: {
-            dataset: {
-                decoder: Network(**{**values, "features": tuple(values["features"])})
-                for decoder, values in decoders.items()
-            }
-            for dataset, decoders in datasets.items()
-        }
-        for match, datasets in plain.items()
-    }

@@ -55,7 +55,12 @@ def read_stored(table: Path, curves: Path) -> dict[str, StoredCell]:
 
 
 def _read(path: Path) -> list[Row]:
-    return from_csv(path.read_text(encoding="utf-8")) if path.is_file() else []
+    if not path.is_file():
+        return []
+    try:
+        return from_csv(path.read_text(encoding="utf-8"))
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error
 
 
 def check_same_data(rows: Iterable[Row]) -> None:
