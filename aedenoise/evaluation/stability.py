@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from aedenoise.data.batch import evenly_spaced
 from aedenoise.metrics.image_quality import mse, psnr, psnr_from_mse
 from aedenoise.models import Autoencoder
 from aedenoise.models.autoencoder import predict
@@ -17,12 +18,13 @@ from aedenoise.ops.images import scale
 from aedenoise.ops.noise import Noisy
 from aedenoise.training.task import Params
 
-# One side in this many is cut from each border, which shows padding and what a shift wraps around.
+# One side in this many is cut from each border, which has padding and what a shift wraps around.
 _BORDER_SHARE = 4
-# An attack may change a pixel by 8 grey levels of 256, as is usual since Madry et al. 2018.
+_MOST_SHIFTS = 7
+# An attack may change a pixel by 8 of 255 grey levels, as is usual since Madry et al. 2018.
 _REACH = np.uint8(8)
 _STEPS = 5
-# Steps of 2.5 reach / steps can leave every point of the allowed range and return (ibid.).
+# Steps of 2.5 reach / steps get to the edge of the allowed range from anywhere in it (ibid.).
 _STEP_SHARE = 2.5 / _STEPS
 AttackStep = Callable[[Params, Array, Noisy, Array], tuple[Array, Array]]
 
@@ -32,8 +34,10 @@ def shift_psnr(denoise: Callable[[Noisy], Any], noisy: Noisy, downsampling: int)
 
     A network without strides commutes with shifts; one that downsamples by ``n`` need not do so for
     shifts of 1 to n - 1 pixels (Azulay and Weiss 2019; Zhang 2019, "Making Convolutional Networks
-    Shift-Invariant Again"). The noise is shifted with the image. Shifts are circular and go down
-    and to the right at once; a quarter of each side is cut from every border.
+    Shift-Invariant Again"). The noise is shifted with the image. The first half of the images moves
+    down, the second to the right; a checkerboard would not show in both directions at once. Shifts
+    are circular, and a quarter of each side is cut from every border. Of more than seven shifts,
+    seven are taken.
 
     Args:
       denoise: function from noisy to denoised images ``[B, H, W, C]``.
@@ -44,13 +48,14 @@ def shift_psnr(denoise: Callable[[Noisy], Any], noisy: Noisy, downsampling: int)
       Mean over images and shifts, at most 100.
     """
     border = min(noisy.image.shape[1:3]) // _BORDER_SHARE
-    still = np.asarray(denoise(noisy))
+    still = jnp.asarray(denoise(noisy))
     values = []
     # Longer shifts would move the wrapped border into the part that is compared.
-    for shift in range(1, max(2, min(downsampling, border + 1))):
-        moved = denoise(noisy._replace(image=jnp.roll(noisy.image, (shift, shift), (1, 2))))
-        expected = np.roll(still, (shift, shift), (1, 2))
-        values.append(psnr(_interior(jnp.asarray(moved)), _interior(jnp.asarray(expected))))
+    longest = max(1, min(downsampling - 1, border))
+    for shift in map(int, 1 + evenly_spaced(longest, _MOST_SHIFTS)):
+        moved = denoise(noisy._replace(image=_shifted(noisy.image, shift)))
+        expected = _shifted(still, shift)
+        values.append(psnr(_interior(jnp.asarray(moved)), _interior(expected)))
     return float(np.mean(values))
 
 
@@ -91,6 +96,11 @@ def psnr_under_attack(
         attacked, _ = attack_step(params, attacked, noisy, clean)
     _, after = attack_step(params, attacked, noisy, clean)
     return float(jnp.mean(before)), float(jnp.mean(after))
+
+
+def _shifted(images: Array, shift: int) -> Array:
+    half = len(images) // 2
+    return jnp.concatenate([jnp.roll(images[:half], shift, 1), jnp.roll(images[half:], shift, 2)])
 
 
 def _interior(images: Array) -> Array:

@@ -185,8 +185,8 @@ def _finished(
         "device": jax.devices()[0].device_kind,
         "dataset_digest": workload.dataset.digest[:12],
     }
-    # As NumPy arrays: evaluation shards over all devices, training used one.
     untrained = setup.trainer.begin(cell.seed).params
+    # As NumPy arrays: evaluation shards over all devices, training used one.
     quality, spectrum, pictures = setup.measures(jax.device_get(params), untrained)
     if diverged is None and all(
         value is None or math.isfinite(value) for value in quality.values()
