@@ -112,7 +112,7 @@ def _train_group(
         for each in finished or []:
             # Pictures of one seed suffice for the figures.
             drawn = each.pictures if each.cell.seed == runner.study.base.seed else {}
-            folder.record(each.cell, each.row, each.curve, drawn)
+            folder.record(each.cell, each.row, each.curve, drawn, each.spectrum)
     parts.passed(len(group))
     return finished or []
 
@@ -126,22 +126,26 @@ def write_report(folder: StudyFolder, *, quiet: bool = False) -> None:
       CheckpointError: if there is no study, no finished cell, or cells of different data.
     """
     study, _ = folder.read()
-    rows, curves = folder.results(study)
+    rows, curves, spectra = folder.results(study)
     if rows:
         write_atomically(folder.table, to_csv(rows).encode())
         write_atomically(folder.curves, to_csv(curves).encode())
+        write_atomically(folder.spectra, to_csv(spectra).encode())
     elif not folder.table.is_file():
         raise CheckpointError(f"{folder.path} has no finished cell yet; --mode=compare trains them")
     # Read back from the files, so that reports from cells and from CSV agree in every digit.
     rows = from_csv(folder.table.read_text(encoding="utf-8"))
     curves = from_csv(folder.curves.read_text(encoding="utf-8"))
+    # Results of earlier versions have no spectra.
+    if folder.spectra.is_file():
+        spectra = from_csv(folder.spectra.read_text(encoding="utf-8"))
     _check_same_data(rows)
     reference = study.decoders[0]
     text = report.tables(rows, reference)
     write_atomically(folder.path / "tables.md", text.encode())
     differences = to_csv(differences_table(rows, reference))
     write_atomically(folder.path / "differences.csv", differences.encode())
-    draw(folder.figures, rows, curves, study.decoders, folder.load_pictures)
+    draw(folder.figures, rows, curves, spectra, study.decoders, folder.load_pictures)
     if not quiet:
         say(text.rstrip())
     say(f"tables and figures are in {folder.path}")

@@ -50,6 +50,7 @@ class StudyFolder:
         self.figures = path / "figures"
         self.table = path / "cells.csv"
         self.curves = path / "curves.csv"
+        self.spectra = path / "spectra.csv"
 
     def claim(self, study: Study, *, overwrite: bool) -> None:
         """Prepares the folder for ``study``; the same study may be extended by more seeds.
@@ -71,7 +72,7 @@ class StudyFolder:
     def _claim(self, study: Study, overwrite: bool) -> None:
         if (self.path / RUN_FILE).exists():
             raise CheckpointError(f"{self.path} holds a training run; choose another --workdir")
-        written = (self.cells, self.pictures, self.table, self.curves)
+        written = (self.cells, self.pictures, self.table, self.curves, self.spectra)
         if not self.study.is_file():
             other = next((path.name for path in written if path.exists()), None)
             if other:
@@ -175,7 +176,12 @@ class StudyFolder:
                     lock.unlink(missing_ok=True)
 
     def record(
-        self, cell: Cell, row: Row, curve: list[Row], pictures: Mapping[str, np.ndarray]
+        self,
+        cell: Cell,
+        row: Row,
+        curve: list[Row],
+        pictures: Mapping[str, np.ndarray],
+        spectrum: Sequence[Row] = (),
     ) -> None:
         """Writes the results of ``cell`` and thereby marks it as finished."""
         # Pictures first: the JSON file is the mark.
@@ -184,16 +190,16 @@ class StudyFolder:
             arrays: dict[str, Any] = dict(pictures)
             np.savez_compressed(buffer, **arrays)
             write_atomically(self.pictures / f"{cell.name}.npz", buffer.getvalue())
-        content = {"row": row, "curve": curve}
+        content = {"row": row, "curve": curve, "spectrum": list(spectrum)}
         write_json(self.cells / f"{cell.name}.json", content, indent=1, allow_nan=False)
 
-    def results(self, study: Study) -> tuple[list[Row], list[Row]]:
-        """Returns rows and curves of the finished cells, by condition, decoder and seed.
+    def results(self, study: Study) -> tuple[list[Row], list[Row], list[Row]]:
+        """Returns rows, curves and spectra of the finished cells, by condition, decoder and seed.
 
         Raises:
           CheckpointError: if a file cannot be read.
         """
-        rows, curves = [], []
+        rows, curves, spectra = [], [], []
         conditions, decoders = list(study.conditions()), study.decoders
         for cell in sorted(
             study.cells(),
@@ -205,13 +211,16 @@ class StudyFolder:
             try:
                 content = json.loads(path.read_text(encoding="utf-8"))
                 row, curve = content["row"], content["curve"]
+                # Cells of earlier versions have no spectrum.
+                spectrum = content.get("spectrum", [])
             except (ValueError, KeyError, TypeError) as error:
                 raise CheckpointError(
                     f"{path} is damaged; remove it to train its cell again"
                 ) from error
             rows.append(cell_key(cell) | row)
             curves += [cell_key(cell) | point for point in curve]
-        return rows, curves
+            spectra += [cell_key(cell) | point for point in spectrum]
+        return rows, curves, spectra
 
     def load_pictures(self, decoder: str, condition: Condition, seed: int) -> dict[str, Any] | None:
         """Returns the stored pictures of a cell, or None."""
