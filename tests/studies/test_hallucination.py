@@ -25,11 +25,8 @@ from aedenoise.metrics.statistics import paired_shares, wilson_interval
 from aedenoise.models import build_classifier
 from aedenoise.runtime.preemption import StopSignals
 from aedenoise.studies.hallucination import hallucination
-from aedenoise.studies.hallucination.hallucination import (
-    measure_hallucination,
-    networks_of_decoders,
-    networks_of_runs,
-)
+from aedenoise.studies.hallucination.hallucination import measure_hallucination
+from aedenoise.studies.hallucination.networks import networks_of_decoders, networks_of_runs
 from aedenoise.studies.hallucination.report import (
     NOISY,
     Outcome,
