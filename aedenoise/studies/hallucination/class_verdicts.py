@@ -38,13 +38,11 @@ class Judged:
     """Test images with intervals and what the classifier may read within them.
 
     Attributes:
-      rows: rows of the test split.
       clean, noisy: images, float32 ``[N, H, W, C]`` in [0, 1].
       interval: denoised images with the half-widths of their intervals.
       share, may_show: see ``evaluation.class_maps.OtherClass``.
     """
 
-    rows: np.ndarray
     clean: np.ndarray
     noisy: np.ndarray
     interval: Interval
@@ -98,17 +96,14 @@ def judge_classes(
             "others": int(np.sum(found & others)),
         }
 
-    used = flipped | others
-    inside = (
-        np.abs(judged.clean - judged.interval.denoised)[used] <= judged.interval.half_width[used]
-    )
+    inside = np.abs(judged.clean - judged.interval.denoised) <= judged.interval.half_width
     guessed = count(probability <= unsure)
     del guessed["true_class"]  # a probability names no other class
     record = {
         "flipped": int(flipped.sum()),
         "others": int(others.sum()),
         "calibrated_on": int(tuned.sum()),
-        "coverage": float(np.mean(inside)),
+        "coverage": float(np.mean(inside[flipped | others])),
         "share": share,
         "within_share": count(judged.share <= share),
         "within_all": count(np.isfinite(judged.share)),
@@ -140,7 +135,7 @@ def _judge(
     clean, noisy, *both = (np.concatenate(each) for each in zip(*parts, strict=True))
     interval = Interval(*both)
     found = find_other_class(classifier, interval.denoised, interval.low, interval.high)
-    return Judged(rows, clean, noisy, interval, *found)
+    return Judged(clean, noisy, interval, *found)
 
 
 def _restored(
