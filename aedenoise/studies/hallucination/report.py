@@ -161,7 +161,7 @@ def flips_table(found: Mapping[str, Any]) -> str:
         f"changed: share of images classified correctly when clean; confident: probability above "
         f"{100 * found['confident_above']:.0f} %"
     )
-    # Versions before 0.2.0 had no verdicts.
+    # Results of earlier versions have none.
     if records := found.get("class_maps"):
         lines += verdict_sentences(records)
         lines += _aligned([VERDICTS, *verdict_rows(records)])
