@@ -134,7 +134,7 @@ def standing_block() -> str:
     """Returns the standing table of the main study, for ``docs/leaderboard.md``."""
     folder = StudyFolder(MAIN_STUDY)
     study, _ = folder.read()
-    rows, _ = folder.results(study)
+    rows = folder.results(study)[0]
     reference = study.decoders[0]
     tables = (table(standings(rows, reference, budget), reference) for budget in budgets(rows))
     return "\n\n".join(tables) + "\n"
@@ -224,9 +224,10 @@ def _run(given: argparse.Namespace) -> None:
         raise UsageError(f"--seeds must be from 1 to {study.seeds}, the seeds of {given.results}")
     if given.enter and seeds < study.seeds:
         raise UsageError(f"--enter takes all {study.seeds} seeds; leave --seeds out")
-    rows, _ = results.results(study)
+    rows = results.results(study)[0]
     if not rows:
         raise CheckpointError(f"{given.results} has no finished cell to compare with")
+    folder = None
     if given.decoder not in study.decoders:
         workdir = given.workdir or Path("runs") / f"leaderboard-{slug(given.decoder)}"
         folder = train_entry(
@@ -234,11 +235,11 @@ def _run(given: argparse.Namespace) -> None:
         )
         if folder is None:
             return
-        own, _ = folder.results(folder.read()[0])
+        own = folder.results(folder.read()[0])[0]
         rows += [row for row in own if row["decoder"] == given.decoder]
     last = study.base.seed + seeds
     print_standing([row for row in rows if row["seed"] < last], study, given.decoder)
-    if given.enter and given.decoder not in study.decoders:
+    if given.enter and folder is not None:
         enter(given.decoder, results, folder)
 
 

@@ -76,11 +76,8 @@ def count_label_flips(signals: StopSignals) -> int:
     # Version 0.1.0 had the other name; what it began stays where it is.
     options = values.run_options(first if first.exists() and not folder.exists() else folder)
     quiet_libraries()
-    from aedenoise.studies.hallucination.hallucination import (
-        measure_hallucination,
-        networks_of_decoders,
-        networks_of_runs,
-    )
+    from aedenoise.studies.hallucination.hallucination import measure_hallucination
+    from aedenoise.studies.hallucination.networks import networks_of_decoders, networks_of_runs
 
     networks = (
         networks_of_runs(runs, levels)

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from aedenoise.config.data import dataset_kind
-from aedenoise.config.experiment import Experiment, to_dict
+from aedenoise.config.experiment import Experiment
 from aedenoise.config.fields import option_fields
 from aedenoise.config.noise import NO_NOISE
 from aedenoise.config.overrides import override
+from aedenoise.config.records import to_dict
 from aedenoise.errors import UsageError
 
 # In characters. Longer lists of changes are cut, and end with a digest of all.

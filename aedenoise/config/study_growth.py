@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from aedenoise.config.experiment import first_difference, replace
+from aedenoise.config.records import first_difference, replace
 from aedenoise.config.study import AXES, Study
 
 

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from conftest import ROOT
 from helpers import SMALL, digest, saved_state, small, workload
 from scipy import stats
 
@@ -20,7 +21,7 @@ from aedenoise.errors import CheckpointError, UsageError
 from aedenoise.metrics.statistics import difference, percentile_interval, student_interval
 from aedenoise.models import build_autoencoder
 from aedenoise.runs.train import train
-from aedenoise.studies.comparison import pairing, report
+from aedenoise.studies.comparison import output_table, pairing, report
 from aedenoise.studies.comparison.cells import Runner
 from aedenoise.studies.comparison.compare import write_report
 from aedenoise.studies.comparison.folder import StudyFolder
@@ -137,6 +138,38 @@ class TestReport:
             row["constant_spread_2"] = 0.01 if row["decoder"] == "a" else 0.02 + row["seed"] / 1e3
         *_, last = report.grids(table, "a", ("parameters", 100)).splitlines()
         assert last == "| b | 0.0000 | **0.0225** | 0.000 |"
+
+    def test_measures_of_outputs_are_differences_to_the_first_decoder(self) -> None:
+        table = rows({"a": [20.0] * 6, "b": [20.0] * 6})
+        for row in table:
+            row["shift_psnr"] = 30.0 if row["decoder"] == "a" else 25.0 + row["seed"] / 50
+            row["label_flips"] = None
+        *_, first, second = output_table.output_tables(table, "a", [("parameters", 100)])[
+            -1
+        ].splitlines()
+        assert first == "| a | 0.00 | 0.00 | 0.000 | 30.00 | 0.00 | 0.00 | - |"
+        assert "| **-4.95 [-4.9" in second
+        assert second.endswith("| +0.00 [+0.00, +0.00] | - |")
+
+    def test_rows_of_earlier_versions_have_no_measures_of_outputs(self) -> None:
+        old = rows({"a": [20.0, 21.0], "b": [20.5, 21.5]})
+        for row in old:
+            for name in pairing.OF_OUTPUTS:
+                del row[name]
+        assert "Spectrum, shifts" not in report.tables(old, "a")
+        # A study that was begun by an earlier version and continued by this one.
+        new = rows({"a": [None, None, 22.0], "b": [None, None, 22.5]})[2::3]
+        both = from_csv(to_csv(old + new))
+        assert [row["shift_psnr"] for row in both] == [None] * 4 + [0.0, 0.0]
+        assert pairing.paired(both, "b", "a", "shift_psnr") == {2: 0.0}
+        assert "| b | +0.00 | +0.00 |" in report.tables(both, "a")
+
+    def test_committed_results_are_reported_as_before(self) -> None:
+        folder = ROOT / "experiments" / "results" / "upsample_vs_transpose"
+        table = from_csv((folder / "cells.csv").read_text(encoding="utf-8"))
+        assert report.tables(table, "upsample") == (folder / "tables.md").read_text(
+            encoding="utf-8"
+        )
 
     def test_csv_returns_what_it_was_given(self) -> None:
         table = rows({"upsample": [20.125, None]})
@@ -295,6 +328,31 @@ class TestTraining:
         assert trainer.train([0], steps_per_call=1, stop_requested=lambda: True) is None
 
     @pytest.mark.slow
+    def test_a_cell_has_every_measure_and_a_spectrum(self, data_dir: str, tmp_path: Path) -> None:
+        study = replace(TINY, base=small(data__dataset="mnist"), steps=(8,), seeds=1)
+        runner = Runner(study, RunOptions(workdir=tmp_path, data_dir=data_dir), print)
+        cell = next(study.cells())
+        network = match_networks(("upsample",), study.base.model, (28, 28, 1), "widths")["upsample"]
+        found = runner.run([cell], network, steps_per_call=1, stop_requested=lambda: False)
+        assert found is not None
+        row = found[0].row
+        assert set(pairing.COMPARED) <= set(row)
+        assert 0.5 <= row["spectrum_accuracy"] <= 1.0
+        assert 0.0 <= row["label_flips"] <= 1.0
+        assert 0.0 < row["shift_psnr"] < 100.0
+        assert row["pgd_drop_db"] > 0.0
+        ratios = [abs(point["ratio_db"]) for point in found[0].spectrum]
+        assert max(ratios) == row["spectrum_deviation_db"]
+        assert len(ratios) == 20
+        folder = StudyFolder(tmp_path / "grid")
+        folder.claim(study, overwrite=False)
+        folder.record(cell, row, found[0].curve, {}, found[0].spectrum)
+        write_report(folder, quiet=True)
+        spectra = from_csv(folder.spectra.read_text(encoding="utf-8"))
+        assert [point["frequency"] for point in spectra][13] == pytest.approx(0.5)
+        assert (folder.figures / "spectra.png").stat().st_size > 1000
+
+    @pytest.mark.slow
     def test_a_diverged_cell_has_a_row_without_numbers(self, data_dir: str, tmp_path: Path) -> None:
         study = replace(TINY, base=small(optimizer__learning_rate=1e12), steps=(8,), seeds=2)
         runner = Runner(study, RunOptions(workdir=tmp_path, data_dir=data_dir), print)
@@ -305,3 +363,4 @@ class TestTraining:
         # Found out at the next point of the learning curve.
         assert all(each.row["diverged_at"] in range(1, 9) for each in found)
         assert all(each.row["psnr"] is None for each in found)
+        assert all(each.row["shift_psnr"] is None and not each.spectrum for each in found)

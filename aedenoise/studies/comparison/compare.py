@@ -116,7 +116,7 @@ def _train_group(
         for each in finished or []:
             # Pictures of one seed suffice for the figures.
             drawn = each.pictures if each.cell.seed == runner.study.base.seed else {}
-            folder.record(each.cell, each.row, each.curve, drawn)
+            folder.record(each.cell, each.row, each.curve, drawn, each.spectrum)
         if finished:
             with folder.lock():
                 folder.write_tables()
@@ -139,6 +139,10 @@ def write_report(folder: StudyFolder, *, quiet: bool = False) -> None:
     # Read back from the files, so that reports from cells and from CSV agree in every digit.
     rows = from_csv(folder.table.read_text(encoding="utf-8"))
     curves = from_csv(folder.curves.read_text(encoding="utf-8"))
+    # Results of earlier versions have no spectra.
+    spectra = []
+    if folder.spectra.is_file():
+        spectra = from_csv(folder.spectra.read_text(encoding="utf-8"))
     check_same_data(rows)
     reference = study.decoders[0]
     text = report.tables(rows, reference)
@@ -146,7 +150,7 @@ def write_report(folder: StudyFolder, *, quiet: bool = False) -> None:
     differences = to_csv(differences_table(rows, reference))
     write_atomically(folder.path / "differences.csv", differences.encode())
     decoders = tuple(dict.fromkeys((*study.decoders, *list_decoders(rows))))
-    draw(folder.figures, rows, curves, decoders, folder.load_pictures)
+    draw(folder.figures, rows, curves, spectra, decoders, folder.load_pictures)
     if not quiet:
         say(text.rstrip())
     say(f"tables and figures are in {folder.path}")

@@ -52,6 +52,7 @@ class StudyFolder:
         self.figures = path / "figures"
         self.table = path / "cells.csv"
         self.curves = path / "curves.csv"
+        self.spectra = path / "spectra.csv"
         self._stored: dict[str, StoredCell] = {}
         self._stored_at: tuple[Any, ...] = ()
         self._files: dict[str, StoredCell] = {}
@@ -77,7 +78,7 @@ class StudyFolder:
     def _claim(self, study: Study, overwrite: bool) -> None:
         if (self.path / RUN_FILE).exists():
             raise CheckpointError(f"{self.path} holds a training run; choose another --workdir")
-        written = (self.cells, self.pictures, self.table, self.curves)
+        written = (self.cells, self.pictures, self.table, self.curves, self.spectra)
         if not self.study.is_file():
             other = next((path.name for path in written if path.exists()), None)
             if other:
@@ -132,8 +133,8 @@ class StudyFolder:
         return exclusive_lock(self.path / ".lock")
 
     def adopt(self, other: StudyFolder, decoders: Collection[str]) -> None:
-        """Adds finished cells and networks of ``decoders`` from the folder of another study with the
-        same conditions.
+        """Adds finished cells and networks of ``decoders`` from the folder of another study, which
+        has the same conditions.
 
         Raises:
           CheckpointError: if a file cannot be read, or cells were trained on other data.
@@ -182,7 +183,12 @@ class StudyFolder:
                     lock.unlink(missing_ok=True)
 
     def record(
-        self, cell: Cell, row: Row, curve: list[Row], pictures: Mapping[str, np.ndarray]
+        self,
+        cell: Cell,
+        row: Row,
+        curve: list[Row],
+        pictures: Mapping[str, np.ndarray],
+        spectrum: Sequence[Row] = (),
     ) -> None:
         """Writes the results of ``cell`` and thereby marks it as finished."""
         # Pictures first: the JSON file is the mark.
@@ -191,13 +197,18 @@ class StudyFolder:
             arrays: dict[str, Any] = dict(pictures)
             np.savez_compressed(buffer, **arrays)
             write_atomically(self.pictures / f"{cell.name}.npz", buffer.getvalue())
-        content = {"row": row, "curve": curve}
+        content = {"row": row, "curve": curve, "spectrum": list(spectrum)}
         write_json(self.cells / f"{cell.name}.json", content, indent=1, allow_nan=False)
 
-    def results(self, study: Study) -> tuple[list[Row], list[Row]]:
-        """Returns rows and curves of the finished cells; order and errors as ``finished``."""
+    def results(self, study: Study) -> tuple[list[Row], list[Row], list[Row]]:
+        """Returns rows, curves and spectra of the finished cells; order and errors as
+        ``finished``."""
         found = self.finished(study)
-        return [each.row for each in found], [point for each in found for point in each.curve]
+        return (
+            [each.row for each in found],
+            [point for each in found for point in each.curve],
+            [point for each in found for point in each.spectrum],
+        )
 
     def finished(self, study: Study) -> list[StoredCell]:
         """Returns the finished cells by condition, decoder and seed; then those of the tables that
@@ -226,38 +237,46 @@ class StudyFolder:
             try:
                 content = json.loads(path.read_text(encoding="utf-8"))
                 row, curve = content["row"], content["curve"]
+                # Cells of earlier versions have no spectrum.
+                spectrum = content.get("spectrum", [])
             except (ValueError, KeyError, TypeError) as error:
                 raise CheckpointError(
                     f"{path} is damaged; remove it to train its cell again"
                 ) from error
             key = cell_key(cell)
-            self._files[cell.name] = StoredCell(key | row, [key | point for point in curve])
+            self._files[cell.name] = StoredCell(
+                key | row, [key | point for point in curve], [key | point for point in spectrum]
+            )
         return self._files.get(cell.name)
 
     def _read_stored(self) -> dict[str, StoredCell]:
         # Read again only where another process, or a user, has changed the tables.
         if (at := self._tables_at()) != self._stored_at:
-            self._stored = read_stored(self.table, self.curves)
+            self._stored = read_stored(self.table, self.curves, self.spectra)
             self._stored_at = at
         return self._stored
 
     def _tables_at(self) -> tuple[Any, ...]:
-        stats = [path.stat() if path.is_file() else None for path in (self.table, self.curves)]
+        tables = (self.table, self.curves, self.spectra)
+        stats = [path.stat() if path.is_file() else None for path in tables]
         return tuple(each and (each.st_ino, each.st_mtime_ns, each.st_size) for each in stats)
 
     def digests(self) -> dict[str, str]:
         """Returns the digest of each dataset that finished cells were trained on."""
-        rows, _ = self.results(self.read()[0])
+        rows = self.results(self.read()[0])[0]
         return {row["dataset"]: row["dataset_digest"] for row in rows if "dataset_digest" in row}
 
     def write_tables(self) -> None:
-        """Writes ``cells.csv`` and ``curves.csv`` of all finished cells.
+        """Writes ``cells.csv``, ``curves.csv`` and ``spectra.csv`` of all finished cells.
 
         Raises:
           CheckpointError: if there is no study, or a file cannot be read.
         """
-        rows, curves = self.results(self.read()[0])
+        rows, curves, spectra = self.results(self.read()[0])
         if rows:
+            # The table of cells last: what it names is there.
+            if spectra:
+                write_atomically(self.spectra, to_csv(spectra).encode())
             write_atomically(self.curves, to_csv(curves).encode())
             write_atomically(self.table, to_csv(rows).encode())
             # What is new in the tables is in files of this folder.

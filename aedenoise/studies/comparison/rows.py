@@ -25,8 +25,10 @@ _WHOLE = {"at_step", "diverged_at", "multiply_adds", "parameters", "seed", "seed
 
 
 def to_csv(rows: Sequence[Row]) -> str:
-    """Formats rows as CSV with six significant digits; None is an empty field, and so is a column
-    that a row does not have."""
+    """Formats rows as CSV with six significant digits; None is an empty field.
+
+    The columns are those of all rows: cells of an earlier version lack newer measures.
+    """
     buffer = io.StringIO()
     if rows:
         columns = list(dict.fromkeys(name for row in rows for name in row))

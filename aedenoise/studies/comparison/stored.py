@@ -1,4 +1,4 @@
-"""Finished cells in the tables of a study, ``cells.csv`` and ``curves.csv``."""
+"""Finished cells in the tables of a study: ``cells.csv``, ``curves.csv`` and ``spectra.csv``."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from aedenoise.studies.comparison.rows import Row, from_csv
 
 
 class StoredCell(NamedTuple):
-    """Row of a finished cell and points of its learning curve, with the columns of ``cell_key``."""
+    """Row of a finished cell, and points of its learning curve and of its spectrum, each with the
+    columns of ``cell_key``."""
 
     row: Row
     curve: list[Row]
+    spectrum: list[Row]
 
 
 def cell_key(cell: Cell) -> Row:
@@ -36,8 +38,8 @@ def cell_name(row: Row) -> str:
     return Cell(row["decoder"], condition, row["seed"]).name
 
 
-def read_stored(table: Path, curves: Path) -> dict[str, StoredCell]:
-    """Reads the cells of two tables by name; a table that does not exist has none.
+def read_stored(table: Path, curves: Path, spectra: Path) -> dict[str, StoredCell]:
+    """Reads the cells of three tables by name; a table that does not exist has none.
 
     Raises:
       CheckpointError: if a table is not from a study.
@@ -45,10 +47,13 @@ def read_stored(table: Path, curves: Path) -> dict[str, StoredCell]:
     found: dict[str, StoredCell] = {}
     try:
         for row in _read(table):
-            found[cell_name(row)] = StoredCell(row, [])
+            found[cell_name(row)] = StoredCell(row, [], [])
         for point in _read(curves):
             if (cell := found.get(cell_name(point))) is not None:
                 cell.curve.append(point)
+        for point in _read(spectra):
+            if (cell := found.get(cell_name(point))) is not None:
+                cell.spectrum.append(point)
     except KeyError as error:
         raise CheckpointError(f"{table} has no column {error}; it is not from a study") from error
     return found
