@@ -7,8 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from helpers import SMALL, small
-from test_study import rows
+from helpers import SMALL, small, study_rows
 
 from aedenoise.config.study import Study
 from aedenoise.config.study_growth import grow_study, study_difference
@@ -21,7 +20,7 @@ POINT = {"at_step": 12, "psnr": 19.5, "excess_2": 0.1}
 
 
 def measured(psnr: float, digest: str = "0" * 12) -> dict[str, object]:
-    (row,) = rows({"upsample": [psnr]})
+    (row,) = study_rows({"upsample": [psnr]})
     return {**dict(list(row.items())[6:]), "dataset_digest": digest}
 
 
