@@ -66,7 +66,8 @@ def load(
       checkpoint: of the run: ``newest``, ``best`` (by test PSNR) or a step.
       checkpoint_dir: folder of its checkpoints; None: the one that the workdir knows.
       model, decoder: the linen module of your own that the run was trained with.
-      network: name of the package's network: ``letters`` or ``photos``.
+      network: name of a network of the package: ``letters``, ``pages``, ``photos`` or
+        ``photos_colour``.
 
     Raises:
       CheckpointError: if there is no run or no readable checkpoint, or its model is another.

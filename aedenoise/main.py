@@ -112,6 +112,9 @@ def run() -> None:
     """Runs the console script ``aedenoise``."""
     ensure_streams()
     escape_unprintable()
+    # The installed command has only its own folder on the path; a decoder may be in this one.
+    if "" not in sys.path and not sys.flags.safe_path:
+        sys.path.append("")
     app.run(_main_and_leave, flags_parser=_parse)
 
 

@@ -5,6 +5,9 @@ python -m aedenoise.main --experiment=does_it_invent --mode=invent \\
 python -m aedenoise.main --experiment=does_it_invent --mode=invent --dataset=notmnist --epochs=4 \\
     --decoders=upsample,transpose:k3,subpixel --noise_levels=0.2,0.4,0.6
 
+The maps of possible classes (mnist-maps, notmnist-maps) are from the same commands with
+--decoders=upsample.
+
 Answer, for digits: among the images that the classifier (99.33 % accurate) reads when clean, it
 reads 23 % at noise 0.4. After denoising with upsampling, transposed convolutions and sub-pixel
 convolution 1.5, 1.7 and 1.3 % change class, about a third of these confidently; at noise 0.6 it is

@@ -16,6 +16,7 @@ from aedenoise.studies.comparison import pairing, report
 from aedenoise.studies.comparison.compare import write_report
 from aedenoise.studies.comparison.folder import StudyFolder
 from aedenoise.studies.comparison.rows import Row, from_csv
+from experiments.leaderboard import PAGE, standing_block
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
@@ -25,6 +26,7 @@ DOCUMENTS = (
     ROOT / "README.md",
     ROOT / "docs" / "answer.md",
     RESULTS / "upsample_vs_transpose" / "README.md",
+    PAGE,
 )
 END = "<!-- end -->\n"
 
@@ -86,6 +88,7 @@ def _study(name: str) -> tuple[list[Row], str]:
 BLOCKS: dict[str, Callable[[], str]] = {
     "<!-- from experiments/results by python -m experiments.report -->\n": full_block,
     "<!-- in brief, from experiments/results by python -m experiments.report -->\n": brief_block,
+    "<!-- standings, by python -m experiments.leaderboard --update -->\n": standing_block,
 }
 
 

@@ -16,6 +16,7 @@ from aedenoise.config.options import RunOptions
 from aedenoise.data.builders import read_open_letters
 from aedenoise.runs.denoising import make_denoising_workload
 from aedenoise.runs.gan import make_gan_workload
+from aedenoise.studies.comparison import pairing
 from aedenoise.training import loop
 from aedenoise.training.checkpoints import Checkpoints
 from aedenoise.training.loop import Clock, Plan
@@ -170,3 +171,25 @@ def state_and_like(**overrides):
     executor = make_executor("jit")
     state = executor.replicate(create_state(task, jax.random.key(0), (28, 28, 1)))
     return state, executor.abstract(abstract_state(task, (28, 28, 1)))
+
+
+def study_rows(values: dict[str, list[float | None]]) -> list[dict[str, Any]]:
+    """Makes rows of a study of one condition from PSNR by decoder and seed, None if diverged."""
+    return [
+        {
+            "decoder": decoder,
+            "dataset": "mnist",
+            "noise_level": 0.4,
+            "match": "parameters",
+            "steps": 100,
+            "seed": seed,
+            "features": "32 32",
+            "parameters": 28353,
+            "multiply_adds": 4076800,
+            "diverged_at": 50 if psnr is None else None,
+            **dict.fromkeys(pairing.COMPARED, None if psnr is None else 0.0),
+            "psnr": psnr,
+        }
+        for decoder, found in values.items()
+        for seed, psnr in enumerate(found)
+    ]

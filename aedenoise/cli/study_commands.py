@@ -56,7 +56,7 @@ def map_robustness(signals: StopSignals) -> int:
 
 def count_label_flips(signals: StopSignals) -> int:
     """Counts the images whose class a denoiser changes."""
-    from aedenoise.config.study import parse_decoder
+    from aedenoise.config.study import with_decoder
 
     levels = values.listed("noise_levels", float)
     runs = [local_path("--runs", run) for run in values.listed("runs", str)]
@@ -67,7 +67,7 @@ def count_label_flips(signals: StopSignals) -> int:
     else:
         base = adapt(base, read_overrides())
         for decoder in decoders:
-            parse_decoder(decoder, base.model)
+            with_decoder(base, decoder)
     if FLAGS.checkpoint_dir and len(runs) != 1:
         raise UsageError("--checkpoint_dir is for a single run of --runs; others know their own")
     own = f"{base.data.short_name}{suffix(base, Experiment())}"
@@ -76,11 +76,8 @@ def count_label_flips(signals: StopSignals) -> int:
     # Version 0.1.0 had the other name; what it began stays where it is.
     options = values.run_options(first if first.exists() and not folder.exists() else folder)
     quiet_libraries()
-    from aedenoise.studies.hallucination.hallucination import (
-        measure_hallucination,
-        networks_of_decoders,
-        networks_of_runs,
-    )
+    from aedenoise.studies.hallucination.hallucination import measure_hallucination
+    from aedenoise.studies.hallucination.networks import networks_of_decoders, networks_of_runs
 
     networks = (
         networks_of_runs(runs, levels)

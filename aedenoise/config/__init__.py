@@ -16,16 +16,8 @@ from aedenoise.config.decoders import (
     DecoderSpec,
     Layer,
 )
-from aedenoise.config.experiment import (
-    GAN_DEFAULTS,
-    LOSSES,
-    NOISY_DEFAULTS,
-    Experiment,
-    first_difference,
-    from_dict,
-    replace,
-    to_dict,
-)
+from aedenoise.config.defaults import GAN_DEFAULTS, NOISY_DEFAULTS
+from aedenoise.config.experiment import LOSSES, Experiment
 from aedenoise.config.model import (
     ACTIVATIONS,
     CONDITIONS,
@@ -46,6 +38,7 @@ from aedenoise.config.noise import (
 )
 from aedenoise.config.optimizer import ADAM, SCHEDULES, OptimizerConfig
 from aedenoise.config.overrides import override
+from aedenoise.config.records import first_difference, from_dict, replace, to_dict
 
 __all__ = [
     "ACTIVATIONS",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from aedenoise.config.experiment import Experiment, first_difference, from_dict, replace
+from aedenoise.config.experiment import Experiment
+from aedenoise.config.records import first_difference, from_dict, replace
 
 # Key in config.json of the epochs and the warm-up with which a prolonged run was begun.
 BEGUN = "begun_with"

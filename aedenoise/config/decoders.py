@@ -1,11 +1,13 @@
 """Specifications of the decoders: the layers of a stage, and the options of each decoder.
 
 To add a decoder, add its ``DecoderSpec`` here and its linen module to ``models.decoders``. Checks,
-messages, flags, overlap maps and receptive fields follow from the entry.
+messages, flags, overlap maps and receptive fields follow from the entry. A decoder outside of the
+package is named ``module:Class`` and has no entry; ``models.named_decoders`` imports it.
 """
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from aedenoise.errors import UsageError, nearest
@@ -79,16 +81,33 @@ DECODERS = tuple(DECODER_SPECS)
 ORDERS = ("conv_resize", "resize_conv")
 
 
+# ``module:Class``. Modifiers, which stand after a colon as well, begin with a small letter.
+_CLASS_NAME = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[A-Z]\w*")
+# Accepts all options: which of them a class has is known once it is imported.
+_CLASS_SPEC = DecoderSpec((), takes_order=True, takes_tail=True, takes_icnr=True)
+
+
+def is_class_name(name: str) -> bool:
+    """Returns True for ``module:Class``, a decoder outside of the package: dotted identifiers, a
+    colon, and an identifier with a capital. The module is not one of ``DECODERS``."""
+    return bool(_CLASS_NAME.fullmatch(name)) and name.partition(":")[0] not in DECODERS
+
+
 def get_decoder_spec(name: str) -> DecoderSpec:
-    """Returns the specification of a decoder.
+    """Returns the specification of a decoder; that of a ``module:Class`` has no layers.
 
     Raises:
       UsageError: if there is no decoder of that name.
     """
+    if is_class_name(name):
+        return _CLASS_SPEC
     try:
         return DECODER_SPECS[name]
     except KeyError:
-        raise UsageError(f"unknown decoder {name!r}; {nearest(name, DECODERS)}") from None
+        what = f"unknown decoder {name!r}; {nearest(name, DECODERS)}"
+        if ":" in name or "." in name:
+            what += "; a class of your own is module:Class, with a capital letter"
+        raise UsageError(what) from None
 
 
 def decoders_that(option: str) -> tuple[str, ...]:
@@ -111,9 +130,11 @@ def decoder_layers(
     Skip connections are left out: what they read, the layers below read as well.
 
     Raises:
-      UsageError: if there is no decoder of that name.
+      UsageError: if there is no decoder of that name, or its layers are unknown.
     """
     spec = get_decoder_spec(name)
+    if not spec.stage:
+        raise UsageError(f"the layers of decoder {name} are unknown; choose a built-in decoder")
     sizes = {"conv": (kernel_size, 1), "resize": (spec.taps, stride), "corner": (0, stride)}
     sizes |= {"transpose": (max(kernel_size, spec.parallel_side), stride), "smooth": (stride, 1)}
     ends_with_conv = spec.takes_order and order == ORDERS[0]

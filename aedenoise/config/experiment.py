@@ -1,11 +1,9 @@
-"""The whole experiment, as a value, and as plain values for JSON."""
+"""The whole experiment, as a value."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from aedenoise.config.adversary import AdversaryConfig
 from aedenoise.config.code import CodeConfig
@@ -15,7 +13,7 @@ from aedenoise.config.model import ModelConfig
 from aedenoise.config.noise import NO_NOISE, RECORDED, NoiseConfig
 from aedenoise.config.optimizer import OptimizerConfig
 from aedenoise.config.validation import check_known, check_positive
-from aedenoise.errors import CheckpointError, UsageError
+from aedenoise.errors import UsageError
 
 LOSSES = (
     "bce",
@@ -33,38 +31,6 @@ LOSSES = (
 _SELF_SUPERVISED = ("noise2noise", "noise2self", "sure", "unsure")
 BLIND = ("noise2self", "sure", "unsure")
 _GAUSSIAN = ("sure", "unsure")
-
-
-# Further settings of ``--model=gan`` where no flag says otherwise. With momentum the two networks
-# circle around each other (Mescheder et al. 2018); with larger kernels the first images saturate
-# the sigmoid, which has no gradient there.
-GAN_DEFAULTS: dict[str, Any] = {
-    "model.network": "gan",
-    "model.initializer": "glorot",
-    "model.hidden": (1024,),
-    "noise.kind": NO_NOISE,
-    "optimizer.name": "adam",
-    "optimizer.learning_rate": 1e-3,
-    "optimizer.schedule": "constant",
-    "optimizer.warmup": 0.0,
-    "optimizer.b1": 0.0,
-    "optimizer.b2": 0.99,
-}
-# Further settings of ``--dataset=pairs:NOISY,CLEAN`` where no flag says otherwise.
-PAIRS_DEFAULTS: dict[str, Any] = {
-    "data.fit": "patches",
-    "noise.kind": RECORDED,
-    "noise.level": 0.0,
-    "noise.clip": False,
-}
-# Further settings of ``--dataset=noisy:DIR`` where no flag says otherwise.
-NOISY_DEFAULTS: dict[str, Any] = {
-    "data.fit": "crop",
-    "noise.kind": RECORDED,
-    "noise.level": 0.0,
-    "noise.clip": False,
-    "loss": "noise2self",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -304,68 +270,6 @@ class Experiment:
         network = self.model.network if own else self.model.decoder
         if self.model.network == "gan":
             network = f"gan-{self.model.decoder}"
+        # Folders are called by it, where a colon has a meaning of its own.
+        network = network.replace(":", "-")
         return self.name or f"{network}-{self.data.short_name}"
-
-
-_PARTS: dict[str, type[Any]] = {
-    "model": ModelConfig,
-    "data": DataConfig,
-    "noise": NoiseConfig,
-    "optimizer": OptimizerConfig,
-    "code": CodeConfig,
-    "adversary": AdversaryConfig,
-}
-
-
-def to_dict(experiment: Experiment) -> dict[str, Any]:
-    """Converts the experiment to plain values for JSON."""
-    return dataclasses.asdict(experiment)
-
-
-def from_dict(values: Mapping[str, Any]) -> Experiment:
-    """Inverts ``to_dict``; raises ``CheckpointError`` on anything it did not write."""
-    try:
-        values = _with_optimizer_name(values)
-        parts = {name: part(**values[name]) for name, part in _PARTS.items() if name in values}
-        return Experiment(**{**values, **parts})
-    except (TypeError, UsageError) as error:
-        raise CheckpointError(
-            f"config.json is not an experiment of this version: {error}"
-        ) from error
-
-
-def _with_optimizer_name(values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Names the optimizer of a record that was written while there was only Adam."""
-    if not isinstance(values, Mapping):
-        raise TypeError(f"the experiment is {values!r}, not a mapping")
-    recorded = values.get("optimizer")
-    if not isinstance(recorded, Mapping) or "name" in recorded:
-        return values
-    return {**values, "optimizer": {"name": "adam", **recorded}}
-
-
-def replace(experiment: Experiment, overrides: Mapping[str, Any]) -> Experiment:
-    """Replaces fields of ``experiment``; keys are dotted paths such as ``noise.level``."""
-    parts: dict[str, dict[str, Any]] = {}
-    for path, value in overrides.items():
-        part, _, leaf = path.rpartition(".")
-        parts.setdefault(part, {})[leaf] = value
-    own = parts.pop("", {})
-    for part, values in parts.items():
-        own[part] = dataclasses.replace(getattr(experiment, part), **values)
-    return dataclasses.replace(experiment, **own)
-
-
-def first_difference(old: Experiment, new: Experiment) -> str | None:
-    """Describes the first field that differs: ``field (old value, now new value)``.
-
-    The name is only a label and is not compared.
-    """
-
-    def walk(a: Any, b: Any, path: str) -> str | None:
-        if isinstance(a, dict):
-            found = (walk(a[k], b[k], f"{path}.{k}" if path else k) for k in a)
-            return next((difference for difference in found if difference), None)
-        return None if a == b else f"{path} ({a!r}, now {b!r})"
-
-    return walk({**to_dict(old), "name": ""}, {**to_dict(new), "name": ""}, "")

@@ -53,7 +53,7 @@ class ModelConfig:
     their mirror; or a GAN with the decoder as generator and the stages as discriminator.
 
     Attributes:
-      decoder: one of ``DECODERS``.
+      decoder: one of ``DECODERS``, or ``module:Class``, see ``models.named_decoders``.
       encoder_features: channels of each encoder stage; each stage divides height and width
         by ``stride``. In ``plain``, channels of the convolutions between input and output.
       decoder_features: channels of each decoder stage; the encoder has the same number of stages.
@@ -86,7 +86,7 @@ class ModelConfig:
       latent_size: size of the normal latent of ``gan``.
     """
 
-    decoder: str = option("upsample", "decoder", choices=DECODERS)
+    decoder: str = option("upsample", "decoder, or a class as module:Class", choices=DECODERS)
     encoder_features: tuple[int, ...] = option(
         (32, 32), "channels of the encoder's stages", most=MOST_WIDTH
     )
@@ -133,7 +133,7 @@ class ModelConfig:
             object.__setattr__(self, "network", "conv")
         check_known("model", self.network, NETWORKS)
         check_known("initializer", self.initializer, INITIALIZERS)
-        check_known("decoder", self.decoder, DECODERS)
+        get_decoder_spec(self.decoder)
         check_known("order", self.order, ORDERS)
         check_known("precision", self.precision, PRECISIONS)
         check_known("condition", self.condition, CONDITIONS)

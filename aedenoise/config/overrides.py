@@ -11,15 +11,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from aedenoise.config.data import FOLDERS
-from aedenoise.config.experiment import (
-    GAN_DEFAULTS,
-    NOISY_DEFAULTS,
-    PAIRS_DEFAULTS,
-    Experiment,
-    replace,
-)
+from aedenoise.config.defaults import GAN_DEFAULTS, NOISY_DEFAULTS, PAIRS_DEFAULTS
+from aedenoise.config.experiment import Experiment
 from aedenoise.config.fields import option_fields
 from aedenoise.config.noise import NO_NOISE, RECORDED, noise_parts
+from aedenoise.config.records import replace
 from aedenoise.errors import UsageError, nearest
 
 # Fields that mean something only together with another one.

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from aedenoise.config.data import dataset_kind
-from aedenoise.config.experiment import Experiment, to_dict
+from aedenoise.config.experiment import Experiment
 from aedenoise.config.fields import option_fields
 from aedenoise.config.noise import NO_NOISE
 from aedenoise.config.overrides import override
+from aedenoise.config.records import to_dict
 from aedenoise.errors import UsageError
 
 # In characters. Longer lists of changes are cut, and end with a digest of all.
@@ -90,7 +91,7 @@ def _parts(experiment: Experiment, changes: Mapping[str, Any]) -> Iterator[str]:
         elif path == "data.dataset":
             yield experiment.data.short_name
         elif path in _SPEAKING:
-            yield str(value)
+            yield str(value).replace(":", "-")
         else:
             yield _part(_FLAGS.get(path, path.rpartition(".")[2]), value)
 

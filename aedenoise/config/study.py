@@ -15,15 +15,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from aedenoise.config import (
-    DECODERS,
     DataConfig,
     Experiment,
     ModelConfig,
-    first_difference,
     from_dict,
     replace,
     to_dict,
 )
+from aedenoise.config.decoders import get_decoder_spec, is_class_name
 from aedenoise.config.fields import MOST_STEPS, check_fields, option
 from aedenoise.errors import CheckpointError, UsageError, nearest
 
@@ -31,6 +30,8 @@ _MOST_CELLS = 100_000
 # Quantities that the networks of one comparison share; see ``studies.comparison.matching``.
 ALL = "all conditions"
 MATCHES = ("parameters", "multiply_adds", "latency", "widths")
+# Fields of ``Study`` that list the values of the grid, without the seeds.
+AXES = ("decoders", "datasets", "noise_levels", "matches", "steps")
 _MODIFIERS: dict[str, dict[str, Any]] = {
     "resize_conv": {"order": "resize_conv"},
     "notail": {"tail": False},
@@ -39,6 +40,7 @@ _MODIFIERS: dict[str, dict[str, Any]] = {
     "concat": {"skip": "concat"},
     "residual": {"residual": True},
 }
+_RATE = re.compile(r"lr((?:\d+\.?\d*|\.\d+)(?:e-?\d+)?)")
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ class Study:
       base: settings of all cells: encoder, widths to match, loss, optimizer, batch size. Its
         dataset and noise level replace empty ``datasets`` or ``noise_levels``; its seed is the
         first of the seeds; its epochs are ignored.
-      decoders: such as ``transpose:k4:notail``, see ``parse_decoder``; the first is the reference
+      decoders: such as ``transpose:k4:notail``, see ``with_decoder``; the first is the reference
         that the others are compared with and matched to.
       datasets, noise_levels, matches: the grid; matches are from ``MATCHES``.
       steps: lengths of training in updates; each is a run of its own with its whole schedule.
@@ -93,7 +95,7 @@ class Study:
     base: Experiment
     decoders: tuple[str, ...] = option(
         ("upsample", "bilinear", "transpose:k3", "transpose:k4", "subpixel"),
-        "decoders, as upsample,transpose:k4:notail; the first is the reference",
+        "decoders, as upsample,transpose:k4:lr0.003,module:Class; the first is the reference",
     )
     datasets: tuple[str, ...] = option((), "datasets (default: --dataset)")
     noise_levels: tuple[float, ...] = option((), "noise levels (default: --noise_level)")
@@ -117,7 +119,7 @@ class Study:
         object.__setattr__(self, "datasets", datasets)
         levels = self.noise_levels or (self.base.noise.level,)
         object.__setattr__(self, "noise_levels", tuple(float(level) for level in levels))
-        for axis in ("decoders", "datasets", "noise_levels", "matches", "steps"):
+        for axis in AXES:
             values = tuple(getattr(self, axis))
             object.__setattr__(self, axis, values)
             if not values or len(set(values)) < len(values):
@@ -131,7 +133,7 @@ class Study:
             raise UsageError(f"seeds must be at least 1, not {self.seeds}")
         self._check_number()
         for decoder in self.decoders:
-            parse_decoder(decoder, self.base.model)
+            with_decoder(self.base, decoder)
         if self.base.clean_epochs:
             raise UsageError("a comparison counts steps, not epochs; use --clean_epochs=0")
         if self.base.model.condition != "none" and self.matches != ("widths",):
@@ -144,7 +146,7 @@ class Study:
             replace(self.base, {"noise.level": level})
         files = [cell.name for cell in self.cells()]
         if len(set(files)) < len(files):
-            raise UsageError("two datasets have the same file name; rename one of them")
+            raise UsageError("two datasets or decoders have the same file name; rename one of them")
 
     def _check_number(self) -> None:
         """Refuses grids that no one can train, before their cells are listed."""
@@ -176,41 +178,64 @@ class Study:
 
     def experiment(self, cell: Cell, features: tuple[int, ...]) -> Experiment:
         """Returns the experiment of a cell, with the decoder's matched widths."""
-        model = dataclasses.replace(
-            parse_decoder(cell.decoder, self.base.model), decoder_features=features
-        )
-        return replace(
-            dataclasses.replace(self.base, model=model, seed=cell.seed),
-            {"data.dataset": cell.condition.dataset, "noise.level": cell.condition.noise_level},
-        )
+        changes: dict[str, Any] = {
+            "seed": cell.seed,
+            "data.dataset": cell.condition.dataset,
+            "noise.level": cell.condition.noise_level,
+        }
+        # Networks without widths of their own have none to set, see ``matching.Network``.
+        if features:
+            changes["model.decoder_features"] = features
+        return replace(with_decoder(self.base, cell.decoder), changes)
+
+
+def split_decoder(decoder: str) -> tuple[str, list[str]]:
+    """Splits ``transpose:k4:notail`` or ``module:Class:k4`` into the decoder and its modifiers."""
+    kind, *modifiers = decoder.split(":")
+    if modifiers and is_class_name(f"{kind}:{modifiers[0]}"):
+        kind = f"{kind}:{modifiers.pop(0)}"
+    return kind, modifiers
 
 
 def parse_decoder(decoder: str, base: ModelConfig) -> ModelConfig:
-    """Parses a decoder: one of ``DECODERS``, then any of ``kN`` (side of the kernels),
-    ``resize_conv``, ``notail``, ``noicnr``, ``add`` or ``concat`` (skip connections) and
-    ``residual``, joined by colons. The rest comes from ``base``.
+    """Parses a decoder: one of ``DECODERS`` or ``module:Class``, then any of ``kN`` (side of the
+    kernels), ``resize_conv``, ``notail``, ``noicnr``, ``add`` or ``concat`` (skip connections),
+    ``residual`` and ``lrX`` (learning rate, see ``with_decoder``), joined by colons. The rest comes
+    from ``base``.
 
     Raises:
       UsageError: if a part is unknown, or contradicts the decoder.
     """
-    kind, *modifiers = decoder.split(":")
-    if kind not in DECODERS:
-        raise UsageError(f"unknown decoder {kind!r}; {nearest(kind, DECODERS)}")
+    kind, modifiers = split_decoder(decoder)
+    get_decoder_spec(kind)
     values: dict[str, Any] = {"order": "conv_resize", "tail": True, "icnr": True, "decoder": kind}
     for modifier in modifiers:
         if re.fullmatch(r"k\d{1,3}", modifier):
             values["kernel_size"] = int(modifier[1:])
         elif modifier in _MODIFIERS:
             values |= _MODIFIERS[modifier]
-        else:
-            known = ("k3", *_MODIFIERS)
+        elif not _RATE.fullmatch(modifier):
+            known = ("k3", "lr0.003", *_MODIFIERS)
             raise UsageError(f"unknown {modifier!r} in {decoder!r}; {nearest(modifier, known)}")
     return dataclasses.replace(base, **values)
 
 
+def with_decoder(base: Experiment, decoder: str) -> Experiment:
+    """Returns the experiment with another decoder, as ``parse_decoder``, and with the peak learning
+    rate of its ``lrX``, if it has one.
+
+    Raises:
+      UsageError: as ``parse_decoder``, and if the rate is not positive.
+    """
+    changed = dataclasses.replace(base, model=parse_decoder(decoder, base.model))
+    rates = [found[1] for each in split_decoder(decoder)[1] if (found := _RATE.fullmatch(each))]
+    return replace(changed, {"optimizer.learning_rate": float(rates[-1])}) if rates else changed
+
+
 def display_name(decoder: str) -> str:
     """Formats a decoder's name for sentences: ``transpose k4 notail``."""
-    return decoder.replace(":", " ")
+    kind, modifiers = split_decoder(decoder)
+    return " ".join((kind, *modifiers))
 
 
 def study_to_dict(study: Study) -> dict[str, Any]:
@@ -230,25 +255,6 @@ def study_from_dict(values: Mapping[str, Any]) -> Study:
         return Study(**{**tuples, "base": from_dict(values["base"])})
     except (KeyError, TypeError, ValueError, UsageError) as error:
         raise CheckpointError(f"study.json is not a study of this version: {error}") from error
-
-
-def study_difference(old: Study, new: Study) -> str | None:
-    """Describes the first field that differs: ``field (old value, now new value)``."""
-    for field in dataclasses.fields(Study):
-        before, after = getattr(old, field.name), getattr(new, field.name)
-        if field.name == "base":
-            # Dataset and noise level of the base are in the grid; epochs are ignored.
-            same = {"data.dataset": old.datasets[0], "noise.level": 0.0, "epochs": 1}
-            difference = first_difference(replace(before, same), replace(after, same))
-            if difference:
-                return difference
-        elif field.name != "name" and before != after:
-            return f"{field.name} ({_listed(before)}, now {_listed(after)})"
-    return None
-
-
-def _listed(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def slug(text: str) -> str:

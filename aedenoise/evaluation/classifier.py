@@ -67,6 +67,7 @@ class TrainedClassifier:
     """Classifier with its parameters.
 
     Attributes:
+      model: the network.
       params: network parameters.
       trained: training record.
       names: class names.
@@ -75,6 +76,7 @@ class TrainedClassifier:
     def __init__(
         self, model: Classifier, params: Params, trained: Trained, names: tuple[str, ...]
     ) -> None:
+        self.model = model
         self.params = params
         self.trained = trained
         self.names = names

@@ -7,6 +7,7 @@ from typing import Any
 
 import flax.linen as nn
 
+from aedenoise.config.decoders import is_class_name
 from aedenoise.config.validation import local_path
 from aedenoise.errors import UsageError
 from aedenoise.exports.facts import NO_LICENCE, PACKED_LICENCE, describe
@@ -143,7 +144,8 @@ def _parts(source: Source) -> dict[str, str]:
     model = source.model
     if isinstance(model, ImageModel):
         return {"model": describe_part(model.network)}
-    if not isinstance(model, Autoencoder):
+    # The experiment names a decoder as module:Class itself.
+    if not isinstance(model, Autoencoder) or is_class_name(source.experiment.model.decoder):
         return {}
     if _is_foreign(model.encoder):
         return {"model": describe_part(model)}

@@ -1,4 +1,4 @@
-"""Conformal scale of prediction intervals, with a finite-sample guarantee."""
+"""Conformal scale of prediction intervals and conformal bounds, with a finite-sample guarantee."""
 
 from __future__ import annotations
 
@@ -33,6 +33,23 @@ def conformal_scale(ratios: np.ndarray, coverage: float) -> float:
     # Rounded down, up to the error of float arithmetic.
     outside = int(flat.size * ((count + 1) * miss - 1.0) / count + 1e-6)
     return float(flat[flat.size - 1 - outside])
+
+
+def conformal_bound(values: np.ndarray, coverage: float) -> float:
+    """Returns the bound that a new value does not exceed with a probability of ``coverage``.
+
+    It is the ``ceil((n + 1) coverage)``-th smallest of the n values, if they and the new one are
+    exchangeable (split conformal prediction, Papadopoulos et al. 2002).
+
+    Args:
+      values: float ``[n]``; infinity is allowed.
+      coverage: probability in (0, 1).
+
+    Returns:
+      The bound; infinity if the values are too few for this coverage.
+    """
+    rank = int(np.ceil((len(values) + 1) * coverage - 1e-9))
+    return float(np.sort(values)[rank - 1]) if rank <= len(values) else float("inf")
 
 
 def least_images(coverage: float) -> int:

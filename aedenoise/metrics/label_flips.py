@@ -79,3 +79,14 @@ def find_label_flips(labels: np.ndarray, before: np.ndarray, after: np.ndarray) 
         became=after.argmax(axis=1),
         probability=after.max(axis=1),
     )
+
+
+def flip_share(labels: np.ndarray, before: np.ndarray, after: np.ndarray) -> float | None:
+    """Returns the share of flips among the images classified correctly before; None without any.
+
+    Args:
+      labels: true classes, int ``[N]``.
+      before, after: classes predicted for the original and the processed images, int ``[N]``.
+    """
+    judged = before == labels
+    return float(np.mean(after[judged] != labels[judged])) if judged.any() else None

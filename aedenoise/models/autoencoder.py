@@ -10,9 +10,11 @@ import jax.numpy as jnp
 from jax import Array
 
 from aedenoise.config import ModelConfig
+from aedenoise.config.decoders import is_class_name
 from aedenoise.models.decoders import DECODERS, PlainDecoder
 from aedenoise.models.encoders import Encoder, PlainEncoder
 from aedenoise.models.mlp import DenseDecoder, DenseEncoder
+from aedenoise.models.named_decoders import build_named_decoder, check_named_decoder
 from aedenoise.models.published import PUBLISHED
 from aedenoise.ops.images import to_image, to_logits
 from aedenoise.ops.noise import Noisy
@@ -78,7 +80,12 @@ def build_autoencoder(
     size: tuple[int, int] = (28, 28),
 ) -> Autoencoder:
     """Builds the autoencoder that ``config`` describes, for images of ``channels`` channels; a
-    dense one takes images of height and width ``size`` only."""
+    dense one takes images of height and width ``size`` only.
+
+    Raises:
+      UsageError: if the decoder is a ``module:Class`` that does not fit, see
+        ``models.named_decoders``.
+    """
     if config.network == "mlp":
         dense = DenseEncoder(
             (*size, channels),
@@ -93,7 +100,7 @@ def build_autoencoder(
         common = {"channels": channels, "lowering": lowering, "precision": config.precision}
         return Autoencoder(encoder=encoder(**common), decoder=decoder(**common))
     build_encoder = PlainEncoder if config.network == "plain" else Encoder
-    return Autoencoder(
+    model = Autoencoder(
         encoder=build_encoder(
             config.encoder_features,
             config.stride,
@@ -108,6 +115,16 @@ def build_autoencoder(
         conditioned=config.condition == "noise_level",
         residual=config.residual,
     )
+    if is_class_name(config.decoder):
+        height, width = (config.fitting(side) or side for side in size)
+        image = jnp.zeros((1, height, width, channels))
+        code = jax.eval_shape(
+            lambda: model.init_with_output(jax.random.key(0), image, jnp.zeros(1), method="encode")[
+                0
+            ]
+        )
+        check_named_decoder(config.decoder, model.decoder, code, (height, width, channels))
+    return model
 
 
 def abstract_params(model: nn.Module, *inputs: Array) -> Any:
@@ -130,4 +147,6 @@ def build_decoder(config: ModelConfig, channels: int = 1, *, lowering: str = "au
     }
     if config.network == "plain":
         return PlainDecoder(**common)
+    if is_class_name(config.decoder):
+        return build_named_decoder(config, common)
     return DECODERS[config.decoder](config, **common)

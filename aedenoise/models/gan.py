@@ -10,10 +10,12 @@ import jax.numpy as jnp
 from jax import Array
 
 from aedenoise.config import ModelConfig
+from aedenoise.config.decoders import is_class_name
 from aedenoise.models.autoencoder import build_decoder
 from aedenoise.models.classifier import Classifier
 from aedenoise.models.encoders import Encoder
 from aedenoise.models.initializers import kernel_initializer
+from aedenoise.models.named_decoders import check_named_decoder
 
 
 class Generator(nn.Module):
@@ -68,6 +70,9 @@ def build_generator(
     unit = config.downsampling
     code_shape = (height // unit, width // unit, config.encoder_features[-1])
     decoder = build_decoder(config, channels, lowering=lowering)
+    if is_class_name(config.decoder):
+        code = jax.ShapeDtypeStruct((1, *code_shape), jnp.float32)
+        check_named_decoder(config.decoder, decoder, code, image_shape)
     return Generator(decoder, code_shape, config.hidden, config.initializer)
 
 

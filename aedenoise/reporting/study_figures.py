@@ -30,11 +30,15 @@ class Interval:
 
 @dataclass(frozen=True)
 class Line:
-    """Points of one decoder, ``y`` over ``x``, optionally with intervals or joined by a line."""
+    """Points of one decoder, ``y`` over ``x``, optionally with intervals or joined by a line.
+
+    Intervals are bars, or with ``band`` a shaded area around the line.
+    """
 
     x: Sequence[float]
     y: Sequence[float | Interval]
     joined: bool = False
+    band: bool = False
 
 
 Panel = Mapping[str, Line]
@@ -102,6 +106,13 @@ def lines_figure(
 def _draw(axis: Any, line: Line, color: str) -> None:
     means = [y.mean if isinstance(y, Interval) else y for y in line.y]
     axis.plot(line.x, means, "-" if line.joined else "o", color=color, ms=3, lw=1, alpha=0.8)
+    if line.band:
+        ends = [
+            (y.low, y.high) if isinstance(y, Interval) and y.low is not None else (mean, mean)
+            for y, mean in zip(line.y, means, strict=True)
+        ]
+        axis.fill_between(line.x, *zip(*ends, strict=True), color=color, alpha=0.15, lw=0)
+        return
     for x, y in zip(line.x, line.y, strict=True):
         if isinstance(y, Interval) and y.low is not None:
             axis.plot([x, x], [y.low, y.high], color=color, lw=1.2)

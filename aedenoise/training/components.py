@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from aedenoise.config import Experiment, ModelConfig
+from aedenoise.config.decoders import is_class_name
 from aedenoise.errors import CheckpointError, UsageError
 from aedenoise.losses.reconstruction import Loss
 from aedenoise.metrics.image_quality import METRICS, Metric
@@ -27,7 +28,8 @@ class Components:
 
     Attributes:
       model: linen module, images ``[B, H, W, C]`` to logits; replaces encoder and decoder.
-      decoder: linen module, code ``[B, h, w, F]`` to logits ``[B, H, W, C]``.
+      decoder: linen module, code ``[B, h, w, F]`` to logits ``[B, H, W, C]``. An instance; a class
+        with a name is ``ModelConfig.decoder`` as ``module:Class``, and needs no argument.
       loss: ``(logits, target) -> [B]``.
       corruption: ``(key, image[H, W, C]) -> image``, both in units of the [0, 1] range.
       metrics: by name, each ``(image, reference) -> [B]``, on images ``[B, H, W, C]`` in [0, 1].
@@ -64,9 +66,12 @@ class Components:
         # A function from Python has no known noise level, no code and no config of its own, so
         # settings that depend on them would be ignored silently.
         network, noise = experiment.model.network, experiment.noise
+        decoder = experiment.model.decoder
         for part, given, setting, present in (
             ("decoder", self.decoder, f"model {network}", network != "conv"),
+            ("decoder", self.decoder, f"decoder {decoder}", is_class_name(decoder)),
             ("model", self.model, f"model {network}", network != "conv"),
+            ("model", self.model, f"decoder {decoder}", is_class_name(decoder)),
             ("model", self.model, "a penalty on the code", experiment.code.penalised),
             ("corruption", self.corruption, "pairs:NOISY,CLEAN", experiment.data.paired),
             ("corruption", self.corruption, "loss sure", experiment.loss == "sure"),

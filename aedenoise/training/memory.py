@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from aedenoise.config import Experiment, ModelConfig
+from aedenoise.config.decoders import is_class_name
 from aedenoise.errors import UsageError
 from aedenoise.runtime.memory import free_memory
 from aedenoise.training.gan import create_gan, make_gan_task
@@ -57,7 +58,8 @@ def check_memory(
     """
     free = free_memory()
     # Tracing takes longer than a usual start should, and few experiments are anywhere near.
-    if free is None or networks * _bound(experiment, image_shape) < free / 2:
+    known = not is_class_name(experiment.model.decoder)
+    if free is None or (known and networks * _bound(experiment, image_shape) < free / 2):
         return
     on_cpu = jax.default_backend() == "cpu"
     devices = jax.device_count()

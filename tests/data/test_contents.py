@@ -47,6 +47,9 @@ def test_pages_and_photographs_are_told_apart(tmp_path: Path) -> None:
     assert recognise(ROOT / "docs" / "samples")[2] == 2
 
 
+_WIDTHS = ("model.encoder_features", "model.decoder_features")
+
+
 @pytest.mark.parametrize("kind", RECIPES)
 def test_recipes_are_experiments_and_flags_come_first(kind: str) -> None:
     replace(Experiment(), RECIPES[kind])
@@ -54,4 +57,6 @@ def test_recipes_are_experiments_and_flags_come_first(kind: str) -> None:
     given = {"noise.level": 0.2, "model.network": "mlp", "epochs": 1}
     left = fill_in(kind, given)
     assert not {"epochs", "noise.level_max", "model.encoder_features"} & set(left)
+    assert not set(_WIDTHS) & set(fill_in(kind, {"model.encoder_features": (4, 4)}))
+    assert "data.turned" not in fill_in(kind, {"data.fit": "crop"})
     replace(Experiment(), {**left, **given})

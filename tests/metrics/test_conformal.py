@@ -1,4 +1,4 @@
-"""The conformal factor: its guarantee under exchangeability, and that it is the smallest."""
+"""The conformal factor and bound: their guarantee under exchangeability, and the smallest."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aedenoise.metrics.conformal import conformal_scale, least_images
+from aedenoise.metrics.conformal import conformal_bound, conformal_scale, least_images
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,19 @@ def test_a_new_image_is_inside_as_often_as_promised(count: int) -> None:
     inside = [np.mean(each[-1] <= conformal_scale(each[:-1], 0.9)) for each in images]
     error = 4.0 * np.std(inside) / np.sqrt(trials)
     assert 0.9 - error <= np.mean(inside) <= 0.9 + 1.0 / (count + 1) + error
+
+
+@pytest.mark.parametrize(
+    # ceil((n + 1) coverage), which must not exceed n.
+    ("count", "coverage", "rank"),
+    [(9, 0.9, 9), (10, 0.9, 10), (19, 0.9, 18), (29, 0.9, 27), (3, 0.5, 2)],
+)
+def test_the_bound_is_an_order_statistic(count: int, coverage: float, rank: int) -> None:
+    values = np.random.default_rng(0).permutation(count) + 1.0
+    assert conformal_bound(values, coverage) == rank
+    assert conformal_bound(np.append(values[values < count], np.inf), 0.99) == np.inf
+
+
+@pytest.mark.parametrize("count", [0, 8])
+def test_too_few_values_have_no_bound(count: int) -> None:
+    assert conformal_bound(np.ones(count), 0.9) == np.inf

@@ -41,7 +41,7 @@ from aedenoise.metrics.generative import (
 )
 from aedenoise.models import build_discriminator, build_generator
 from aedenoise.runs.gan_hooks import between_latents, collapsed
-from aedenoise.studies.hallucination.hallucination import networks_of_decoders
+from aedenoise.studies.hallucination.networks import networks_of_decoders
 from aedenoise.studies.robustness import RobustnessPlan
 from aedenoise.training.checkpoints import Checkpoints
 from aedenoise.training.discriminator import discriminator_loss

@@ -46,7 +46,7 @@ def trained(output: str) -> list[str]:
 
 
 def tables(folder: Path) -> dict[str, bytes]:
-    names = ("cells.csv", "curves.csv", "differences.csv", "tables.md")
+    names = ("cells.csv", "curves.csv", "spectra.csv", "differences.csv", "tables.md")
     return {name: (folder / name).read_bytes() for name in names}
 
 

@@ -14,7 +14,6 @@ import pytest
 from conftest import ROOT, Command
 from helpers import digest, letters, small
 
-import aedenoise
 from aedenoise.config.options import RunOptions
 from aedenoise.data.reading import Dataset, Split
 from aedenoise.errors import CheckpointError, DataError, UsageError
@@ -25,11 +24,8 @@ from aedenoise.metrics.statistics import paired_shares, wilson_interval
 from aedenoise.models import build_classifier
 from aedenoise.runtime.preemption import StopSignals
 from aedenoise.studies.hallucination import hallucination
-from aedenoise.studies.hallucination.hallucination import (
-    measure_hallucination,
-    networks_of_decoders,
-    networks_of_runs,
-)
+from aedenoise.studies.hallucination.hallucination import measure_hallucination
+from aedenoise.studies.hallucination.networks import networks_of_decoders, networks_of_runs
 from aedenoise.studies.hallucination.report import (
     NOISY,
     Outcome,
@@ -250,7 +246,7 @@ def test_the_mode(data_dir: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     found = measure_hallucination(networks, options, StopSignals())
     assert found is not None
     assert json.loads((folder / "invented.json").read_text()) == found
-    for figure in ("invented.png", "shares.png"):
+    for figure in ("invented.png", "maps.png", "shares.png"):
         assert (folder / figure).stat().st_size > 5000
     classifier = found["classifiers"]["notmnist/open"]
     low, high = classifier["interval"]
@@ -264,8 +260,7 @@ def test_the_mode(data_dir: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     # The same network as finished runs, also on noise that it has not seen.
     run = folder / "transpose-k2-gaussian-0.3"
     shutil.copytree(run, tmp_path / "copy")
-    # The gallery shows half-widths for a calibrated run alone.
-    aedenoise.calibrate(tmp_path / "copy", data=(letters(64), letters(400)[64:]))
+    # The first call has calibrated the run, so that the gallery shows half-widths.
     shown = []
     monkeypatch.setattr(hallucination, "gallery_figure", lambda _, rows: shown.extend(rows))
     runs = networks_of_runs([run, tmp_path / "copy"], [0.3, 0.6])
@@ -279,7 +274,10 @@ def test_the_mode(data_dir: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert results[2] | {"name": ""} == found["results"][1] | {"name": ""}
     assert [(d["only_first"], d["only_second"]) for d in tried["differences"]] == [(0, 0)] * 2
     kinds = {row.name.split("\n")[0]: row.images.shape[1] for row in shown}
-    assert kinds == {run.name: 3, "copy": 4}
+    assert kinds == {run.name: 4, "copy": 4}
+    verdicts = [{**each, "name": ""} for each in tried["class_maps"]]
+    assert verdicts[:2] == verdicts[2:]
+    assert verdicts[0] == {**found["class_maps"][0], "name": ""}
 
 
 def test_networks_that_cannot_be_tested(tmp_path: Path) -> None:

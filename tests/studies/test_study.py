@@ -11,7 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import SMALL, digest, saved_state, small, workload
+from conftest import ROOT
+from helpers import SMALL, digest, saved_state, small, study_rows, workload
 from scipy import stats
 
 from aedenoise.config.options import RunOptions
@@ -20,7 +21,7 @@ from aedenoise.errors import CheckpointError, UsageError
 from aedenoise.metrics.statistics import difference, percentile_interval, student_interval
 from aedenoise.models import build_autoencoder
 from aedenoise.runs.train import train
-from aedenoise.studies.comparison import pairing, report
+from aedenoise.studies.comparison import output_table, pairing, report
 from aedenoise.studies.comparison.cells import Runner
 from aedenoise.studies.comparison.compare import write_report
 from aedenoise.studies.comparison.folder import StudyFolder
@@ -30,28 +31,6 @@ from aedenoise.studies.comparison.training import SeedTrainer
 from aedenoise.training.task import run_keys
 
 TINY = Study(base=SMALL, decoders=("upsample", "transpose:k3"), steps=(12,), seeds=3)
-
-
-def rows(values: dict[str, list[float | None]]) -> list[dict[str, Any]]:
-    """Makes rows of one condition: PSNR by decoder and seed, None if training diverged."""
-    return [
-        {
-            "decoder": decoder,
-            "dataset": "mnist",
-            "noise_level": 0.4,
-            "match": "parameters",
-            "steps": 100,
-            "seed": seed,
-            "features": "32 32",
-            "parameters": 28353,
-            "multiply_adds": 4076800,
-            "diverged_at": 50 if psnr is None else None,
-            **dict.fromkeys(pairing.COMPARED, None if psnr is None else 0.0),
-            "psnr": psnr,
-        }
-        for decoder, found in values.items()
-        for seed, psnr in enumerate(found)
-    ]
 
 
 class TestIntervals:
@@ -95,7 +74,9 @@ class TestReport:
     def test_pairs_cancel_what_seeds_share(self) -> None:
         shared = [20.0, 22.0, 19.0, 25.0, 21.0, 18.0]
         better = [value + 0.12 + 0.01 * (-1) ** i for i, value in enumerate(shared)]
-        found = pairing.compare(rows({"upsample": shared, "transpose:k3": better}), "upsample")
+        found = pairing.compare(
+            study_rows({"upsample": shared, "transpose:k3": better}), "upsample"
+        )
         psnr = next(c for c in found if c.metric == "psnr")
         assert psnr.difference.mean == pytest.approx(0.12)
         assert report.sentence(psnr) == (
@@ -104,11 +85,13 @@ class TestReport:
         )
 
     def test_what_is_not_clear_is_not_called_better(self) -> None:
-        found = pairing.compare(rows({"a": [1.0, 2.0, 3.0], "b": [1.2, 1.7, 3.2]}), "a", ["psnr"])
+        found = pairing.compare(
+            study_rows({"a": [1.0, 2.0, 3.0], "b": [1.2, 1.7, 3.2]}), "a", ["psnr"]
+        )
         assert "b is not clearly better than a: 0.03 dB [-" in report.sentence(found[0])
 
     def test_diverged_cells_are_named_and_leave_their_pair_out(self) -> None:
-        table = rows({"upsample": [20.0, 21.0, 22.0], "transpose:k3": [20.1, None, 22.1]})
+        table = study_rows({"upsample": [20.0, 21.0, 22.0], "transpose:k3": [20.1, None, 22.1]})
         assert pairing.paired(table, "transpose:k3", "upsample", "psnr") == pytest.approx(
             {0: 0.1, 2: 0.1}
         )
@@ -118,13 +101,13 @@ class TestReport:
         assert "training diverged by step 50" in text
 
     def test_a_reference_without_cells_is_no_error(self) -> None:
-        text = report.tables(rows({"transpose:k3": [None]}), "upsample")
+        text = report.tables(study_rows({"transpose:k3": [None]}), "upsample")
         assert "Nothing to compare yet." in text
         assert "| none |" in text
 
     def test_the_mean_over_conditions_is_of_the_seeds_that_all_have(self) -> None:
-        low = rows({"a": [1.0, 2.0, 3.0], "b": [1.5, 2.0, 3.25]})
-        high = rows({"a": [1.0, 2.0, None], "b": [1.1, 2.2, 3.5]})
+        low = study_rows({"a": [1.0, 2.0, 3.0], "b": [1.5, 2.0, 3.25]})
+        high = study_rows({"a": [1.0, 2.0, None], "b": [1.1, 2.2, 3.5]})
         both = low + [row | {"noise_level": 0.8} for row in high]
         *_, pooled = pairing.compare(both, "a", ["psnr"])
         assert str(pooled.condition) == "all conditions, 100 steps, equal parameters"
@@ -132,14 +115,46 @@ class TestReport:
         assert pooled.difference.mean == pytest.approx((0.5 + 0.1 + 0.0 + 0.2) / 4)
 
     def test_clear_grids_are_bold(self) -> None:
-        table = rows({"a": [20.0] * 6, "b": [20.0] * 6})
+        table = study_rows({"a": [20.0] * 6, "b": [20.0] * 6})
         for row in table:
             row["constant_spread_2"] = 0.01 if row["decoder"] == "a" else 0.02 + row["seed"] / 1e3
         *_, last = report.grids(table, "a", ("parameters", 100)).splitlines()
         assert last == "| b | 0.0000 | **0.0225** | 0.000 |"
 
+    def test_measures_of_outputs_are_differences_to_the_first_decoder(self) -> None:
+        table = study_rows({"a": [20.0] * 6, "b": [20.0] * 6})
+        for row in table:
+            row["shift_psnr"] = 30.0 if row["decoder"] == "a" else 25.0 + row["seed"] / 50
+            row["label_flips"] = None
+        *_, first, second = output_table.output_tables(table, "a", [("parameters", 100)])[
+            -1
+        ].splitlines()
+        assert first == "| a | 0.00 | 0.00 | 0.000 | 30.00 | 0.00 | 0.00 | - |"
+        assert "| **-4.95 [-4.9" in second
+        assert second.endswith("| +0.00 [+0.00, +0.00] | - |")
+
+    def test_rows_of_earlier_versions_have_no_measures_of_outputs(self) -> None:
+        old = study_rows({"a": [20.0, 21.0], "b": [20.5, 21.5]})
+        for row in old:
+            for name in pairing.OF_OUTPUTS:
+                del row[name]
+        assert "Spectrum, shifts" not in report.tables(old, "a")
+        # A study that was begun by an earlier version and continued by this one.
+        new = study_rows({"a": [None, None, 22.0], "b": [None, None, 22.5]})[2::3]
+        both = from_csv(to_csv(old + new))
+        assert [row["shift_psnr"] for row in both] == [None] * 4 + [0.0, 0.0]
+        assert pairing.paired(both, "b", "a", "shift_psnr") == {2: 0.0}
+        assert "| b | +0.00 | +0.00 |" in report.tables(both, "a")
+
+    def test_committed_results_are_reported_as_before(self) -> None:
+        folder = ROOT / "experiments" / "results" / "upsample_vs_transpose"
+        table = from_csv((folder / "cells.csv").read_text(encoding="utf-8"))
+        assert report.tables(table, "upsample") == (folder / "tables.md").read_text(
+            encoding="utf-8"
+        )
+
     def test_csv_returns_what_it_was_given(self) -> None:
-        table = rows({"upsample": [20.125, None]})
+        table = study_rows({"upsample": [20.125, None]})
         text = to_csv(table)
         assert from_csv(text) == table
         assert to_csv(from_csv(text)) == text
@@ -224,7 +239,7 @@ class TestFolder:
     def test_cells_of_different_data_are_not_compared(self, tmp_path: Path) -> None:
         folder = StudyFolder(tmp_path)
         folder.claim(TINY, overwrite=False)
-        for row in (mixed := rows({"upsample": [20.0, 21.0]})):
+        for row in (mixed := study_rows({"upsample": [20.0, 21.0]})):
             row["dataset_digest"] = f"{row['seed']:012d}"
         folder.table.write_text(to_csv(mixed))
         folder.curves.write_text("")
@@ -295,6 +310,31 @@ class TestTraining:
         assert trainer.train([0], steps_per_call=1, stop_requested=lambda: True) is None
 
     @pytest.mark.slow
+    def test_a_cell_has_every_measure_and_a_spectrum(self, data_dir: str, tmp_path: Path) -> None:
+        study = replace(TINY, base=small(data__dataset="mnist"), steps=(8,), seeds=1)
+        runner = Runner(study, RunOptions(workdir=tmp_path, data_dir=data_dir), print)
+        cell = next(study.cells())
+        network = match_networks(("upsample",), study.base.model, (28, 28, 1), "widths")["upsample"]
+        found = runner.run([cell], network, steps_per_call=1, stop_requested=lambda: False)
+        assert found is not None
+        row = found[0].row
+        assert set(pairing.COMPARED) <= set(row)
+        assert 0.5 <= row["spectrum_accuracy"] <= 1.0
+        assert 0.0 <= row["label_flips"] <= 1.0
+        assert 0.0 < row["shift_psnr"] < 100.0
+        assert row["pgd_drop_db"] > 0.0
+        ratios = [abs(point["ratio_db"]) for point in found[0].spectrum]
+        assert max(ratios) == row["spectrum_deviation_db"]
+        assert len(ratios) == 20
+        folder = StudyFolder(tmp_path / "grid")
+        folder.claim(study, overwrite=False)
+        folder.record(cell, row, found[0].curve, {}, found[0].spectrum)
+        write_report(folder, quiet=True)
+        spectra = from_csv(folder.spectra.read_text(encoding="utf-8"))
+        assert [point["frequency"] for point in spectra][13] == pytest.approx(0.5)
+        assert (folder.figures / "spectra.png").stat().st_size > 1000
+
+    @pytest.mark.slow
     def test_a_diverged_cell_has_a_row_without_numbers(self, data_dir: str, tmp_path: Path) -> None:
         study = replace(TINY, base=small(optimizer__learning_rate=1e12), steps=(8,), seeds=2)
         runner = Runner(study, RunOptions(workdir=tmp_path, data_dir=data_dir), print)
@@ -305,3 +345,4 @@ class TestTraining:
         # Found out at the next point of the learning curve.
         assert all(each.row["diverged_at"] in range(1, 9) for each in found)
         assert all(each.row["psnr"] is None for each in found)
+        assert all(each.row["shift_psnr"] is None and not each.spectrum for each in found)

@@ -53,6 +53,8 @@ def decoder_layers(model: ModelConfig, params: Mapping[str, Any], shape: Shape) 
     """Yields the layers of the module that ``models.decoders.DECODERS`` has for ``model``."""
     del shape
     own, spec, count = params["decoder"], model.decoder_spec, len(model.decoder_features)
+    if not spec.stage:
+        raise UsageError(f"the page has no decoder {model.decoder}; choose another format")
     if spec.takes_order and model.order == ORDERS[0]:
         yield from _convolve_first(model, own)
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,10 +20,12 @@ from aedenoise.runtime.process import prepare_process
 from aedenoise.studies.comparison import report
 from aedenoise.studies.comparison.cells import Finished, Runner
 from aedenoise.studies.comparison.drawing import draw
-from aedenoise.studies.comparison.folder import Networks, StudyFolder
-from aedenoise.studies.comparison.matching import match_networks
-from aedenoise.studies.comparison.pairing import differences_table
-from aedenoise.studies.comparison.rows import Row, from_csv, to_csv
+from aedenoise.studies.comparison.folder import StudyFolder
+from aedenoise.studies.comparison.matching import check_importable, match_networks
+from aedenoise.studies.comparison.pairing import differences_table, list_decoders
+from aedenoise.studies.comparison.rows import from_csv, to_csv
+from aedenoise.studies.comparison.stored import check_same_data
+from aedenoise.studies.comparison.study_file import Networks
 from aedenoise.training.memory import check_memory
 from aedenoise.training.sharding import automatic_steps_per_call
 
@@ -55,18 +58,19 @@ def compare(
     if signals is None:
         with StopSignals() as own:
             return compare(study, options, own, seeds_at_once=seeds_at_once, shard=shard)
+    check_importable(study)
     folder = StudyFolder(options.workdir)
     folder.claim(study, overwrite=options.overwrite)
     prepare_process(say)
     on_cpu = jax.default_backend() == "cpu"
     together = min(seeds_at_once or (1 if on_cpu else _SEEDS_AT_ONCE), study.seeds)
-    networks = folder.networks(lambda: _match(study, options, together))
+    networks = folder.networks(lambda known: _match(study, options, together, known))
     for line in _network_lines(networks):
         say(line)
     cells = list(study.cells())
     todo = [cell for cell in cells[shard[0] - 1 :: shard[1]] if not folder.is_done(cell)]
     say(f"{len(todo)} of {len(cells)} cells to train here, in {folder.path}")
-    runner = Runner(study, options, say)
+    runner = Runner(study, options, say, folder.digests())
     # From here on a signal lets the current step finish instead of raising.
     signals.remember()
     with Parts(len(todo), "cell") as parts:
@@ -112,7 +116,10 @@ def _train_group(
         for each in finished or []:
             # Pictures of one seed suffice for the figures.
             drawn = each.pictures if each.cell.seed == runner.study.base.seed else {}
-            folder.record(each.cell, each.row, each.curve, drawn)
+            folder.record(each.cell, each.row, each.curve, drawn, each.spectrum)
+        if finished:
+            with folder.lock():
+                folder.write_tables()
     parts.passed(len(group))
     return finished or []
 
@@ -120,49 +127,48 @@ def _train_group(
 def write_report(folder: StudyFolder, *, quiet: bool = False) -> None:
     """Writes tables and figures of all finished cells.
 
-    A folder without cells, such as a published result, is reported from its ``cells.csv``.
+    Those that are in ``cells.csv`` alone, such as the cells of a published result, count as well.
 
     Raises:
       CheckpointError: if there is no study, no finished cell, or cells of different data.
     """
     study, _ = folder.read()
-    rows, curves = folder.results(study)
-    if rows:
-        write_atomically(folder.table, to_csv(rows).encode())
-        write_atomically(folder.curves, to_csv(curves).encode())
-    elif not folder.table.is_file():
+    folder.write_tables()
+    if not folder.table.is_file():
         raise CheckpointError(f"{folder.path} has no finished cell yet; --mode=compare trains them")
     # Read back from the files, so that reports from cells and from CSV agree in every digit.
     rows = from_csv(folder.table.read_text(encoding="utf-8"))
     curves = from_csv(folder.curves.read_text(encoding="utf-8"))
-    _check_same_data(rows)
+    # Results of earlier versions have no spectra.
+    spectra = []
+    if folder.spectra.is_file():
+        spectra = from_csv(folder.spectra.read_text(encoding="utf-8"))
+    check_same_data(rows)
     reference = study.decoders[0]
     text = report.tables(rows, reference)
     write_atomically(folder.path / "tables.md", text.encode())
     differences = to_csv(differences_table(rows, reference))
     write_atomically(folder.path / "differences.csv", differences.encode())
-    draw(folder.figures, rows, curves, study.decoders, folder.load_pictures)
+    decoders = tuple(dict.fromkeys((*study.decoders, *list_decoders(rows))))
+    draw(folder.figures, rows, curves, spectra, decoders, folder.load_pictures)
     if not quiet:
         say(text.rstrip())
     say(f"tables and figures are in {folder.path}")
 
 
-def _check_same_data(rows: list[Row]) -> None:
-    """Raises CheckpointError if cells of one dataset were trained on different images."""
-    digests: dict[str, str] = {}
-    for row in rows:
-        known = digests.setdefault(row["dataset"], row["dataset_digest"])
-        if known != row["dataset_digest"]:
-            raise CheckpointError(
-                f"cells of {row['dataset']} come from different data: digests {known} and "
-                f"{row['dataset_digest']}; remove those of one machine and repeat them"
-            )
-
-
-def _match(study: Study, options: RunOptions, together: int) -> Networks:
-    """Finds networks of equal cost for each match and dataset."""
+def _match(study: Study, options: RunOptions, together: int, known: Networks) -> Networks:
+    """Adds networks of equal cost for each match and dataset to those that are known."""
+    missing = {
+        (match, dataset): tuple(
+            decoder
+            for decoder in study.decoders
+            if decoder not in known.get(match, {}).get(dataset, {})
+        )
+        for match in study.matches
+        for dataset in study.datasets
+    }
     shapes = {}
-    for dataset in study.datasets:
+    for dataset in dict.fromkeys(dataset for (_, dataset), decoders in missing.items() if decoders):
         cell = next(cell for cell in study.cells() if cell.condition.dataset == dataset)
         features = study.base.model.decoder_features
         workload = make_denoising_workload(
@@ -170,15 +176,19 @@ def _match(study: Study, options: RunOptions, together: int) -> Networks:
         )
         check_memory(workload.experiment, workload.image_shape, networks=together)
         shapes[dataset] = workload.image_shape
-    networks: Networks = {}
-    for match in study.matches:
-        say(f"searching for networks of equal {match.replace('_', '-')}")
-        # Costs depend on the image shape alone, so datasets of one shape share a search.
-        found = {
-            shape: match_networks(study.decoders, study.base.model, shape, match)
-            for shape in dict.fromkeys(shapes.values())
-        }
-        networks[match] = {dataset: found[shape] for dataset, shape in shapes.items()}
+    # Costs depend on the image shape alone, so datasets of one shape share a search.
+    search = functools.cache(
+        lambda match, shape, decoders: match_networks(
+            (study.decoders[0], *decoders), study.base.model, shape, match
+        )
+    )
+    networks = {match: dict(datasets) for match, datasets in known.items()}
+    for (match, dataset), decoders in missing.items():
+        if decoders:
+            others = tuple(decoder for decoder in decoders if decoder != study.decoders[0])
+            found = search(match, shapes[dataset], others)
+            datasets = networks.setdefault(match, {})
+            datasets[dataset] = {**found, **datasets.get(dataset, {})}
     return networks
 
 
@@ -187,10 +197,12 @@ def _network_lines(networks: Networks) -> Iterator[str]:
         for dataset, decoders in datasets.items():
             yield f"equal {match.replace('_', '-')}, {dataset}:"
             for decoder, network in decoders.items():
+                widths = ",".join(map(str, network.features))
                 yield (
-                    f"  {display_name(decoder):<24}{','.join(map(str, network.features)):<12}"
+                    f"  {display_name(decoder):<24}{widths:<12}"
                     f"{network.parameters:>10,} parameters {network.multiply_adds:>14,} "
                     f"multiply-adds   {network.ratio:.3f}"
+                    + ("" if widths else "   taken as it is: no field features to match")
                 )
 
 

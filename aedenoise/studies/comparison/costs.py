@@ -19,11 +19,11 @@ _LATENCY_BATCH = 64
 
 def parameters(config: ModelConfig, shape: ImageShape) -> dict[str, int]:
     """Counts the parameters of ``encoder`` and ``decoder`` for images ``[H, W, C]``."""
-    model = build_autoencoder(config, shape[-1], lowering="plain")
+    model = build_autoencoder(config, shape[-1], lowering="plain", size=shape[:2])
     # Shapes suffice: nothing is computed or allocated.
     image = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
     variables: Any = jax.eval_shape(model.init, jax.random.key(0), image)
-    return {
+    return {"encoder": 0, "decoder": 0} | {
         part: sum(int(leaf.size) for leaf in jax.tree.leaves(tree))
         for part, tree in variables["params"].items()
     }
@@ -36,7 +36,7 @@ def multiply_adds(config: ModelConfig, shape: ImageShape) -> int:
     are excluded: half the operations that XLA's cost analysis reports for these convolutions.
     Resizing itself is not counted.
     """
-    model = build_autoencoder(config, shape[-1], lowering="plain")
+    model = build_autoencoder(config, shape[-1], lowering="plain", size=shape[:2])
     image = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
     level = jax.ShapeDtypeStruct((1,), jnp.float32)
     variables = jax.eval_shape(model.init, jax.random.key(0), image, level)
@@ -71,7 +71,7 @@ def latency_ratio(
 
 def _denoising(config: ModelConfig, shape: ImageShape) -> Callable[[], Any]:
     """Returns a compiled call that has run once, so that timing excludes compilation."""
-    model = build_autoencoder(config, shape[-1])
+    model = build_autoencoder(config, shape[-1], size=shape[:2])
     images = jnp.zeros((_LATENCY_BATCH, *shape))
     levels = jnp.zeros(len(images))
     variables = model.init(jax.random.key(0), images[:1], levels[:1])

@@ -30,6 +30,7 @@ def draw(
     folder: Path,
     rows: Sequence[Row],
     curves: Sequence[Row],
+    spectra: Sequence[Row],
     decoders: Sequence[str],
     pictures: Pictures,
 ) -> None:
@@ -37,13 +38,14 @@ def draw(
 
     ``differences_psnr.png`` and ``differences_excess.png`` (to the reference, with intervals),
     ``quality_artifacts.png`` (a point per cell), ``cost.png`` (PSNR over multiply-adds),
-    ``learning.png`` and ``learning_differences.png`` (over steps), and ``images_….png`` per
-    condition.
+    ``learning.png`` and ``learning_differences.png`` (over steps), ``spectra.png`` (power over
+    frequency), and ``images_….png`` per condition.
 
     Args:
       folder: output folder.
       rows: rows of all cells, including diverged ones.
       curves: points of the learning curves.
+      spectra: points of the spectra; without any there is no figure of them.
       decoders: all decoders in the order of their colours; the first is the reference.
       pictures: function ``(decoder, condition, seed)`` that returns pictures of a cell or None.
     """
@@ -54,6 +56,7 @@ def draw(
     _clouds(folder, good, colors)
     _costs(folder, good, colors)
     _learning(folder, curves, reference, colors)
+    _spectra(folder, spectra, colors)
     for condition, group in by_condition(good).items():
         # Only the base seed has pictures, and it is the first.
         seed = min(row["seed"] for row in group)
@@ -158,6 +161,36 @@ def _learning(folder: Path, curves: Sequence[Row], reference: str, colors: Color
                 title="within the runs, mean over seeds",
                 log_x=True,
             )
+
+
+def _spectra(folder: Path, spectra: Sequence[Row], colors: Colors) -> None:
+    panels: dict[str, Panel] = {
+        _short(condition): {
+            display_name(decoder): _spectrum_line(group, decoder)
+            for decoder in list_decoders(group)
+        }
+        for condition, group in by_condition(spectra).items()
+    }
+    if panels:
+        lines_figure(
+            folder / "spectra.png",
+            panels,
+            colors,
+            x_label="cycles per pixel",
+            y_label="power, output by clean, dB",
+            title="mean over seeds, bands of one standard deviation; 0 dB is the clean images",
+        )
+
+
+def _spectrum_line(points: Sequence[Row], decoder: str) -> Line:
+    ratios: dict[float, list[float]] = {}
+    for point in points:
+        if point["decoder"] == decoder:
+            ratios.setdefault(point["frequency"], []).append(point["ratio_db"])
+    means = {frequency: float(np.mean(values)) for frequency, values in ratios.items()}
+    stds = {frequency: float(np.std(values)) for frequency, values in ratios.items()}
+    intervals = [Interval(m, m - stds[f], m + stds[f]) for f, m in means.items()]
+    return Line(list(means), intervals, joined=True, band=True)
 
 
 def _mean_line(at: dict[int, list[Row]], decoder: str) -> Line:

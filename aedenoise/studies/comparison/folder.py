@@ -1,38 +1,40 @@
 """Folder of a comparison: finished cells and their results.
 
 Several processes, on one machine or on machines that share the folder, can work in it at once. The
-holder of a cell's lock trains the cell; a finished cell is a file that was renamed into place.
+holder of a cell's lock trains the cell; a finished cell is a file that was renamed into place, or a
+row of ``cells.csv``, which other machines have without the files.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from aedenoise.config.folders import RUN_FILE, STUDY_FILE
-from aedenoise.config.study import (
-    Cell,
-    Condition,
-    Study,
-    study_difference,
-    study_from_dict,
-    study_to_dict,
-)
+from aedenoise.config.study import Cell, Condition, Study
+from aedenoise.config.study_growth import grow_study, study_difference
 from aedenoise.errors import CheckpointError, StorageError
 from aedenoise.files import exclusive_lock, lock_if_free, remove, write_atomically, write_json
-from aedenoise.studies.comparison.matching import Network
-from aedenoise.studies.comparison.rows import Row
-
-FORMAT = 1
-Networks = dict[str, dict[str, dict[str, Network]]]
-"""Networks by match, dataset and decoder."""
+from aedenoise.studies.comparison.rows import Row, to_csv
+from aedenoise.studies.comparison.stored import (
+    StoredCell,
+    cell_key,
+    cell_name,
+    check_same_data,
+    read_stored,
+)
+from aedenoise.studies.comparison.study_file import (
+    Networks,
+    parse_study_file,
+    read_study_file,
+    write_study_file,
+)
 
 
 class StudyFolder:
@@ -50,18 +52,23 @@ class StudyFolder:
         self.figures = path / "figures"
         self.table = path / "cells.csv"
         self.curves = path / "curves.csv"
+        self.spectra = path / "spectra.csv"
+        self._stored: dict[str, StoredCell] = {}
+        self._stored_at: tuple[Any, ...] = ()
+        self._files: dict[str, StoredCell] = {}
 
     def claim(self, study: Study, *, overwrite: bool) -> None:
-        """Prepares the folder for ``study``; the same study may be extended by more seeds.
+        """Prepares the folder for ``study``; a study may grow by seeds and by values of its axes,
+        see ``config.study_growth``.
 
         Raises:
-          CheckpointError: if the folder holds another study and ``overwrite`` is False, or
-            something that is no study.
+          CheckpointError: if the folder holds another study that this one does not continue and
+            ``overwrite`` is False, or something that is no study.
           StorageError: if the folder cannot be created or written.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            with exclusive_lock(self.path / ".lock"):
+            with self.lock():
                 self._claim(study, overwrite)
             self.cells.mkdir(exist_ok=True)
             self.pictures.mkdir(exist_ok=True)
@@ -71,7 +78,7 @@ class StudyFolder:
     def _claim(self, study: Study, overwrite: bool) -> None:
         if (self.path / RUN_FILE).exists():
             raise CheckpointError(f"{self.path} holds a training run; choose another --workdir")
-        written = (self.cells, self.pictures, self.table, self.curves)
+        written = (self.cells, self.pictures, self.table, self.curves, self.spectra)
         if not self.study.is_file():
             other = next((path.name for path in written if path.exists()), None)
             if other:
@@ -80,27 +87,26 @@ class StudyFolder:
                     "--workdir"
                 )
         elif overwrite:
-            self._parse()
+            parse_study_file(self.study)
             # study.json last: until then the folder is known as a comparison's, and its cells
             # belong to the study that trained them.
             for path in (*written, self.study):
                 remove(path)
+            self._files.clear()
         if not self.study.is_file():
-            self._write(study, None)
+            write_study_file(self.study, study, None)
             return
         known, networks = self.read()
         if networks is None:  # nothing is trained yet, so any study may replace it
-            self._write(study, None)
+            write_study_file(self.study, study, None)
             return
-        # Seeds are ignored: cells of different seeds do not depend on each other.
-        difference = study_difference(dataclasses.replace(known, seeds=study.seeds), study)
-        if difference:
+        if difference := study_difference(known, study):
             raise CheckpointError(
                 f"{self.path} holds another study: {difference}; choose another --workdir or add "
                 "--overwrite"
             )
-        if study.seeds > known.seeds:
-            self._write(study, networks)
+        if (grown := grow_study(known, study)) != known:
+            write_study_file(self.study, grown, networks)
 
     def read(self) -> tuple[Study, Networks | None]:
         """Reads the study and its networks, which are None before they are matched.
@@ -110,50 +116,52 @@ class StudyFolder:
         """
         if not self.study.is_file():
             raise CheckpointError(f"{self.path} holds no study (no {STUDY_FILE})")
-        version, study, networks = self._parse()
-        if version != FORMAT:
-            raise CheckpointError(f"{self.study} has format {version}, this version reads {FORMAT}")
-        known = study_from_dict(study)
-        try:
-            return known, None if networks is None else _networks(networks)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise CheckpointError(f"{self.study} is damaged ({type(error).__name__})") from error
+        return read_study_file(self.study)
 
-    def _parse(self) -> tuple[Any, Any, Any]:
-        """Returns format, study and networks as they are in the file.
-
-        Raises:
-          CheckpointError: if it is damaged, or of another program.
-        """
-        try:
-            content = json.loads(self.study.read_text(encoding="utf-8"))
-            return content["format"], content["study"], content["networks"]
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise CheckpointError(
-                f"{self.study} is damaged ({type(error).__name__}); choose another --workdir"
-            ) from error
-
-    def networks(self, solve: Any) -> Networks:
-        """Returns the networks in the folder, or stores and returns those of ``solve()``."""
+    def networks(self, solve: Callable[[Networks], Networks]) -> Networks:
+        """Returns the networks of the study; ``solve`` adds those that the folder does not have."""
         # Under the lock: measured latencies vary, and all processes must use the same widths.
-        with exclusive_lock(self.path / ".lock"):
-            study, networks = self.read()
-            if networks is None:
-                networks = solve()
-                self._write(study, networks)
+        with self.lock():
+            study, known = self.read()
+            networks = solve(known or {})
+            if networks != known:
+                write_study_file(self.study, study, networks)
         return networks
 
-    def _write(self, study: Study, networks: Networks | None) -> None:
-        content = {
-            "format": FORMAT,
-            "study": study_to_dict(study),
-            "networks": networks and _plain(networks),
+    def lock(self) -> AbstractContextManager[None]:
+        """Holds the folder, after waiting for other processes."""
+        return exclusive_lock(self.path / ".lock")
+
+    def adopt(self, other: StudyFolder, decoders: Collection[str]) -> None:
+        """Adds finished cells and networks of ``decoders`` from the folder of another study, which
+        has the same conditions.
+
+        Raises:
+          CheckpointError: if a file cannot be read, or cells were trained on other data.
+        """
+        study, networks = other.read()
+        theirs = {
+            cell_name(cell.row): cell
+            for cell in other.finished(study)
+            if cell.row["decoder"] in decoders
         }
-        write_json(self.study, content, indent=1, allow_nan=False)
+        with self.lock():
+            own, known = self.read()
+            merged = {match: dict(datasets) for match, datasets in (known or {}).items()}
+            for match, datasets in (networks or {}).items():
+                for dataset, found in datasets.items():
+                    chosen = {name: found[name] for name in found if name in decoders}
+                    mine = merged.setdefault(match, {}).get(dataset, {})
+                    merged[match][dataset] = {**chosen, **mine}
+            check_same_data(cell.row for cell in (*self.finished(own), *theirs.values()))
+            # A cell that both have stays as it is here.
+            self._stored = theirs | self._read_stored()
+            self.write_tables()
+            write_study_file(self.study, own, merged)
 
     def is_done(self, cell: Cell) -> bool:
         """Returns True if the cell is trained or has diverged."""
-        return (self.cells / f"{cell.name}.json").is_file()
+        return (self.cells / f"{cell.name}.json").is_file() or cell.name in self._read_stored()
 
     @contextmanager
     def taking(self, cells: Sequence[Cell]) -> Iterator[list[Cell]]:
@@ -175,7 +183,12 @@ class StudyFolder:
                     lock.unlink(missing_ok=True)
 
     def record(
-        self, cell: Cell, row: Row, curve: list[Row], pictures: Mapping[str, np.ndarray]
+        self,
+        cell: Cell,
+        row: Row,
+        curve: list[Row],
+        pictures: Mapping[str, np.ndarray],
+        spectrum: Sequence[Row] = (),
     ) -> None:
         """Writes the results of ``cell`` and thereby marks it as finished."""
         # Pictures first: the JSON file is the mark.
@@ -184,34 +197,90 @@ class StudyFolder:
             arrays: dict[str, Any] = dict(pictures)
             np.savez_compressed(buffer, **arrays)
             write_atomically(self.pictures / f"{cell.name}.npz", buffer.getvalue())
-        content = {"row": row, "curve": curve}
+        content = {"row": row, "curve": curve, "spectrum": list(spectrum)}
         write_json(self.cells / f"{cell.name}.json", content, indent=1, allow_nan=False)
 
-    def results(self, study: Study) -> tuple[list[Row], list[Row]]:
-        """Returns rows and curves of the finished cells, by condition, decoder and seed.
+    def results(self, study: Study) -> tuple[list[Row], list[Row], list[Row]]:
+        """Returns rows, curves and spectra of the finished cells; order and errors as
+        ``finished``."""
+        found = self.finished(study)
+        return (
+            [each.row for each in found],
+            [point for each in found for point in each.curve],
+            [point for each in found for point in each.spectrum],
+        )
+
+    def finished(self, study: Study) -> list[StoredCell]:
+        """Returns the finished cells by condition, decoder and seed; then those of the tables that
+        are not in the study.
 
         Raises:
           CheckpointError: if a file cannot be read.
         """
-        rows, curves = [], []
-        conditions, decoders = list(study.conditions()), study.decoders
+        conditions = {condition: place for place, condition in enumerate(study.conditions())}
+        decoders = {decoder: place for place, decoder in enumerate(study.decoders)}
+        stored = dict(self._read_stored())
+        found = []
         for cell in sorted(
-            study.cells(),
-            key=lambda c: (conditions.index(c.condition), decoders.index(c.decoder), c.seed),
+            study.cells(), key=lambda c: (conditions[c.condition], decoders[c.decoder], c.seed)
         ):
-            path = self.cells / f"{cell.name}.json"
-            if not path.is_file():
-                continue
+            # A file has all digits, a table six.
+            row = stored.pop(cell.name, None)
+            if (each := self._read_cell(cell) or row) is not None:
+                found.append(each)
+        return [*found, *stored.values()]
+
+    def _read_cell(self, cell: Cell) -> StoredCell | None:
+        path = self.cells / f"{cell.name}.json"
+        # Files of finished cells never change.
+        if cell.name not in self._files and path.is_file():
             try:
                 content = json.loads(path.read_text(encoding="utf-8"))
                 row, curve = content["row"], content["curve"]
+                # Cells of earlier versions have no spectrum.
+                spectrum = content.get("spectrum", [])
             except (ValueError, KeyError, TypeError) as error:
                 raise CheckpointError(
                     f"{path} is damaged; remove it to train its cell again"
                 ) from error
-            rows.append(cell_key(cell) | row)
-            curves += [cell_key(cell) | point for point in curve]
-        return rows, curves
+            key = cell_key(cell)
+            self._files[cell.name] = StoredCell(
+                key | row, [key | point for point in curve], [key | point for point in spectrum]
+            )
+        return self._files.get(cell.name)
+
+    def _read_stored(self) -> dict[str, StoredCell]:
+        # Read again only where another process, or a user, has changed the tables.
+        if (at := self._tables_at()) != self._stored_at:
+            self._stored = read_stored(self.table, self.curves, self.spectra)
+            self._stored_at = at
+        return self._stored
+
+    def _tables_at(self) -> tuple[Any, ...]:
+        tables = (self.table, self.curves, self.spectra)
+        stats = [path.stat() if path.is_file() else None for path in tables]
+        return tuple(each and (each.st_ino, each.st_mtime_ns, each.st_size) for each in stats)
+
+    def digests(self) -> dict[str, str]:
+        """Returns the digest of each dataset that finished cells were trained on."""
+        rows = self.results(self.read()[0])[0]
+        return {row["dataset"]: row["dataset_digest"] for row in rows if "dataset_digest" in row}
+
+    def write_tables(self) -> None:
+        """Writes ``cells.csv``, ``curves.csv`` and ``spectra.csv`` of all finished cells.
+
+        Raises:
+          CheckpointError: if there is no study, or a file cannot be read.
+        """
+        rows, curves, spectra = self.results(self.read()[0])
+        if rows:
+            # The table of cells last: what it names is there.
+            if spectra:
+                write_atomically(self.spectra, to_csv(spectra).encode())
+            write_atomically(self.curves, to_csv(curves).encode())
+            write_atomically(self.table, to_csv(rows).encode())
+            # What is new in the tables is in files of this folder.
+            self._stored_at = self._tables_at()
 
     def load_pictures(self, decoder: str, condition: Condition, seed: int) -> dict[str, Any] | None:
         """Returns the stored pictures of a cell, or None."""
@@ -220,38 +289,3 @@ class StudyFolder:
             return None
         with np.load(path) as arrays:
             return dict(arrays)
-
-
-def cell_key(cell: Cell) -> Row:
-    """Returns the columns that identify the cell of a row."""
-    return {
-        "decoder": cell.decoder,
-        "dataset": cell.condition.dataset,
-        "noise_level": cell.condition.noise_level,
-        "match": cell.condition.match,
-        "steps": cell.condition.steps,
-        "seed": cell.seed,
-    }
-
-
-def _plain(networks: Networks) -> Any:
-    return {
-        match: {
-            dataset: {decoder: dataclasses.asdict(found) for decoder, found in decoders.items()}
-            for dataset, decoders in datasets.items()
-        }
-        for match, datasets in networks.items()
-    }
-
-
-def _networks(plain: Any) -> Networks:
-    return {
-        match: {
-            dataset: {
-                decoder: Network(**{**values, "features": tuple(values["features"])})
-                for decoder, values in decoders.items()
-            }
-            for dataset, decoders in datasets.items()
-        }
-        for match, datasets in plain.items()
-    }

@@ -9,8 +9,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from aedenoise.config import ModelConfig
-from aedenoise.config.study import display_name, parse_decoder
+from aedenoise.config.decoders import is_class_name
+from aedenoise.config.fields import MOST_WIDTH
+from aedenoise.config.study import Study, display_name, parse_decoder
 from aedenoise.errors import UsageError
+from aedenoise.models import build_decoder
+from aedenoise.models.named_decoders import declares
 from aedenoise.studies.comparison import costs
 from aedenoise.studies.comparison.costs import ImageShape
 
@@ -30,7 +34,7 @@ class Network:
     """Network of one decoder in a comparison.
 
     Attributes:
-      features: widths of the decoder's stages.
+      features: widths of the decoder's stages; empty where its class has no field ``features``.
       parameters, decoder_parameters: parameters of the whole network and of its decoder.
       multiply_adds: multiply-adds of the whole network per image, see ``costs.multiply_adds``.
       ratio: matched cost relative to that of the reference.
@@ -43,6 +47,18 @@ class Network:
     ratio: float
 
 
+def check_importable(study: Study) -> None:
+    """Constructs the decoders outside of the package, before anything is written.
+
+    Raises:
+      UsageError: if one cannot be imported or constructed.
+    """
+    for decoder in study.decoders:
+        config = parse_decoder(decoder, study.base.model)
+        if is_class_name(config.decoder):
+            build_decoder(config)
+
+
 def match_networks(
     decoders: tuple[str, ...], base: ModelConfig, shape: ImageShape, match: str
 ) -> dict[str, Network]:
@@ -53,7 +69,8 @@ def match_networks(
       base: model with the common encoder and the widths of the first decoder.
       shape: image shape [H, W, C].
       match: cost to match: ``parameters`` or ``multiply_adds`` within 1 %, ``latency`` as closely
-        as widths allow, or ``widths``, which keeps those of ``base``.
+        as widths allow, or ``widths``, which keeps those of ``base``. A ``module:Class`` without
+        a field ``features`` is taken as it is.
 
     Returns:
       A network for each decoder.
@@ -71,13 +88,13 @@ def match_networks(
 def _network(
     decoder: str, config: ModelConfig, reference: ModelConfig, shape: ImageShape, match: str
 ) -> Network:
-    ratio = 1.0
+    ratio, without_widths = 1.0, _lacks_widths(config)
     if match == "latency" and config != reference:
         config, ratio = _match_latency(config, reference, shape)
     elif match in ("parameters", "multiply_adds"):
         cost = _COSTS[match]
         config, ratio = _match_count(config, lambda c: cost(c, shape), cost(reference, shape))
-        if abs(ratio - 1.0) > TOLERANCE:
+        if abs(ratio - 1.0) > TOLERANCE and not without_widths:
             raise UsageError(
                 f"{display_name(decoder)} has no widths with the {match.replace('_', '-')} of "
                 f"{display_name(reference.decoder)} within 1 %: the nearest, "
@@ -86,7 +103,7 @@ def _network(
             )
     counted = costs.parameters(config, shape)
     return Network(
-        features=config.decoder_features,
+        features=() if without_widths else config.decoder_features,
         parameters=sum(counted.values()),
         decoder_parameters=counted["decoder"],
         multiply_adds=costs.multiply_adds(config, shape),
@@ -106,7 +123,7 @@ def _match_count(
     """Finds the most proportional widths within the tolerance, else those of the nearest cost."""
     base = config.decoder_features
     count = cost(config)
-    if count == target or config.decoder_spec.needs_argmax:  # argmax indices fix the widths
+    if count == target or _has_fixed_widths(config):
         return config, count / target
     scale = _bisect(
         lambda s: cost(_with_widths(config, _scaled(config, base, s))) / target, _HALVINGS
@@ -145,7 +162,8 @@ def _ending(
 ) -> Iterator[tuple[Widths, int]]:
     """Yields ``leading`` with the two last widths just below and above the target, and their costs.
 
-    Costs grow with the last width, linearly or, with several convolutions a stage, as a quadratic.
+    Costs grow with the last width, linearly or, with several convolutions a stage, as a quadratic;
+    those of a class outside of the package in any way.
     """
 
     def cost_at(width: int) -> int:
@@ -156,8 +174,11 @@ def _ending(
     if slope == 0:  # without a tail the last width is the number of image channels
         yield (*leading, config.decoder_features[-1]), one
         return
-    curvature = 0 if config.convs == 1 else cost_at(3) - two - slope
-    below = _largest_width(one, slope, curvature, target)
+    if is_class_name(config.decoder):
+        below = _search_width(cost_at, target)
+    else:
+        curvature = 0 if config.convs == 1 else cost_at(3) - two - slope
+        below = _largest_width(one, slope, curvature, target)
     for width in (below, below + 1):
         if width >= 1:
             yield (*leading, width), cost_at(width)
@@ -177,6 +198,17 @@ def _largest_width(one: int, slope: int, curvature: int, target: int) -> int:
     return math.floor(steps) + 1
 
 
+def _search_width(cost_at: Callable[[int], int], target: int) -> int:
+    """Finds the largest width whose cost is at most ``target`` by bisection, 0 if there is none."""
+    low, high = 0, 1
+    while high < MOST_WIDTH and cost_at(high) <= target:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if cost_at(middle) <= target else (low, middle)
+    return low
+
+
 def _match_latency(
     config: ModelConfig, reference: ModelConfig, shape: ImageShape
 ) -> tuple[ModelConfig, float]:
@@ -190,7 +222,7 @@ def _match_latency(
             measured[widths] = costs.latency_ratio(_with_widths(config, widths), reference, shape)
         return measured[widths]
 
-    if config.decoder_spec.needs_argmax:
+    if _has_fixed_widths(config):
         return config, ratio(1.0)
     # Latency is noisy and not monotonic in the widths: the best measurement counts, not the end
     # of the bisection.
@@ -219,6 +251,15 @@ def _step(config: ModelConfig, stage: int) -> int:
     """Returns the divisor that the width of a stage must have."""
     inner = stage < len(config.decoder_features) - 1
     return config.stride**2 if config.decoder_spec.sums_channels and inner else 1
+
+
+def _has_fixed_widths(config: ModelConfig) -> bool:
+    # Argmax indices have the encoder's widths.
+    return config.decoder_spec.needs_argmax or _lacks_widths(config)
+
+
+def _lacks_widths(config: ModelConfig) -> bool:
+    return is_class_name(config.decoder) and not declares(config.decoder, "features")
 
 
 def _with_widths(config: ModelConfig, widths: Widths) -> ModelConfig:

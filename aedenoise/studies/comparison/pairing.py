@@ -12,6 +12,16 @@ from aedenoise.metrics.image_quality import METRICS
 from aedenoise.metrics.statistics import Difference, difference
 from aedenoise.studies.comparison.rows import Row
 
+# Columns of measures beyond quality and grids, with their titles.
+OF_OUTPUTS = {
+    "high_band_db": "power in the highest third, dB",
+    "spectrum_deviation_db": "largest deviation of the spectrum, dB",
+    "spectrum_accuracy": "accuracy of telling by spectrum",
+    "shift_psnr": "PSNR between shifts, dB",
+    "pgd_psnr": "PSNR under attack, dB",
+    "pgd_drop_db": "drop under attack, dB",
+    "label_flips": "label flips",
+}
 # Compared columns of cells with their titles.
 COMPARED = {
     **{metric.name: metric.title for metric in METRICS if metric.compared},
@@ -25,6 +35,7 @@ COMPARED = {
     "constant_spread_4": "spread 4, constant code",
     "untrained_spread_2": "spread 2, untrained",
     "untrained_spread_4": "spread 4, untrained",
+    **OF_OUTPUTS,
 }
 
 
@@ -51,7 +62,7 @@ def compare(
     groups = by_condition(rows)
     found = []
     # Rows of earlier versions lack newer metrics.
-    for metric in (name for name in metrics if rows and name in rows[0]):
+    for metric in (name for name in metrics if any(name in row for row in rows)):
         samples: dict[tuple[Condition, str], dict[int, float]] = {
             (condition, decoder): paired(group, decoder, reference, metric)
             for condition, group in groups.items()
@@ -71,12 +82,14 @@ def compare(
 
 def paired(rows: Sequence[Row], decoder: str, reference: str, metric: str) -> dict[int, float]:
     """Returns ``decoder - reference`` for each seed that both have."""
-    values = {(row["decoder"], row["seed"]): row[metric] for row in rows}
+    values: dict[tuple[str, int], float] = {
+        (row["decoder"], row["seed"]): row[metric] for row in rows if row.get(metric) is not None
+    }
     seeds = sorted(seed for name, seed in values if name == reference)
     return {
         seed: values[decoder, seed] - values[reference, seed]
         for seed in seeds
-        if values.get((decoder, seed)) is not None and values[reference, seed] is not None
+        if (decoder, seed) in values
     }
 
 

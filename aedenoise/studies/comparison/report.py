@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from aedenoise.config.study import ALL, Condition, display_name
-from aedenoise.metrics.statistics import Difference
+from aedenoise.studies.comparison.formatting import difference_text, interval_texts, mean_text
+from aedenoise.studies.comparison.output_table import output_tables
 from aedenoise.studies.comparison.pairing import (
     COMPARED,
     Comparison,
@@ -58,6 +59,7 @@ def tables(rows: Sequence[Row], reference: str) -> str:
     pooled = [c for c in found if c.condition.dataset == ALL]
     if pooled:
         parts += ["## Mean over the conditions above", _pooled_table(pooled)]
+    parts += output_tables(rows, reference, budgets(rows))
     spoken = [f"- {sentence(c)}." for c in comparisons.values() if c.metric == "psnr"]
     parts += ["## In words", "\n".join(spoken) or "Nothing to compare yet."]
     left_out = [
@@ -101,7 +103,7 @@ def summary(rows: Sequence[Row], reference: str, budget: tuple[str, int]) -> str
     ]
     for decoder in dict.fromkeys(c.decoder for c in found):
         mine = {c.condition: c.difference for c in found if c.decoder == decoder}
-        cells = [_summarized(mine[c]) if c in mine else "" for c in conditions]
+        cells = [difference_text(mine[c], _DIGITS["psnr"]) if c in mine else "" for c in conditions]
         lines.append(f"| {display_name(decoder)} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -142,15 +144,10 @@ def grids(rows: Sequence[Row], reference: str, budget: tuple[str, int]) -> str:
 
 def _levels(rows: Sequence[Row], reference: str) -> dict[Condition, str]:
     return {
-        condition: _mean([row["psnr"] for row in good], _DIGITS["psnr"])
+        condition: mean_text([row["psnr"] for row in good], _DIGITS["psnr"])
         for condition, group in by_condition(rows).items()
         if (good := [r for r in group if r["decoder"] == reference and r["diverged_at"] is None])
     }
-
-
-def _summarized(d: Difference) -> str:
-    text = _intervals(d, _DIGITS["psnr"])[0]
-    return f"**{text}**" if d.is_clear else text
 
 
 _HEAD = """\
@@ -182,9 +179,9 @@ def _table(
         ]
         for metric in _DIGITS:
             digits = _DIGITS[metric]
-            cells.append(_mean([row[metric] for row in good], digits))
+            cells.append(mean_text([row[metric] for row in good], digits))
             found = comparisons.get((condition, decoder, metric))
-            cells += ["", ""] if found is None else _intervals(found.difference, digits)
+            cells += ["", ""] if found is None else interval_texts(found.difference, digits)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -194,26 +191,9 @@ def _pooled_table(comparisons: Sequence[Comparison]) -> str:
     lines = [f"| {header} |", "|" + " --- |" * (header.count("|") + 1)]
     for c in comparisons:
         cells = [display_name(c.decoder), str(c.condition), COMPARED[c.metric]]
-        cells += [str(c.difference.seeds), *_intervals(c.difference, _DIGITS[c.metric])]
+        cells += [str(c.difference.seeds), *interval_texts(c.difference, _DIGITS[c.metric])]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
-
-
-def _mean(values: Sequence[float], digits: int) -> str:
-    if not values:
-        return "none"
-    std = f" ± {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else ""
-    return f"{np.mean(values):.{digits}f}{std}"
-
-
-def _intervals(d: Difference, digits: int) -> list[str]:
-    def span(low: float | None, high: float | None) -> str:
-        return "" if low is None or high is None else f"[{low:+.{digits}f}, {high:+.{digits}f}]"
-
-    return [
-        f"{d.mean:+.{digits}f} {span(d.low, d.high)}".strip(),
-        span(d.corrected_low, d.corrected_high),
-    ]
 
 
 def _condition(row: Row) -> Condition:

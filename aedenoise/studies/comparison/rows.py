@@ -25,10 +25,14 @@ _WHOLE = {"at_step", "diverged_at", "multiply_adds", "parameters", "seed", "seed
 
 
 def to_csv(rows: Sequence[Row]) -> str:
-    """Formats rows as CSV with six significant digits; None is an empty field."""
+    """Formats rows as CSV with six significant digits; None is an empty field.
+
+    The columns are those of all rows: cells of an earlier version lack newer measures.
+    """
     buffer = io.StringIO()
     if rows:
-        writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
+        columns = list(dict.fromkeys(name for row in rows for name in row))
+        writer = csv.DictWriter(buffer, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows({name: _field(value) for name, value in row.items()} for row in rows)
     return buffer.getvalue()

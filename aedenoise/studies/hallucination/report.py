@@ -9,6 +9,11 @@ from typing import Any
 from aedenoise.evaluation.classifier import TrainedClassifier
 from aedenoise.metrics.label_flips import CONFIDENT, LabelFlips
 from aedenoise.metrics.statistics import paired_shares, wilson_interval
+from aedenoise.studies.hallucination.verdict_report import (
+    VERDICTS,
+    verdict_rows,
+    verdict_sentences,
+)
 
 NOISY = "noisy input"
 
@@ -151,26 +156,39 @@ def table_rows(found: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 def flips_table(found: Mapping[str, Any]) -> str:
     """Formats the results for the console."""
-    rows = [_HEADER, *table_rows(found)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(_HEADER))]
-    lines = sentences(found)
-    lines += [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
+    lines = [*sentences(found), *_aligned([_HEADER, *table_rows(found)])]
     lines.append(
         f"changed: share of images classified correctly when clean; confident: probability above "
         f"{100 * found['confident_above']:.0f} %"
     )
+    # Results of earlier versions have none.
+    if records := found.get("class_maps"):
+        lines += verdict_sentences(records)
+        lines += _aligned([VERDICTS, *verdict_rows(records)])
     return "\n".join(lines)
 
 
 def markdown(found: Mapping[str, Any]) -> str:
-    """Formats the results as a Markdown table."""
-    rows = [_HEADER, ("---",) * len(_HEADER), *table_rows(found)]
+    """Formats the results as Markdown tables."""
     lines = [f"- {sentence}" for sentence in sentences(found)]
-    lines += ["", *(f"| {' | '.join(row)} |" for row in rows)]
+    lines += ["", *_table([_HEADER, *table_rows(found)])]
+    if records := found.get("class_maps"):
+        lines += ["", *(f"- {sentence}" for sentence in verdict_sentences(records))]
+        lines += ["", *_table([VERDICTS, *verdict_rows(records)])]
     return "\n".join(lines) + "\n"
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+    header, *body = rows
+    return [f"| {' | '.join(row)} |" for row in (header, ["---"] * len(header), *body)]
 
 
 def _share(share: float, interval: Sequence[float], sign: str = "") -> str:
