@@ -53,6 +53,8 @@ def output_shape(decoder: str, shape: tuple[int, ...], **options: object) -> tup
 PARAMETERS = dict.fromkeys(DECODERS, 28_353) | {
     "subpixel": 9_568 + 2 * (9 * 32 + 1) * 128 + 289,
     "bilinear_additive": 9_568 + 2 * (9 * 8 + 1) * 32 + 289,
+    "transpose_parallel": 28_353 + 2 * 9 * 32 * 32,
+    "carafe": 28_353 + 2 * (32 + 1) * 36,
 }
 
 

@@ -19,8 +19,8 @@ from aedenoise.studies.comparison import costs
 from aedenoise.studies.comparison.matching import match_networks
 
 SHAPE = (28, 28, 1)
-# Products of matrices, sums over channels: XLA counts them, they are no convolutions.
-ENLARGED_BY_PRODUCTS = {"bilinear", "bicubic", "bilinear_additive"}
+# Products of matrices, sums over channels or neighbours: XLA counts them, they are no convolutions.
+ENLARGED_BY_PRODUCTS = {"bilinear", "bicubic", "bilinear_additive", "carafe"}
 
 
 def operations(function: Any, *arguments: Any) -> float:
