@@ -32,7 +32,8 @@ REFERENCE = "upsample"
 DECODERS = (
     *(REFERENCE, "upsample:resize_conv", "bilinear", "bilinear:resize_conv", "bicubic"),
     *("bilinear_additive", "transpose", "transpose:k2", "transpose:k4", "transpose:k5"),
-    *("subpixel", "unpool"),
+    *("transpose:k6", "transpose:k7", "transpose_parallel:k7", "transpose_smooth:k4"),
+    *("subpixel", "unpool", "carafe"),
 )
 BATCH = 128
 STEPS = 5
