@@ -72,7 +72,8 @@ def high_band_db(power: np.ndarray, clean: np.ndarray) -> float:
     """
     frequencies = np.arange(1, power.shape[1] + 1)
     high = frequencies > _HIGH * power.shape[1]
-    return float(log_power(power[:, high].mean()) - log_power(clean[:, high].mean()))
+    found, wanted = (log_power(values[:, high].mean(keepdims=True)) for values in (power, clean))
+    return float((found - wanted).item())
 
 
 def largest_deviation_db(power: np.ndarray, clean: np.ndarray) -> float:
