@@ -73,7 +73,7 @@ def high_band_db(power: np.ndarray, clean: np.ndarray) -> float:
     frequencies = np.arange(1, power.shape[1] + 1)
     high = frequencies > _HIGH * power.shape[1]
     found, wanted = (log_power(values[:, high].mean(keepdims=True)) for values in (power, clean))
-    return float((found - wanted)[0])
+    return float((found - wanted).item())
 
 
 def largest_deviation_db(power: np.ndarray, clean: np.ndarray) -> float:
