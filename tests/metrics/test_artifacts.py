@@ -93,7 +93,7 @@ def test_maps_have_the_size_of_the_image_and_mean_one(decoder: str) -> None:
     found = overlap_map(ModelConfig(decoder=decoder).decoder_layers, 7)
     assert found.shape == (28, 28)
     assert found.mean() == pytest.approx(1.0)
-    uneven = decoder in ("transpose", "unpool")
+    uneven = decoder in ("transpose", "transpose_parallel", "unpool")
     assert (unevenness(found, 8) > 0.1) == uneven
 
 
