@@ -42,7 +42,9 @@ suppress_warnings = ["myst.header"]
 TITLES = {
     "experiments/results/decoder_budget/tables": "Decoders and training length",
     "experiments/results/invent/mnist": "Label flips of digits",
+    "experiments/results/invent/mnist-maps": "Maps of other digits",
     "experiments/results/invent/notmnist": "Label flips of letters",
+    "experiments/results/invent/notmnist-maps": "Maps of other letters",
     "experiments/results/upsample_vs_transpose/tables": "Tables of the study",
 }
 
