@@ -1,7 +1,8 @@
 """Upsample or transposed convolution? Convolutional denoising autoencoders in JAX and Flax.
 
 ``train``, ``evaluate`` and ``calibrate`` carry out one run; ``load`` and ``load_generator`` turn a
-run into a function on images, and ``export`` into a file for other programs;
+run into a function on images, and ``export`` into a file for other programs; ``diagnose`` looks
+for checkerboards in any model;
 ``aedenoise.config.Experiment`` describes one. Importing the package imports nothing heavy: the
 functions import what they need when they are first used.
 """
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from aedenoise.config import Experiment
     from aedenoise.exports.api import export
+    from aedenoise.exports.grids.api import diagnose
     from aedenoise.inference.denoiser import Denoiser
     from aedenoise.inference.generator import ImageMaker
     from aedenoise.runs.interface import TrainedRun, calibrate, evaluate, train
@@ -27,6 +29,7 @@ __all__ = [
     "Experiment",
     "TrainedRun",
     "calibrate",
+    "diagnose",
     "evaluate",
     "export",
     "load",
@@ -38,6 +41,7 @@ _LAZY = {
     "Experiment": "aedenoise.config",
     "TrainedRun": "aedenoise.runs.interface",
     "calibrate": "aedenoise.runs.interface",
+    "diagnose": "aedenoise.exports.grids.api",
     "evaluate": "aedenoise.runs.interface",
     "export": "aedenoise.exports.api",
     "train": "aedenoise.runs.interface",

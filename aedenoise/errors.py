@@ -2,7 +2,7 @@
 
 Exit codes: 0 done (or saved and stopped on a signal), 2 wrong flags or experiment,
 3 data or checkpoint, 4 training diverged, 5 out of disk or not writable,
-6 an exported file differs from its network,
+6 an exported file differs from its network, 7 the doctor found a checkerboard in a model,
 128 + N ended by signal N in a mode that has nothing to save.
 """
 
@@ -15,6 +15,9 @@ import signal
 import sys
 import traceback
 from collections.abc import Iterable
+
+# Exit code of ``doctor`` for a model with a checkerboard, so that a script can refuse it.
+GRID_FOUND = 7
 
 
 class AedenoiseError(Exception):

@@ -196,8 +196,11 @@ COMMANDS = (
     ),
     Command(
         name="doctor",
-        help="examine the machine: devices, kernels, data, disk",
-        run=tool_commands.examine_machine,
-        flags=(EXPERIMENT, DATA, "workdir", STORED),
+        help="examine the machine, or the checkerboards of an ONNX file",
+        run=tool_commands.examine,
+        flags=(EXPERIMENT, DATA, "workdir", STORED, "model_file", "output", "overwrite"),
+        meanings={
+            "output": "ONNX file to write with the cured weights",
+        },
     ),
 )

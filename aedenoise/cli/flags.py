@@ -115,6 +115,7 @@ _OWN = (
         help="exit code after a signal, with everything saved",
         detail=True,
     ),
+    Flag(name="model_file", group=PAGES, help="ONNX file whose checkerboards are looked for"),
     Flag(name="count", group=SAMPLES, kind="integer", default=64, help="number of images"),
     Flag(
         name="seeds_at_once",

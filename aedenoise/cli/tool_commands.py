@@ -11,7 +11,7 @@ from aedenoise.cli.process import quiet_libraries
 from aedenoise.config import DATASETS
 from aedenoise.config.folders import RUN_FILE
 from aedenoise.config.validation import local_path
-from aedenoise.errors import UsageError
+from aedenoise.errors import GRID_FOUND, StorageError, UsageError
 from aedenoise.runtime.preemption import StopSignals
 
 
@@ -68,13 +68,41 @@ def write_report(_: StopSignals) -> int:
     return 0
 
 
-def examine_machine(_: StopSignals) -> int:
-    """Examines this machine: devices, kernels, data, disk."""
+def examine(_: StopSignals) -> int:
+    """Examines a model's checkerboards, or without ``--model_file`` this machine."""
+    if FLAGS.model_file:
+        return _examine_model(local_path("--model_file", FLAGS.model_file))
+    if FLAGS.output:
+        raise UsageError("--output takes a cured model; give the model to cure: --model_file=FILE")
     experiment = read_experiment()
     from aedenoise.training.workdir import default_workdir
 
     options = values.run_options(default_workdir(experiment, read_named()))
     quiet_libraries()
-    from aedenoise.cli.doctor import examine
+    from aedenoise.cli.doctor import examine as examine_machine
 
-    return examine(experiment, options)
+    return examine_machine(experiment, options)
+
+
+def _examine_model(path: Path) -> int:
+    target = local_path("--output", FLAGS.output) if FLAGS.output else None
+    if target and target.suffix.lower() != ".onnx":
+        raise UsageError(f"--output of a cured model ends with .onnx, not {target}")
+    if target and target.exists() and not FLAGS.overwrite:
+        raise StorageError(f"{target} already exists; --overwrite replaces it")
+    from aedenoise.exports.formats import find_format
+
+    find_format("onnx").check_installed()
+    from aedenoise.exports.grids.diagnosis import diagnose_file, write_cured
+    from aedenoise.exports.grids.text import describe
+    from aedenoise.reporting.console import say
+
+    diagnosis, network = diagnose_file(path)
+    for line in describe(diagnosis):
+        say(line)
+    if target and diagnosis.weights:
+        write_cured(network, diagnosis, target)
+        say(f"{target} has the cured weights")
+    elif target:
+        say("nothing to cure by weights; no file is written")
+    return GRID_FOUND if diagnosis.has_grid else 0

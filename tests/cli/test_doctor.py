@@ -1,4 +1,4 @@
-"""The command ``doctor``: devices and their holders, data, disks."""
+"""The command ``doctor``: devices and their holders, data, disks; checkerboards of a model."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 from conftest import Command, command_environment
+from random_networks import MODELS, denoiser
 
+import aedenoise
+from aedenoise.errors import GRID_FOUND
 from aedenoise.runtime import accelerators
 
 
@@ -107,3 +110,29 @@ def test_a_platform_that_is_not_here_is_one_line(
     done = command("--mode=doctor", flag, f"--workdir={tmp_path / 'run'}")
     assert done.returncode == 2
     assert f"JAX_PLATFORMS={platform}" in done.stdout
+
+
+@pytest.mark.end_to_end
+def test_checkerboards_of_a_model(command: Command, tmp_path: Path) -> None:
+    network, cured = tmp_path / "net.onnx", tmp_path / "cured.onnx"
+    aedenoise.export(denoiser(**MODELS["transpose k3"]), "onnx", network)
+    found = command("--mode=doctor", f"--model_file={network}", f"--output={cured}")
+    assert found.returncode == GRID_FOUND
+    assert "kernel 3 is no multiple of stride 2" in found.stdout
+    assert f"{cured} has the cured weights" in found.stdout
+    again = command("--mode=doctor", f"--model_file={network}", f"--output={cured}")
+    assert (again.returncode, again.stderr.count("\n")) == (5, 1)
+    assert "--overwrite" in again.stderr
+    assert command("--mode=doctor", f"--model_file={cured}").returncode == 0
+
+
+@pytest.mark.end_to_end
+def test_models_that_cannot_be_examined(command: Command, tmp_path: Path) -> None:
+    for flags, code, words in (
+        (["--model_file=none.onnx"], 3, "there is no file"),
+        ([f"--output={tmp_path / 'cured.onnx'}"], 2, "--model_file"),
+        (["--model_file=none.onnx", "--output=cured.txt"], 2, "ends with .onnx"),
+    ):
+        found = command("--mode=doctor", *flags)
+        assert (found.returncode, found.stderr.count("\n")) == (code, 1)
+        assert words in found.stderr

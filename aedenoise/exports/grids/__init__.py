@@ -1,0 +1,1 @@
+"""Checkerboards of any model: which layer makes them, and the smallest change that cures it."""
