@@ -51,7 +51,7 @@ def main() -> None:
         "PSNR in dB of pictures that were in no training, with Gaussian noise, 8 bits. Written by "
         f"`python -m experiments.pictures --update`; {describe()}.",
     ]
-    for name, pictures in (("grey", dict(_grey())), ("colour", dict(_coloured()))):
+    for name, pictures in (("grey", dict(grey_pictures())), ("colour", dict(coloured_pictures()))):
         packed = "photos" if name == "grey" else "photos_colour"
         network = aedenoise.load(arguments.workdir, network=packed)
         lines += ["", f"## {name.capitalize()}", "", *_table(pictures, network)]
@@ -59,14 +59,16 @@ def main() -> None:
     write_results(folder, {"pictures.md": ("\n".join(lines) + "\n").encode()})
 
 
-def _grey() -> Iterator[tuple[str, np.ndarray]]:
+def grey_pictures() -> Iterator[tuple[str, np.ndarray]]:
+    """Yields names and pictures ``[H, W]`` in [0, 1]."""
     for name in GREY:
         yield name, _float(getattr(skimage.data, name)())
-    for name, picture in _coloured():
+    for name, picture in coloured_pictures():
         yield name, picture @ np.array([0.299, 0.587, 0.114], np.float32)
 
 
-def _coloured() -> Iterator[tuple[str, np.ndarray]]:
+def coloured_pictures() -> Iterator[tuple[str, np.ndarray]]:
+    """Yields names and pictures ``[H, W, 3]`` in [0, 1]."""
     for name in COLOURED:
         yield name, _float(getattr(skimage.data, name)())
     for name in ("china", "flower"):
@@ -92,7 +94,7 @@ def _table(pictures: dict[str, np.ndarray], network: Any) -> list[str]:
         f"| --- {'| --- ' * (len(methods) + 3)}|",
     ]
     for level in LEVELS:
-        noisy = {name: _noisy(clean, level) for name, clean in pictures.items()}
+        noisy = {name: with_noise(clean, level) for name, clean in pictures.items()}
         columns = [
             _best(variants, pictures, noisy, level)
             if name != "photos"
@@ -112,9 +114,9 @@ def _of(column: dict[str, float], name: str) -> float:
     return float(np.mean(list(column.values()))) if name == "mean" else column[name]
 
 
-def _noisy(clean: np.ndarray, level: float) -> np.ndarray:
+def with_noise(clean: np.ndarray, level: float) -> np.ndarray:
+    """Adds Gaussian noise, clipped, as a file of 8 bits has it."""
     noise = np.random.default_rng(0).standard_normal(clean.shape, np.float32)
-    # As a file of 8 bits has it.
     rounded = np.round(np.clip(clean + level * noise, 0.0, 1.0) * np.float32(255.0))
     return np.asarray(rounded / np.float32(255.0), np.float32)
 
