@@ -5,6 +5,7 @@ NAMES = (
     "part3_mnist_transpose",
     "upsample_vs_transpose",
     "decoder_budget",
+    "rates",
     "mnist_quality",
     "blind",
     "does_it_invent",

@@ -11,13 +11,14 @@ from conftest import Command
 from PIL import Image
 
 from aedenoise.config.registry import named_experiments
+from experiments.validation import write as write_validation
 
 SMALL = ("--epochs=1", "--train_examples=512", "--test_examples=128")
 
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
-    """Writes the folders that experiments on pictures read, relative to where they run."""
+    """Writes the files that some experiments read, relative to where they run."""
     rng = np.random.default_rng(0)
     for number in range(4):
         pixels = rng.integers(0, 256, (96, 128, 3), np.uint8)
@@ -30,6 +31,7 @@ def pictures(tmp_path: Path) -> Path:
             path = tmp_path / folder / f"{number}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(shown).save(path)
+    write_validation("notmnist/open", tmp_path / "rates" / "validation")
     return tmp_path
 
 

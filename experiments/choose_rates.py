@@ -1,0 +1,96 @@
+"""Chooses the learning rate of each decoder from the validation PSNR of experiments.rates.
+
+python -m experiments.choose_rates runs/compare-rates
+python -m experiments.choose_rates runs/compare-rates --update    # experiments/results/rates.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections import defaultdict
+from pathlib import Path
+
+from aedenoise.errors import AedenoiseError, DataError
+from experiments.output import add_update_flag, results_folder, write_results
+
+Rates = dict[float, float]
+USUAL = 0.012
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m experiments.choose_rates")
+    parser.add_argument("workdir", type=Path, help="folder of the comparison rates")
+    add_update_flag(parser)
+    arguments = parser.parse_args()
+    found = read(arguments.workdir / "cells.csv")
+    folder = results_folder(arguments.update, arguments.workdir)
+    lines = table(found)
+    write_results(folder, {"rates.md": ("\n".join(lines) + "\n").encode()})
+    print("\n".join(lines))
+    missing = [
+        f"{decoder}:lr{rate:g}" for decoder, rates in found.items() if (rate := beyond(rates))
+    ]
+    if missing:
+        print(f"the best rate is at the end of its row; train also {','.join(missing)}")
+
+
+def read(path: Path) -> dict[str, Rates]:
+    """Reads the PSNR in dB by decoder and learning rate.
+
+    Raises:
+      DataError: if the file is missing.
+    """
+    found: dict[str, Rates] = defaultdict(dict)
+    try:
+        with path.open(newline="") as file:
+            for row in csv.DictReader(file):
+                decoder, _, rate = row["decoder"].rpartition(":lr")
+                if row["psnr"]:
+                    found[decoder][float(rate)] = float(row["psnr"])
+    except FileNotFoundError:
+        raise DataError(f"there is no {path}; run the comparison rates first") from None
+    return {decoder: dict(sorted(rates.items())) for decoder, rates in found.items()}
+
+
+def choose(rates: Rates) -> float:
+    """Returns the rate with the best PSNR."""
+    return max(rates, key=lambda rate: rates[rate])
+
+
+def beyond(rates: Rates) -> float | None:
+    """Returns the next rate to try, where the best one is the smallest or the largest."""
+    best = choose(rates)
+    if best == max(rates):
+        return best * 2
+    return best / 2 if best == min(rates) else None
+
+
+def table(found: dict[str, Rates]) -> list[str]:
+    """Lists the PSNR by decoder and rate; the chosen rate is bold."""
+    columns = sorted({rate for rates in found.values() for rate in rates})
+    lines = [
+        "# Learning rates",
+        "",
+        "Validation PSNR in dB of each decoder by peak learning rate, from `python -m "
+        "aedenoise.main --mode=compare --experiment=rates`; bold is the best, which the study "
+        "own_rates trains with. The last column is what the choice gains on the default rate.",
+        "",
+        f"| decoder | {' | '.join(f'{rate:g}' for rate in columns)} | gain on {USUAL:g} |",
+        f"| --- {'| --- ' * (len(columns) + 1)}|",
+    ]
+    for decoder, rates in found.items():
+        best = choose(rates)
+        shown = {rate: f"{psnr:.2f}" for rate, psnr in rates.items()}
+        shown[best] = f"**{shown[best]}**"
+        cells = [shown.get(rate, "") for rate in columns]
+        gain = f"{rates[best] - rates[USUAL]:.2f}" if USUAL in rates else ""
+        lines.append(f"| {decoder} | {' | '.join(cells)} | {gain} |")
+    return lines
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except AedenoiseError as error:
+        raise SystemExit(f"choose_rates: {error}") from None
