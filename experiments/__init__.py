@@ -6,6 +6,7 @@ NAMES = (
     "upsample_vs_transpose",
     "decoder_budget",
     "rates",
+    "own_rates",
     "mnist_quality",
     "blind",
     "does_it_invent",

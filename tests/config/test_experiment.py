@@ -97,7 +97,7 @@ def test_a_foreign_config_is_refused(values: Any) -> None:
         from_dict(values)
 
 
-COMPARISONS = {"skips", "upsample_vs_transpose", "decoder_budget", "rates"}
+COMPARISONS = {"skips", "upsample_vs_transpose", "decoder_budget", "rates", "own_rates"}
 
 
 def test_every_named_experiment_loads_and_states_question_and_command() -> None:
