@@ -68,7 +68,7 @@ def _fit_folder(given: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
 
         settings, lines = choose_settings(dataset, given)
         flags = " ".join(_as_flags(settings))
-        return settings, [*lines[:-1], f"{lines[-1]}: {flags}"] if lines else []
+        return settings, [f"{lines[0]}: {flags}", *lines[1:]] if lines else []
     if FLAGS.experiment is not None or not dataset.startswith("folder:") or "+" in dataset:
         return {}, []
     dataset_kind(dataset)  # refused before the current folder is looked through
@@ -81,7 +81,7 @@ def _fit_folder(given: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     if not settings:
         return {}, []
     flags = " ".join(_as_flags(settings))
-    return settings, [f"{place} holds {found} ({count} of {looked_at} looked at): {flags}"]
+    return settings, [f"{place} holds {found} (of {looked_at} looked at, {count}): {flags}"]
 
 
 def _as_flags(settings: dict[str, Any]) -> Iterator[str]:

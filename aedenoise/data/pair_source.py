@@ -47,8 +47,12 @@ class PairSource(PatchSource):
         kind = hashlib.sha256(file_name_bytes(str(noisy))).hexdigest()[:8]
         super().__init__(clean, data_root, size, turned, f"pairs-{kind}-{stamp[:8]}")
         own = _by_stem(clean)
-        _refuse("without a clean picture", partners.keys() - own.keys(), noisy, clean)
-        _refuse("without a noisy picture", own.keys() - partners.keys(), clean, noisy)
+        _refuse(
+            [
+                *_alone(noisy, partners.keys() - own.keys(), clean),
+                *_alone(clean, own.keys() - partners.keys(), noisy),
+            ]
+        )
         self._partners = {name: partners[_stem(name)] for name in self.names}
 
     def _read_pages(self, name: str, of_test: bool) -> Pages[list[np.ndarray]]:
@@ -85,15 +89,20 @@ def _stem(name: str) -> str:
     return name[: -len(Path(name).suffix)]
 
 
-def _refuse(what: str, stems: Iterable[str], place: Path, other: Path) -> None:
+def _alone(place: Path, stems: Iterable[str], other: Path) -> list[str]:
+    """Says which pictures of a folder have no partner in the other; nothing if all have."""
     alone = sorted(stems)
-    if alone:
-        names = ", ".join(printable(each) for each in alone[:_SHOWN])
-        more = ", …" if len(alone) > _SHOWN else ""
-        raise DataError(
-            f"{place} has {len(alone):,} pictures {what} in {other}: {names}{more}; add or remove "
-            "them"
-        )
+    if not alone:
+        return []
+    names = ", ".join(printable(each) for each in alone[:_SHOWN])
+    more = ", …" if len(alone) > _SHOWN else ""
+    pictures = f"{len(alone):,} picture{'s' * (len(alone) != 1)}"
+    return [f"{pictures} of {place} without a partner in {other}: {names}{more}"]
+
+
+def _refuse(faults: list[str]) -> None:
+    if faults:
+        raise DataError(f"{'; '.join(faults)}; add or remove them")
 
 
 def _copy(image: Image.Image) -> Image.Image:

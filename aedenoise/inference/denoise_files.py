@@ -65,7 +65,7 @@ def denoise_files(denoiser: Denoiser | PackedNetworks, options: DenoiseOptions) 
     jobs = make_jobs(options)
     bad: list[str] = []
     notes: list[tuple[str, Note]] = []
-    done, there, seen = 0, 0, 0
+    done, there, seen, kept = 0, 0, 0, 0
     used: Counter[str] = Counter()
     for job in bar(jobs, "image", quiet=not options.many):
         if job.target is not None and job.target.exists() and not options.overwrite:
@@ -76,7 +76,7 @@ def denoise_files(denoiser: Denoiser | PackedNetworks, options: DenoiseOptions) 
         content = job.source or _standard_input()
         try:
             with open_pictures(content) as pictures:
-                found = _denoise(job, pictures, denoiser, options, used)
+                found, untouched = _denoise(job, pictures, denoiser, options, used)
                 seen += 1 if pictures.contents.animated else pictures.contents.count
         except UnreadableImageError as error:
             bad.append(f"{job.name} {error}")
@@ -86,14 +86,18 @@ def denoise_files(denoiser: Denoiser | PackedNetworks, options: DenoiseOptions) 
             continue
         notes += found
         done += 1
+        kept += untouched
     # After the last picture, so that a folder gets one line for each kind.
     for line in group(notes, seen):
         warn(line)
     if jobs[0].target is not None and (done or there):
-        kept = f"; {there:,} already existed (--overwrite replaces them)" if there else ""
+        rest = f"; {there:,} already existed (--overwrite replaces them)" if there else ""
         place = result_folder(options) if options.many else jobs[0].target
         extra = ", half-widths next to the results" if options.uncertainty and done else ""
-        say(f"{done:,} image{'s' * (done != 1)} denoised{_by(used)}, in {place}{kept}{extra}")
+        better = done - kept
+        made = f"{better:,} image{'s' * (better != 1)} denoised{_by(used)}"
+        made += f", {kept:,} kept" if kept else ""
+        say(f"{made}, in {place}{rest}{extra}")
     for line in bad[1:]:
         warn(f"{line}: skipped")
     if bad:
@@ -111,7 +115,7 @@ def _by(used: Counter[str]) -> str:
     """Names the packed networks that were used, with the numbers of pictures if several."""
     if len(used) < 2:
         return "".join(f" by the network for {name}" for name in used)
-    return " by the networks for " + " and ".join(f"{name} ({n:,})" for name, n in used.items())
+    return " by the networks for " + ", ".join(f"{name} ({n:,})" for name, n in used.items())
 
 
 def _standard_input() -> bytes:
@@ -127,9 +131,14 @@ def _denoise(
     denoiser: Denoiser | PackedNetworks,
     options: DenoiseOptions,
     used: Counter[str],
-) -> list[tuple[str, Note]]:
-    """Denoises all pages or frames of a file and writes the result; returns notes by page, and
-    counts the packed networks in ``used``.
+) -> tuple[list[tuple[str, Note]], bool]:
+    """Denoises all pages or frames of a file and writes the result.
+
+    Args:
+      used: counts the pages that each packed network denoised.
+
+    Returns:
+      Notes by page, and whether all pages were kept as they are.
 
     Raises:
       UnreadableImageError: if one of them cannot be read; nothing is written then.
@@ -141,6 +150,7 @@ def _denoise(
     notes: list[tuple[str, Note]] = []
     first: list[Picture] = []
     half_widths: list[Picture] = []
+    kept: list[bool] = []
 
     def results() -> Iterator[Picture]:
         choice: Choice | None = None
@@ -152,8 +162,9 @@ def _denoise(
             result = _denoised(picture, denoiser, options, choice)
             # An animation would flicker if its frames were treated differently.
             name = result.choice.network.name
-            if name and not (contents.animated and choice):
+            if name and not result.choice.keep and not (contents.animated and choice):
                 used[name] += 1
+            kept.append(result.choice.keep)
             choice = result.choice if contents.animated else None
             paged = contents.count > 1 and not contents.animated
             notes.extend((f"{job.name}{f' page {number}' * paged}", note) for note in result.notes)
@@ -170,7 +181,7 @@ def _denoise(
         buffer = io.BytesIO()
         save_pictures(buffer, made, suffix, contents)
         _write_output(buffer.getvalue())
-        return notes
+        return notes, all(kept)
     job.target.parent.mkdir(parents=True, exist_ok=True)
     with writing(job.target) as file:
         save_pictures(file, made, suffix, contents)
@@ -179,7 +190,7 @@ def _denoise(
             write_uncertainty(job.target, half_widths)
     if first and job.comparison:
         write_atomically(job.comparison, encode_picture(_side_by_side(*first)))
-    return notes
+    return notes, all(kept)
 
 
 class Choice(NamedTuple):

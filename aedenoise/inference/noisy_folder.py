@@ -50,7 +50,7 @@ def choose_settings(dataset: str, given: Mapping[str, Any]) -> tuple[dict[str, A
     if not images:
         return {}, []  # reading the folder says what is wrong
     guess = guess_noise(images)
-    lines = [f"{place}: {guess} ({looked_at:,} pictures of {files:,} files looked at)"]
+    lines = [f"{place}: {guess} (looked at {looked_at:,} of {files:,} files)"]
     stated = "noise.level" in given or "noise.gain" in given
     if guess.kind in (NONE, JPEG) and "loss" not in given and not stated:
         raise DataError(f"{lines[0]}: {_REMEDIES[guess.kind]}")
@@ -88,7 +88,7 @@ def _noise_settings(guess: NoiseGuess, given: Mapping[str, Any], stated: bool) -
 
 
 # Fields for which the settings of clean pictures do not count.
-_OWN = ("noise.", "loss", "data.fit")
+_OWN = ("noise.", "loss", "data.fit", "data.turned")
 _REMEDIES = {
     NONE: "nothing to learn; use folder:DIR for clean pictures, or give --noise_level",
     JPEG: "blocks depend on their neighbours and need clean pictures, folder:DIR; or give --loss",

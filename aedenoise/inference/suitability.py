@@ -21,6 +21,9 @@ _DARK, _BLOCK, _BLOCKS = 0.3, 8, 8
 # hence is worse from r = sqrt(2) on. Measured on 25 photographs: from 1.5 on all were worse, below
 # 1.35 all better. Pages of letters of 2 or more pixels' strokes reached 1.13.
 _WORSE, _DOUBTFUL = 1.5, 1.35
+# Noise above this level, of which less than this share is removed, is unlike that of the training.
+_CLEAR, _HARDLY = 0.035, 0.3
+_ADDED = ("gaussian", "poisson_gaussian")
 # Level of noise, two grey levels of 8 bits, below which nothing is removed.
 _SILENT = 0.008
 # Width in pixels of strokes: nine in ten training glyphs have 2 or more, type of 24 pixels 1.8.
@@ -147,6 +150,15 @@ def _doubts(
     if level is not None and own is not None and level > _DOUBTFUL * own:
         rest = "as much detail as noise: the result may be no better"
         notes.append(Note(f"may lose {rest} than the picture", f"may lose {rest}"))
+    removed = float(np.sqrt(np.mean(np.square(_sampled(seen) - _sampled(clean)))))
+    if own is not None and own > _CLEAR and removed < _HARDLY * own and noise.kind in _ADDED:
+        rest = "unlike that of the training (--network=photos takes each channel by itself)"
+        notes.append(
+            Note(
+                f"is hardly denoised: its noise of about {own:.2f} is {rest}",
+                f"are hardly denoised: their noise is {rest}",
+            )
+        )
     width = stroke_width(clean.mean(axis=-1) > 0.5) if glyphs and _large(seen) else _THIN
     if width < _THIN:
         rest = "thinner than trained on: letters may be changed (enlarge"

@@ -84,11 +84,15 @@ def test_a_changed_noisy_picture_is_read_again(folders: Folders, tmp_path: Path)
 
 def test_pictures_without_a_partner_are_named(folders: Folders, tmp_path: Path) -> None:
     (folders["noisy"] / "train/a.tif").unlink()
-    with pytest.raises(DataError, match=r"clean has 1 pictures without a noisy picture .*train/a;"):
+    with pytest.raises(
+        DataError, match=r"1 picture of .*clean without a partner in .*noisy: train/a;"
+    ):
         loaded(folders, tmp_path)
     (folders["clean"] / "train/a.png").rename(folders["noisy"] / "train/a.tif")
     (folders["clean"] / "test/c.png").rename(folders["clean"] / "train/a.png")
-    with pytest.raises(DataError, match=r"noisy has 1 pictures without a clean picture .*test/c;"):
+    with pytest.raises(
+        DataError, match=r"1 picture of .*noisy without a partner in .*clean: test/c;"
+    ):
         loaded(folders, tmp_path)
 
 
