@@ -88,6 +88,8 @@ def _examine_model(path: Path) -> int:
     target = local_path("--output", FLAGS.output) if FLAGS.output else None
     if target and target.suffix.lower() != ".onnx":
         raise UsageError(f"--output of a cured model ends with .onnx, not {target}")
+    if target and target.resolve() == path.resolve():
+        raise UsageError("--output is the model itself; give another file")
     if target and target.exists() and not FLAGS.overwrite:
         raise StorageError(f"{target} already exists; --overwrite replaces it")
     from aedenoise.exports.formats import find_format

@@ -132,6 +132,7 @@ def test_models_that_cannot_be_examined(command: Command, tmp_path: Path) -> Non
         (["--model_file=none.onnx"], 3, "there is no file"),
         ([f"--output={tmp_path / 'cured.onnx'}"], 2, "--model_file"),
         (["--model_file=none.onnx", "--output=cured.txt"], 2, "ends with .onnx"),
+        (["--model_file=none.onnx", "--output=none.onnx"], 2, "the model itself"),
     ):
         found = command("--mode=doctor", *flags)
         assert (found.returncode, found.stderr.count("\n")) == (code, 1)

@@ -7,17 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from aedenoise.errors import UsageError
+from aedenoise.errors import DataError, UsageError
 from aedenoise.exports.grids.cures import cure, relative_change
-from aedenoise.exports.grids.findings import LIMIT, Diagnosis, LayerFinding, Strength
+from aedenoise.exports.grids.findings import Diagnosis, LayerFinding, Strength
 from aedenoise.exports.grids.layers import Layer, channels_second, find_layers, layouts
 from aedenoise.exports.grids.network import Arrays, OnnxNetwork, read_network
-from aedenoise.exports.grids.strengths import (
-    constant_images,
-    constant_strength,
-    noise_images,
-    strength,
-)
+from aedenoise.exports.grids.strengths import constant_images, noise_images, strength
 from aedenoise.files import write_atomically
 from aedenoise.metrics.grid_strength import Period, interior, phase_strength
 
@@ -43,7 +38,37 @@ def write_cured(network: OnnxNetwork, diagnosis: Diagnosis, target: Path) -> Non
 
 
 def diagnose_network(network: OnnxNetwork) -> Diagnosis:
-    """Examines a network: its output, and each layer that enlarges, alone and at work."""
+    """Examines a network, and again with the weights that cure its culprits, until none is left.
+
+    Raises:
+      DataError: if the network's output is not finite.
+      UsageError: if its output is no image.
+    """
+    found = current = _examine(network)
+    traced = network.tracer()(noise_images(network.shape)[0])
+    changes: dict[str, float] = {}
+    weights: Arrays = {}
+    while True:
+        new: Arrays = {}
+        for each in current.culprits:
+            cured = {} if each.layer.tensor in changes else cure(network, each.layer, traced)
+            if cured:
+                changes[each.layer.tensor] = relative_change(network.weights, cured)
+                new |= cured
+        if not new:
+            break
+        weights |= new
+        # The cure of one layer may bring out the grid of another.
+        current = _examine(OnnxNetwork(network.with_weights(weights)))
+    if not weights:
+        return found
+    layers = tuple(replace(each, change=changes.get(each.layer.tensor)) for each in found.layers)
+    cured_to = max(each.constant for each in current.periods.values())
+    return replace(found, layers=layers, weights=weights, cured=cured_to)
+
+
+def _examine(network: OnnxNetwork) -> Diagnosis:
+    """Measures the output's grid and that of each layer that enlarges, alone and at work."""
     trace = network.tracer()
     constants, noisy = (
         [trace(image) for image in images]
@@ -56,6 +81,8 @@ def diagnose_network(network: OnnxNetwork) -> Diagnosis:
             f"the output {output} is no image made from the input: its shape is "
             f"{noisy[0][output].shape}"
         )
+    if not all(np.isfinite(each[output]).all() for each in (*constants, *noisy)):
+        raise DataError(f"the output {output} of the model has values that are not finite")
 
     def examine(tensor: str, period: Period) -> Strength:
         clean, rough = (_maps(each, tensor, lasts[tensor]) for each in (constants, noisy))
@@ -71,31 +98,7 @@ def diagnose_network(network: OnnxNetwork) -> Diagnosis:
         for layer in find_layers(network, noisy[0], lasts)
     )
     periods = sorted({each.period for each in findings}) or [_USUAL]
-    found = Diagnosis(periods={each: examine(output, each) for each in periods}, layers=findings)
-    return _with_cures(network, found, noisy[0], lasts[output])
-
-
-def _with_cures(network: OnnxNetwork, found: Diagnosis, traced: Arrays, last: bool) -> Diagnosis:
-    """Adds the cures of the culprits, and the output's grid with all of them."""
-    # A cure makes the grids of other layers stand out: those with a small one are cured as well.
-    cures = {
-        each.layer.tensor: cure(network, each.layer, traced)
-        for each in found.layers
-        if found.culprits and each.alone > LIMIT / 10
-    }
-    weights = {name: array for each in cures.values() for name, array in each.items()}
-    if not weights:
-        return found
-    run = network.tracer(weights)
-    after = _maps([run(image) for image in constant_images(network.shape)], network.output, last)
-    layers = tuple(
-        replace(each, change=relative_change(network.weights, cures[each.layer.tensor]))
-        if cures.get(each.layer.tensor)
-        else each
-        for each in found.layers
-    )
-    cured = max(constant_strength(after, each) for each in found.periods)
-    return replace(found, layers=layers, weights=weights, cured=cured)
+    return Diagnosis(periods={each: examine(output, each) for each in periods}, layers=findings)
 
 
 def _alone(network: OnnxNetwork, layer: Layer, traced: Arrays) -> float:

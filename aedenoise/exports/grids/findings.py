@@ -39,7 +39,8 @@ class LayerFinding:
       period: of its grid in the network's output.
       alone: phase strength of its response to a constant input of the channels' usual means.
       at_work: its response within the network.
-      change: L2 norm of the smallest cure as a share of the weights; None where there is none.
+      change: L2 norm of the smallest cure as a share of the weights; None for a layer that needs
+        none, or that no change of weights cures.
     """
 
     layer: Layer
@@ -113,10 +114,14 @@ class Diagnosis:
 
     @property
     def culprits(self) -> tuple[LayerFinding, ...]:
-        """The layers that make a grid of the output, the strongest first."""
+        """The layers that make a grid of the output, the strongest first.
+
+        Layers whose grid comes out once others are cured belong to them.
+        """
         found = [
             each
             for each in self.layers
-            if each.makes_a_grid and self.periods[each.period].constant > LIMIT
+            if each.change is not None
+            or (each.makes_a_grid and self.periods[each.period].constant > LIMIT)
         ]
         return tuple(sorted(found, key=lambda each: -each.alone))

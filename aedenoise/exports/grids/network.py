@@ -40,8 +40,11 @@ class OnnxNetwork:
         inputs = [each for each in graph.input if each.name not in self.weights]
         images = [each for each in inputs if len(each.type.tensor_type.shape.dim) == 4]
         if len(images) != 1:
-            names = ", ".join(each.name for each in inputs) or "none"
-            raise UsageError(f"the doctor reads models with one input of four axes, not {names}")
+            own = [f"{each.name} with {len(each.type.tensor_type.shape.dim)}" for each in inputs]
+            raise UsageError(
+                "the doctor reads models with one input of four axes, an image; this one has "
+                f"{', '.join(own) or 'none'}"
+            )
         (image,) = images
         self.image = str(image.name)
         if image.type.tensor_type.elem_type != TensorProto.FLOAT:
@@ -160,14 +163,20 @@ def read_network(path: Path) -> OnnxNetwork:
       DataError: if the file is missing or is no ONNX model.
       UsageError: if the model has not one image as its input.
     """
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; give an ONNX file")
     try:
         model = onnx.load(path)
-        onnx.checker.check_model(model)
     except FileNotFoundError:
-        raise DataError(f"there is no file {path}") from None
+        raise DataError(f"there is no file {path}; the command export writes one") from None
+    except Exception:
+        # The parser's own text names no fault that a user could see in the file.
+        raise DataError(f"{path} is not an ONNX model, or is damaged; export it again") from None
+    try:
+        onnx.checker.check_model(model)
     except Exception as error:
-        line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise DataError(f"{path} is not a readable ONNX model: {line}") from None
+        line = str(error).strip().splitlines()[0]
+        raise DataError(f"{path} is no valid ONNX model: {line}") from None
     _constants_to_weights(model)
     return OnnxNetwork(model)
 

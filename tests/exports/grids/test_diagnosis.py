@@ -139,6 +139,22 @@ def test_functions_that_return_no_images() -> None:
         aedenoise.diagnose(lambda image: image)
     with pytest.raises(UsageError, match="not images"):
         aedenoise.diagnose(lambda image: image.mean(), shape=(32, 32, 1))
+    with pytest.raises(UsageError, match="not images"):
+        aedenoise.diagnose(lambda image: image, shape=(32, 32))
+    with pytest.raises(DataError, match="not finite"):
+        aedenoise.diagnose(lambda image: image * np.nan, shape=(32, 32, 1))
+    with pytest.raises(UsageError, match="positive sides"):
+        aedenoise.diagnose(lambda image: image, shape=(32, 0, 1))
+    with pytest.raises(UsageError, match="leave out shape"):
+        aedenoise.diagnose("net.onnx", shape=(32, 32, 1))
+
+
+def test_values_that_are_not_finite_are_no_health(tmp_path: Path) -> None:
+    def broken(b: Builder) -> None:
+        b.transposed((4, 4), (2, 2), np.full((8, 8, 4, 4), np.nan))
+
+    with pytest.raises(DataError, match="not finite"):
+        aedenoise.diagnose(written(build(broken), tmp_path))
 
 
 SIDES = st.tuples(st.integers(1, 6), st.integers(1, 6))
@@ -179,10 +195,10 @@ def test_filters_of_a_block_get_equal_sums(groups: int, block: int, seed: int) -
 def test_files_that_are_no_model(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is no file"):
         aedenoise.diagnose(tmp_path / "none.onnx")
-    with pytest.raises(DataError, match="not a readable ONNX model"):
+    with pytest.raises(DataError, match="is a folder"):
         aedenoise.diagnose(tmp_path)
     (tmp_path / "text.onnx").write_text("not a model")
-    with pytest.raises(DataError, match="not a readable ONNX model"):
+    with pytest.raises(DataError, match="is not an ONNX model, or is damaged"):
         aedenoise.diagnose(tmp_path / "text.onnx")
 
 
@@ -198,7 +214,7 @@ def relu(shape: list[int | str], kind: int = TensorProto.FLOAT) -> onnx.ModelPro
 
 
 def test_models_that_read_no_image(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="one input of four axes, not in"):
+    with pytest.raises(UsageError, match="four axes, an image; this one has in with 2"):
         aedenoise.diagnose(written(relu([1, 8]), tmp_path))
     with pytest.raises(UsageError, match="float32"):
         aedenoise.diagnose(written(relu([1, 3, 32, 32], TensorProto.DOUBLE), tmp_path))
