@@ -20,11 +20,12 @@ from experiments.leaderboard import PAGE, standing_block
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
-STUDIES = ("upsample_vs_transpose", "decoder_budget")
+STUDIES = ("upsample_vs_transpose", "decoder_budget", "skips")
 # The files with generated blocks.
 DOCUMENTS = (
     ROOT / "README.md",
     ROOT / "docs" / "answer.md",
+    ROOT / "docs" / "decoders.md",
     RESULTS / "upsample_vs_transpose" / "README.md",
     PAGE,
 )
@@ -71,6 +72,12 @@ def brief_block() -> str:
     return "\n".join(lines) + "\n"
 
 
+def skips_block() -> str:
+    """Returns the PSNR with and without skip connections."""
+    rows, reference = _study("skips")
+    return report.summary(rows, reference, report.budgets(rows)[0]) + "\n"
+
+
 def _cells(table: str) -> dict[str, list[str]]:
     """Returns the cells of a Markdown table by the first cell of each row, without the header."""
     rows = [
@@ -88,6 +95,7 @@ def _study(name: str) -> tuple[list[Row], str]:
 BLOCKS: dict[str, Callable[[], str]] = {
     "<!-- from experiments/results by python -m experiments.report -->\n": full_block,
     "<!-- in brief, from experiments/results by python -m experiments.report -->\n": brief_block,
+    "<!-- skips, from experiments/results by python -m experiments.report -->\n": skips_block,
     "<!-- standings, by python -m experiments.leaderboard --update -->\n": standing_block,
 }
 

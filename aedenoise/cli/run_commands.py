@@ -106,6 +106,8 @@ def _workdir() -> Path:
 
 def denoise(_: StopSignals) -> int:
     """Denoises the user's own images."""
+    from aedenoise.training.workdir import Workdir
+
     options = values.denoise_options()
     folder, checkpoint = values.workdir(), values.checkpoint_choice()
     place = values.checkpoint_dir(folder)
@@ -114,13 +116,12 @@ def denoise(_: StopSignals) -> int:
     if folder is not None and options.network != "auto":
         raise UsageError("--network chooses a packed network; leave out --workdir or --network")
     if folder is not None and not is_file_of_network(folder):
-        from aedenoise.training.workdir import Workdir
-
         Workdir(folder).read_experiment()  # refused before JAX is imported
     quiet_libraries()
     from aedenoise.exports.sources import load_denoiser_from
     from aedenoise.inference.denoise_files import denoise_files
     from aedenoise.inference.network_choice import PackedNetworks
+    from aedenoise.inference.saved_run import describe_loss_of_quality
     from aedenoise.reporting.console import warn
     from aedenoise.runtime.process import prepare_process
 
@@ -129,6 +130,8 @@ def denoise(_: StopSignals) -> int:
         denoise_files(PackedNetworks(), options)
     else:
         denoiser = load_denoiser_from(folder, checkpoint, checkpoint_dir=place)
+        if not is_file_of_network(folder) and (line := describe_loss_of_quality(Workdir(folder))):
+            warn(line)
         if options.uncertainty and denoiser.calibration is None:
             _calibrate(denoiser, folder)
         denoise_files(denoiser, options)

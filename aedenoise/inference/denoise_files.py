@@ -54,7 +54,9 @@ def denoise_files(denoiser: Denoiser | PackedNetworks, options: DenoiseOptions) 
       UsageError: if the options contradict the network or each other.
     """
     if options.level is not None and not _takes_level(denoiser):
-        raise UsageError("--noise_level needs a network trained with --condition=noise_level")
+        raise UsageError(
+            "--noise_level needs a network trained with --condition=noise_level; leave it out"
+        )
     calibrated = isinstance(denoiser, PackedNetworks) or denoiser.calibration is not None
     if options.uncertainty and not calibrated:
         raise CheckpointError(

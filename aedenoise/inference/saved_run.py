@@ -79,6 +79,22 @@ def read_run(
     return SavedRun(folder, experiment, folder.image_shape, checkpoint_dir)
 
 
+def describe_loss_of_quality(folder: Workdir) -> str:
+    """Returns a warning if the run made its own test images worse, else an empty string."""
+    with suppress(OSError, ValueError, RecursionError, KeyError, TypeError):
+        results = json.loads(folder.results.read_text(encoding="utf-8"))
+        blind = "estimates" in results
+        key = "psnr_estimate" if blind else "psnr"
+        after = float(results["estimates" if blind else "eval"][key])
+        before = float(results["noisy"][key])
+        if after < before:
+            return (
+                f"the network of {folder.path} makes its own test images worse, from "
+                f"{before:.2f} to {after:.2f} dB; train it longer before use"
+            )
+    return ""
+
+
 def read_calibration(folder: Workdir, params: Params) -> Calibration | None:
     """Reads ``calibration.json``; returns None if it is missing, damaged or of other parameters."""
     with suppress(OSError, ValueError, RecursionError):
