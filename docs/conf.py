@@ -45,6 +45,7 @@ TITLES = {
     "experiments/results/invent/mnist-maps": "Maps of other digits",
     "experiments/results/invent/notmnist": "Label flips of letters",
     "experiments/results/invent/notmnist-maps": "Maps of other letters",
+    "experiments/results/own_rates/tables": "Each decoder at its own learning rate",
     "experiments/results/skips/tables": "Skip connections on photographs",
     "experiments/results/upsample_vs_transpose/tables": "Tables of the study",
 }

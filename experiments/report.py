@@ -8,6 +8,7 @@ A document marks a generated block by one of ``BLOCKS`` above it and ``END`` bel
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from aedenoise.config.study import ALL
@@ -20,7 +21,7 @@ from experiments.leaderboard import PAGE, standing_block
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
-STUDIES = ("upsample_vs_transpose", "decoder_budget", "skips")
+STUDIES = ("upsample_vs_transpose", "decoder_budget", "skips", "own_rates")
 # The files with generated blocks.
 DOCUMENTS = (
     ROOT / "README.md",
@@ -72,10 +73,18 @@ def brief_block() -> str:
     return "\n".join(lines) + "\n"
 
 
-def skips_block() -> str:
-    """Returns the PSNR with and without skip connections."""
-    rows, reference = _study("skips")
+def summary_block(name: str) -> str:
+    """Returns the PSNR of a study of one length as a table."""
+    rows, reference = _study(name)
     return report.summary(rows, reference, report.budgets(rows)[0]) + "\n"
+
+
+def own_rates_block() -> str:
+    """Returns the study at own learning rates in a table and in words, and its grids."""
+    rows, reference = _study("own_rates")
+    spoken = [f"- {report.sentence(each)}." for each in pairing.compare(rows, reference, ["psnr"])]
+    grids = report.grids(rows, reference, report.budgets(rows)[0])
+    return "\n\n".join([summary_block("own_rates").rstrip(), "\n".join(spoken), grids]) + "\n"
 
 
 def _cells(table: str) -> dict[str, list[str]]:
@@ -95,7 +104,10 @@ def _study(name: str) -> tuple[list[Row], str]:
 BLOCKS: dict[str, Callable[[], str]] = {
     "<!-- from experiments/results by python -m experiments.report -->\n": full_block,
     "<!-- in brief, from experiments/results by python -m experiments.report -->\n": brief_block,
-    "<!-- skips, from experiments/results by python -m experiments.report -->\n": skips_block,
+    "<!-- skips, from experiments/results by python -m experiments.report -->\n": partial(
+        summary_block, "skips"
+    ),
+    "<!-- own rates, from experiments/results by python -m experiments.report -->\n": own_rates_block,
     "<!-- standings, by python -m experiments.leaderboard --update -->\n": standing_block,
 }
 
