@@ -79,7 +79,7 @@ def summary_block(name: str) -> str:
     return report.summary(rows, reference, report.budgets(rows)[0]) + "\n"
 
 
-def own_rates_block() -> str:
+def rates_block() -> str:
     """Returns the study at own learning rates in a table and in words, and its grids."""
     rows, reference = _study("own_rates")
     spoken = [f"- {report.sentence(each)}." for each in pairing.compare(rows, reference, ["psnr"])]
@@ -107,7 +107,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "<!-- skips, from experiments/results by python -m experiments.report -->\n": partial(
         summary_block, "skips"
     ),
-    "<!-- own rates, from experiments/results by python -m experiments.report -->\n": own_rates_block,
+    "<!-- own rates, from experiments/results by python -m experiments.report -->\n": rates_block,
     "<!-- standings, by python -m experiments.leaderboard --update -->\n": standing_block,
 }
 
