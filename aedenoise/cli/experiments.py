@@ -81,7 +81,7 @@ def _fit_folder(given: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     if not settings:
         return {}, []
     flags = " ".join(_as_flags(settings))
-    return settings, [f"{place} holds {found} (of {looked_at} looked at, {count}): {flags}"]
+    return settings, [f"{place} holds {found} ({count} of the {looked_at} looked at): {flags}"]
 
 
 def _as_flags(settings: dict[str, Any]) -> Iterator[str]:

@@ -299,7 +299,7 @@ def test_the_mode_that_says_what_a_dataset_is(command: Command, tmp_path: Path) 
     folder = photographs(tmp_path / "photos", 6)
     done = command("--mode=data", f"--dataset=folder:{folder}", f"--workdir={tmp_path}")
     assert done.returncode == 0, done.stderr
-    assert "holds photographs (of 6 looked at, 4): --fit=patches" in done.stdout
+    assert "holds photographs (4 of the 6 looked at): --fit=patches" in done.stdout
     assert "64 x 64, colour" in done.stdout
     done = command("--mode=data", f"--dataset=folder:{tmp_path / 'none'}", cwd=tmp_path)
     assert done.returncode == 3
