@@ -1,7 +1,9 @@
-"""Chooses the learning rate of each decoder from the validation PSNR of experiments.rates.
+"""Chooses the learning rate of each decoder from the validation PSNR of a sweep.
 
 python -m experiments.choose_rates runs/compare-rates
 python -m experiments.choose_rates runs/compare-rates --update    # experiments/results/rates.md
+
+The sweeps are the comparisons rates and rates_mnist.
 """
 
 from __future__ import annotations
@@ -20,13 +22,14 @@ USUAL = 0.012
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m experiments.choose_rates")
-    parser.add_argument("workdir", type=Path, help="folder of the comparison rates")
+    parser.add_argument("workdir", type=Path, help="folder of the sweep")
     add_update_flag(parser)
     arguments = parser.parse_args()
     found = read(arguments.workdir / "cells.csv")
     folder = results_folder(arguments.update, arguments.workdir)
-    lines = table(found)
-    write_results(folder, {"rates.md": ("\n".join(lines) + "\n").encode()})
+    name = arguments.workdir.resolve().name.removeprefix("compare-")
+    lines = table(found, name)
+    write_results(folder, {f"{name}.md": ("\n".join(lines) + "\n").encode()})
     print("\n".join(lines))
     missing = [
         f"{decoder}:lr{rate:g}" for decoder, rates in found.items() if (rate := beyond(rates))
@@ -49,7 +52,7 @@ def read(path: Path) -> dict[str, Rates]:
                 if row["psnr"]:
                     found[decoder][float(rate)] = float(row["psnr"])
     except FileNotFoundError:
-        raise DataError(f"there is no {path}; run the comparison rates first") from None
+        raise DataError(f"there is no {path}; run the sweep first") from None
     return {decoder: dict(sorted(rates.items())) for decoder, rates in found.items()}
 
 
@@ -66,15 +69,15 @@ def beyond(rates: Rates) -> float | None:
     return best / 2 if best == min(rates) else None
 
 
-def table(found: dict[str, Rates]) -> list[str]:
-    """Lists the PSNR by decoder and rate; the chosen rate is bold."""
+def table(found: dict[str, Rates], name: str) -> list[str]:
+    """Lists the PSNR by decoder and rate for the sweep ``name``; the chosen rate is bold."""
     columns = sorted({rate for rates in found.values() for rate in rates})
     lines = [
-        "# Learning rates",
+        f"# Learning rates ({name})",
         "",
         "Validation PSNR in dB of each decoder by peak learning rate, from `python -m "
-        "aedenoise.main --mode=compare --experiment=rates`; bold is the best, which the study "
-        "own_rates trains with. The last column is what the choice gains on the default rate.",
+        f"aedenoise.main --mode=compare --experiment={name}`; bold is the best, which the study "
+        f"own_{name} trains with. The last column is what the choice gains on the default rate.",
         "",
         f"| decoder | {' | '.join(f'{rate:g}' for rate in columns)} | gain on {USUAL:g} |",
         f"| --- {'| --- ' * (len(columns) + 1)}|",

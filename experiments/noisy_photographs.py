@@ -25,7 +25,7 @@ from experiments.output import add_update_flag, results_folder, write_results
 from experiments.speed.machine import describe
 
 RUNS = Path("runs/noisy_photographs")
-LEVELS, PIECES, SIDE, EPOCHS = (0.1,), {"train": 180, "test": 20}, 256, 6
+LEVELS, PIECES, SIDE, EPOCHS = (0.1, 0.25), {"train": 180, "test": 20}, 256, 12
 
 
 def main() -> None:

@@ -26,8 +26,8 @@ from aedenoise.ops.images import scale, to_image
 from aedenoise.ops.noise import example_keys
 from aedenoise.training.task import Params
 
-# Step of the finite difference: a part of the noise level, within these bounds.
-_STEP, _LEAST_STEP, _MOST_STEP = 0.1, 1e-3, 1e-2
+# Finite difference: over larger steps the slope of a network can be another one.
+_STEP = 1e-3
 STEIN, HELD_OUT = "stein", "held out"
 
 
@@ -42,6 +42,7 @@ class Sums:
       weighted: the same times the picture.
       held_out: squared error of pixels hidden from the network, against the recorded ones.
       count: number of images.
+      pixels: number of their pixels.
     """
 
     change: float
@@ -50,6 +51,7 @@ class Sums:
     weighted: float
     held_out: float
     count: float
+    pixels: float
 
     def risk(self, line: NoiseLine) -> float:
         """Estimates the mean squared error for noise of this variance."""
@@ -69,9 +71,8 @@ def make_blind_step(model: Autoencoder, level: float) -> Callable[..., dict[str,
 
     Args:
       model: the network.
-      level: noise level as far as known, for the network and for the finite differences.
+      level: noise level as far as known, for the network.
     """
-    step = min(max(_STEP * level, _LEAST_STEP), _MOST_STEP)
 
     def blind_step(
         params: Params, key: Array, batch: Batch, *, axis_name: str | None = None
@@ -86,8 +87,8 @@ def make_blind_step(model: Autoencoder, level: float) -> Callable[..., dict[str,
 
         restored = denoise(noisy)
         probe = jax.vmap(lambda one: jax.random.rademacher(one, noisy.shape[1:], jnp.float32))(keys)
-        slope = denoise(noisy + step * probe) - denoise(noisy - step * probe)
-        divergence = probe * slope / (2.0 * step)
+        slope = denoise(noisy + _STEP * probe) - denoise(noisy - _STEP * probe)
+        divergence = probe * slope / (2.0 * _STEP)
         hidden, masked = hide_pixels(keys, noisy)
         # Isolated extremes are noise of another kind, from which no error can be read.
         counted = jnp.broadcast_to(hidden, noisy.shape) & ~_isolated(noisy)
@@ -102,6 +103,7 @@ def make_blind_step(model: Autoencoder, level: float) -> Callable[..., dict[str,
         per_image["held_out"] = jnp.sum(missed, axis=(1, 2, 3))
         per_image["held_out_pixels"] = jnp.sum(counted, axis=(1, 2, 3)).astype(jnp.float32)
         per_image["count"] = jnp.ones_like(batch.mask, jnp.float32)
+        per_image["pixels"] = jnp.full_like(per_image["count"], noisy[0].size)
         sums = {name: jnp.sum(jnp.where(batch.mask, v, 0.0)) for name, v in per_image.items()}
         summed: dict[str, Array] = sums if axis_name is None else jax.lax.psum(sums, axis_name)
         return summed
@@ -140,13 +142,14 @@ def sum_up(
     totals = jax.tree.map(
         lambda *parts: float(np.sum(parts, dtype=np.float64)), *jax.device_get(sums)
     )
-    count, pixels = totals.pop("count"), totals.pop("held_out_pixels")
-    held_out = totals.pop("held_out") / max(pixels, 1.0)
-    return Sums(**{k: v / count for k, v in totals.items()}, held_out=held_out, count=count)
+    count, pixels = totals.pop("count"), totals.pop("pixels")
+    held_out = totals.pop("held_out") / max(totals.pop("held_out_pixels"), 1.0)
+    means = {name: value / count for name, value in totals.items()}
+    return Sums(**means, held_out=held_out, count=count, pixels=pixels)
 
 
 def estimate_psnr(sums: Sums, line: NoiseLine | None) -> dict[str, float | str]:
-    """Estimates the PSNR of the mean error in dB, and the interval that the noise level leaves.
+    """Estimates the PSNR of the mean error in dB, with two standard errors of the noise's variance.
 
     Args:
       sums: means over held-out pictures.
@@ -167,8 +170,9 @@ def estimate_psnr(sums: Sums, line: NoiseLine | None) -> dict[str, float | str]:
             "mse_estimate": sums.held_out,
         }
     variance, risk = sums.variance(line), sums.risk(line)
-    # Both terms of the noise scale with its variance.
-    doubt = 2.0 * line.error * abs(variance - 2.0 * sums.derivative(line))
+    # Both terms of the noise scale with its variance, which is also another in any few pixels.
+    error = math.hypot(line.error, (2.0 / sums.pixels) ** 0.5)
+    doubt = 2.0 * error * abs(variance - 2.0 * sums.derivative(line))
     # An estimate below its own error says no more than that.
     risk = max(risk, doubt, 1e-10)
     return {

@@ -122,10 +122,9 @@ def hide_pixels(keys: Array, image: Array) -> tuple[Array, Array]:
 
 
 def sure(denoise: Denoise, examples: Examples) -> Array:
-    """Computes Stein's unbiased risk estimate for Gaussian noise of known level.
+    """Computes Stein's unbiased risk estimate for Gaussian noise of known level (Stein 1981).
 
-    ``mean((f(y) - y)**2) - level**2 + 2 level**2 b (f(y + e b) - f(y)) / (e n)`` with one normal
-    probe ``b`` per example (Stein 1981; Ramani et al. 2008; Metzler et al. 2018).
+    ``mean((f(y) - y)**2) - level**2 + 2 level**2 div f(y) / n``; see ``stein_terms``.
     """
     variance = jnp.square(examples.noisy.level)
     terms = stein_terms(denoise, examples)
@@ -152,17 +151,30 @@ class SteinTerms(NamedTuple):
 
 
 def stein_terms(denoise: Denoise, examples: Examples) -> SteinTerms:
-    """Computes the terms of Stein's estimate with one normal probe per example."""
+    """Computes the terms of Stein's estimate with one normal probe ``b`` per example.
+
+    The divergence is ``b (f(y + e b) - f(y - e b)) / (2 e)`` (Ramani et al. 2008; Metzler et al.
+    2018), and the others are means over ``f(y + e b)`` and ``f(y - e b)``, not those at ``y``. For
+    a step ``e`` of any size their sum is then the risk at noise of variance ``level**2 + e**2``
+    without bias (coupled bootstrap, Oliveira, Lei and Tibshirani 2022). With the terms at ``y`` a
+    network can lower the sum, and not its risk, by a negative divergence at the higher level alone.
+    """
     (image, level), step = examples.noisy, examples.probe_step
     probe = jax.vmap(lambda key: jax.random.normal(key, image.shape[1:], jnp.float32))(
         examples.keys
     )
-    logits, probed = denoise(image, level), denoise(image + step * probe, level)
-    restored = to_image(logits)
-    divergence = _pixel_mean(probe * (to_image(probed) - restored)) / step
-    slope = _pixel_mean(probe * (probed - logits)) / step
-    change = _pixel_mean(jnp.square(restored - image))
-    return SteinTerms(change, divergence, reconstruction.bce(logits, image), slope)
+    above, below = denoise(image + step * probe, level), denoise(image - step * probe, level)
+    restored = to_image(above), to_image(below)
+    divergence = _pixel_mean(probe * (restored[0] - restored[1])) / (2.0 * step)
+    slope = _pixel_mean(probe * (above - below)) / (2.0 * step)
+    change, entropy = (
+        0.5 * (first + second)
+        for first, second in (
+            [_pixel_mean(jnp.square(each - image)) for each in restored],
+            [reconstruction.bce(each, image) for each in (above, below)],
+        )
+    )
+    return SteinTerms(change, divergence, entropy, slope)
 
 
 def get_objective(name: str) -> Objective:

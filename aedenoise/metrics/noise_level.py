@@ -7,7 +7,7 @@ noise one that grows with the brightness, noise of a camera the sum of both (Foi
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,8 +26,6 @@ _BINS = 24
 _FLAT_SHARE = 0.35
 # Least growth of the variance from black to white, relative to black. Fine strokes grow by less.
 _DOUBLED = 3.0
-# Share of the noise in the variance of a denoised patch that still counts as flat.
-_FLAT = 0.01
 # Clipped pixels above which too little of a patch's noise is left.
 _MOST_CLIPPED = 0.75
 # Normal noise on black loses its lower half. The kurtosis of what is left, 5.4, makes its variance
@@ -192,43 +190,3 @@ def _robust_line(x: np.ndarray, y: np.ndarray, sigma: np.ndarray) -> tuple[float
         weight = 1.0 / np.square(sigma) / (1.0 + np.square(rest / 2.0))
     spread = np.sum(weight * np.square(x - np.average(x, weights=weight)))
     return slope, offset, float(1.0 / np.sqrt(spread))
-
-
-def measure_with_result(
-    noisy: Sequence[np.ndarray], denoised: Sequence[np.ndarray], guess: NoiseLine, side: int = 4
-) -> NoiseLine:
-    """Measures the noise where the denoised images are flat.
-
-    The denoised images show which patches are flat, so that all variances there count and a level
-    is known to a few thousandths. A patch is flat if the result varies there by less than a
-    hundredth of the guessed variance.
-
-    Args:
-      noisy: images ``[H, W, C]``.
-      denoised: the same images denoised.
-      guess: the noise as far as known; returned if there are too few flat patches.
-      side: side of the patches.
-    """
-    seen, found = cut_patches(noisy, side), cut_patches(denoised, side)
-    expected = guess.read**2 + guess.gain * np.clip(found.mean, 0.0, 1.0)
-    flat = found.variance < _FLAT * expected
-    count = int(flat.sum())
-    if count < 10 * _FEWEST:
-        return guess
-    y, x = seen.variance[flat], found.mean[flat]
-    error = float(np.sqrt(2.0 / (seen.freedom * count)))
-    if guess.gain == 0.0:
-        return NoiseLine(float(np.sqrt(y.mean())), 0.0, error)
-    weight = 1.0 / np.square(expected[flat])
-    mean = np.average(x, weights=weight)
-    spread = np.average(np.square(x - mean), weights=weight)
-    gain = float(np.average((x - mean) * y, weights=weight) / spread) if spread > 1e-6 else 0.0
-    offset = float(np.average(y, weights=weight) - gain * mean)
-    found_line = NoiseLine(float(np.sqrt(max(offset, 0.0))), max(gain, 0.0), error)
-    # The flat results of a poor network say little, least of all where brightness hardly varies.
-    near = (0.2, 0.8)
-    ratios = [
-        (found_line.read**2 + found_line.gain * place) / (guess.read**2 + guess.gain * place)
-        for place in near
-    ]
-    return found_line if all(0.75 < ratio < 1.33 for ratio in ratios) else guess

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from aedenoise.config import Experiment
@@ -16,7 +17,9 @@ from aedenoise.data.reading import Dataset
 from aedenoise.errors import UsageError
 from aedenoise.evaluation.blind import Sums, estimate_psnr, make_blind_step, sum_up
 from aedenoise.evaluation.evaluate import evaluation_key, noisy_images
-from aedenoise.metrics.noise_level import NoiseLine, measure_with_result
+from aedenoise.metrics.flat_noise import measure_with_denoiser
+from aedenoise.metrics.noise_level import NoiseLine
+from aedenoise.ops.noise import Noisy
 from aedenoise.runs.task_workload import (
     EVAL_BATCH,
     SHOWN_IMAGES,
@@ -89,18 +92,28 @@ class NoisyWorkload(TaskWorkload):
         images = self.dataset.train.images
         height, width, _ = self.image_shape
         chosen = evenly_spaced(len(images), max(EVAL_BATCH, _MEASURED // (height * width)))
-        seen, found = [], []
-        for start in range(0, len(chosen), EVAL_BATCH):
-            rows = chosen[start : start + EVAL_BATCH]
-            # Full batches, so that one program serves all.
-            padded = np.resize(rows, EVAL_BATCH)
-            noisy, restored = self._pair(params, images, padded)
-            seen += list(noisy[: len(rows)])
-            found += list(restored[: len(rows)])
-        return measure_with_result(seen, found, self.guess)
+        parts = [chosen[at : at + EVAL_BATCH] for at in range(0, len(chosen), EVAL_BATCH)]
+        noisy = np.concatenate([np.asarray(self._noisy(images, rows).image) for rows in parts])
+        ready = for_this_process(params)
+
+        def denoise(pictures: np.ndarray) -> np.ndarray:
+            found = []
+            for at in range(0, len(pictures), EVAL_BATCH):
+                part = pictures[at : at + EVAL_BATCH]
+                # Full batches, so that one program serves all.
+                full = np.resize(part, (EVAL_BATCH, *part.shape[1:]))
+                level = jnp.full(EVAL_BATCH, self.experiment.noise.level, jnp.float32)
+                restored = self.predict_fn(ready, Noisy(jnp.asarray(full), level))
+                found.append(np.asarray(restored)[: len(part)])
+            return np.concatenate(found)
+
+        return measure_with_denoiser(noisy, denoise, self.guess)
+
+    def _noisy(self, images: Any, rows: np.ndarray) -> Noisy:
+        return noisy_images(self.task.corrupt, evaluation_key(), batch_of_rows(images, rows))
 
     def _pair(self, params: Params, images: Any, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        noisy = noisy_images(self.task.corrupt, evaluation_key(), batch_of_rows(images, rows))
+        noisy = self._noisy(images, rows)
         restored = self.predict_fn(for_this_process(params), noisy)
         return np.asarray(noisy.image), np.asarray(restored)
 

@@ -20,7 +20,13 @@ import jax
 import orbax.checkpoint as ocp
 from absl import logging
 
-from aedenoise.errors import CheckpointError, DivergedError, StorageError, as_expected
+from aedenoise.errors import (
+    CheckpointError,
+    DivergedError,
+    StorageError,
+    UsageError,
+    as_expected,
+)
 from aedenoise.runtime.distributed import all_agree, is_first_process, wait_for_all
 from aedenoise.training.checkpoint_folders import damaged_beside, reaching, resolve_folder
 from aedenoise.training.checkpoint_items import (
@@ -215,11 +221,14 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
 
         Raises:
           CheckpointError: if no checkpoint has been evaluated.
+          UsageError: for any other text.
         """
         if which == "newest":
             return None
-        if which != "best":
+        if which.isdecimal():
             return int(which)
+        if which != "best":
+            raise UsageError(f"checkpoint must be newest, best or a step, not {which!r}")
         best = (self.newest_record() or {}).get("best") or {}
         if "step" not in best:
             raise CheckpointError(

@@ -32,6 +32,7 @@ def pictures(tmp_path: Path) -> Path:
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(shown).save(path)
     write_validation("notmnist/open", tmp_path / "rates" / "validation")
+    write_validation("mnist", tmp_path / "rates_mnist" / "validation")
     return tmp_path
 
 

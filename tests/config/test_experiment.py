@@ -97,7 +97,16 @@ def test_a_foreign_config_is_refused(values: Any) -> None:
         from_dict(values)
 
 
-COMPARISONS = {"skips", "upsample_vs_transpose", "decoder_budget", "rates", "own_rates"}
+COMPARISONS = {
+    "decoder_budget",
+    "own_rates",
+    "own_rates_mnist",
+    "own_rates_noise",
+    "rates",
+    "rates_mnist",
+    "skips",
+    "upsample_vs_transpose",
+}
 
 
 def test_every_named_experiment_loads_and_states_question_and_command() -> None:

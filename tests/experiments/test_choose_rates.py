@@ -25,7 +25,7 @@ def test_the_best_rate_is_chosen_and_shown(tmp_path: Path) -> None:
         "upsample": 0.006,
         "transpose:k4": 0.012,
     }
-    assert table(found)[-2:] == [
+    assert table(found, "rates")[-2:] == [
         "| upsample | 20.00 | **20.50** | 20.25 | 0.25 |",
         "| transpose:k4 |  | 18.00 | **19.00** | 0.00 |",
     ]
@@ -35,5 +35,5 @@ def test_the_best_rate_is_chosen_and_shown(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_results_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="run the comparison rates first"):
+    with pytest.raises(DataError, match="run the sweep first"):
         read(tmp_path / "cells.csv")

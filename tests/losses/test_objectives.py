@@ -13,9 +13,10 @@ from helpers import letters, small
 from aedenoise.config import LOSSES, Experiment, ModelConfig, NoiseConfig
 from aedenoise.data.batches import TrainBatches
 from aedenoise.errors import UsageError
+from aedenoise.losses import reconstruction
 from aedenoise.losses.objectives import Examples, by_level, get_objective
 from aedenoise.ops.images import scale
-from aedenoise.ops.noise import corrupt_batch, corruption, example_keys
+from aedenoise.ops.noise import Noisy, corrupt_batch, corruption, example_keys
 from aedenoise.training.sharding import make_executor
 from aedenoise.training.step import train_step
 from aedenoise.training.task import create_state, make_task, run_keys
@@ -53,6 +54,33 @@ def test_sure_estimates_the_error_it_cannot_see() -> None:
     blind = examples(noise=NoiseConfig(level=0.1, level_max=0.5, clip=False))
     estimate, error = (get_objective(name)(smooth, blind).mean() for name in ("sure", "mse"))
     assert float(estimate) == pytest.approx(float(error), rel=0.03)
+
+
+@pytest.mark.parametrize("step", [1e-3, 0.06])
+def test_sure_is_not_deceived_by_another_slope_at_a_higher_level(step: float) -> None:
+    """A network that knows the level from the image must not earn a negative divergence."""
+    level = 0.25
+    count, side = 64, 96
+    clean = jnp.full((count, side, side, 1), 0.5)
+    seen = Examples(
+        clean,
+        Noisy(
+            clean + level * jax.random.normal(KEY, clean.shape),
+            jnp.full((count,), level),
+        ),
+        example_keys(jax.random.key(1), 0, jnp.arange(count)),
+        corruption(FREE),
+        probe_step=step,
+    )
+
+    def two_slopes(image: jax.Array, level: jax.Array) -> jax.Array:
+        noisier = jnp.std(image, axis=(1, 2, 3), keepdims=True) > 1.014 * 0.25
+        return jnp.where(noisier, -2.0, 2.0) * (image - 0.5)
+
+    estimate = get_objective("sure")(two_slopes, seen).mean()
+    noisier = clean + (level**2 + step**2) ** 0.5 * jax.random.normal(KEY, clean.shape)
+    error = reconstruction.mse(two_slopes(noisier, seen.noisy.level), clean).mean()
+    assert float(estimate) == pytest.approx(float(error), rel=0.05)
 
 
 def test_noise2noise_is_the_error_and_the_variance_of_its_target() -> None:

@@ -1,0 +1,142 @@
+"""Noise level where a denoiser finds pictures flat.
+
+Where the denoised picture is flat, what is left of the noisy one is its noise. But a denoiser
+passes on some of the noise, so that patches would count as flat because little noise happens to lie
+in them. Each patch is therefore hidden from the denoiser before it says how flat the place is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from aedenoise.metrics.noise_level import NoiseLine, cut_patches
+
+SIDE = 4
+# One patch of so many in each direction is hidden at once, and patterns of hidden patches.
+_APART, _OFFSETS = 3, ((0, 0), (1, 1), (2, 2))
+# Relative error of the variance that is enough, and patches from which an answer begins; they grow
+# by this factor.
+_ERROR, _FEWEST, _GROWTH = 0.004, 200, 1.3
+# Variance of the result relative to that of the noise above which no patch is flat, and growth of
+# the variance, in standard errors, that says so, too.
+_FLAT, _CLEAR = 0.1, 1.0
+# Unlike a plain seed, with which the noise of the pictures may have been drawn.
+_STREAM = 0x666C6174
+# Variances must agree with the guess at these brightnesses, which a poor network's do not.
+_BRIGHTNESS, _LEAST_RATIO, _MOST_RATIO = np.array([0.2, 0.8]), 0.75, 1.33
+
+
+def measure_with_denoiser(
+    noisy: np.ndarray, denoise: Callable[[np.ndarray], np.ndarray], guess: NoiseLine, seed: int = 0
+) -> NoiseLine:
+    """Measures the noise in the patches that are flattest in a denoised picture.
+
+    Args:
+      noisy: pictures float32 ``[N, H, W, C]``, of sides that are multiples of 4.
+      denoise: pictures of this shape to pictures without noise.
+      guess: the noise as far as known; returned if there are too few patches.
+      seed: seed of the noise that fills hidden patches.
+
+    Returns:
+      The noise. Its error has two parts: chance, and what half as many patches would change.
+    """
+    patches = cut_patches(noisy, SIDE)
+    parts = [_flatness(noisy, denoise, guess, seed, offset) for offset in _OFFSETS]
+    chosen, mean, unevenness = (np.concatenate(part) for part in zip(*parts, strict=True))
+    seen, expected = patches.variance[chosen], _variance(guess, mean)
+    order = np.argsort(unevenness / expected, kind="stable")
+    flat = int(np.sum(unevenness < _FLAT * expected))
+    ratios = np.cumsum(seen[order[:flat]]) / np.cumsum(expected[order[:flat]])
+    error = float(np.sqrt(2.0 / patches.freedom))
+    count = _how_many(ratios, error)
+    if count < _FEWEST:
+        return guess
+    ratio = float(ratios[count - 1])
+    doubt = float(np.hypot(error / np.sqrt(count), ratios[count // 2] - ratio))
+    first = order[:count]
+    line = NoiseLine(guess.read * ratio**0.5, 0.0, doubt)
+    if guess.gain:
+        line = _fit(seen[first], mean[first], expected[first], doubt)
+    agree = _variance(line, _BRIGHTNESS) / _variance(guess, _BRIGHTNESS)
+    return line if np.all((agree > _LEAST_RATIO) & (agree < _MOST_RATIO)) else guess
+
+
+def _how_many(ratios: np.ndarray, error: float) -> int:
+    """Returns how many of the flattest patches count: more, until the variance clearly grows.
+
+    Args:
+      ratios: variance of so many of the flattest patches, over the expected one.
+      error: relative standard error of the variance of one patch.
+    """
+    count, highest = _FEWEST, np.inf
+    while count <= len(ratios) and ratios[count - 1] <= highest:
+        highest = min(highest, ratios[count - 1] * (1.0 + _CLEAR * error / np.sqrt(count)))
+        if error / np.sqrt(count) < _ERROR:
+            return count
+        count = round(_GROWTH * count)
+    return round(count / _GROWTH)
+
+
+def _flatness(
+    noisy: np.ndarray,
+    denoise: Callable[[np.ndarray], np.ndarray],
+    guess: NoiseLine,
+    seed: int,
+    offset: tuple[int, int],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Hides a pattern of patches and denoises.
+
+    Returns:
+      Numbers of the hidden patches, their brightness, and the variance of the result in them and
+      around them.
+    """
+    count, height, width, channels = noisy.shape
+    rows, columns = height // SIDE, width // SIDE
+    hidden = np.zeros((rows, columns), bool)
+    hidden[offset[0] :: _APART, offset[1] :: _APART] = True
+    grid = noisy.reshape(count, rows, SIDE, columns, SIDE, channels)
+    means = _around(grid.mean(axis=(2, 4)), own=False)[:, :, None, :, None]
+    added = np.random.default_rng((_STREAM, seed, *offset)).standard_normal(grid.shape, np.float32)
+    fill = means + np.sqrt(_variance(guess, means)) * added
+    filled = np.where(hidden[None, :, None, :, None, None], fill, grid)
+    result = denoise(filled.reshape(noisy.shape).astype(np.float32))
+    found = cut_patches(result, SIDE)
+    uneven = _around(found.variance.reshape(count, rows, columns, channels), own=True)
+    chosen = np.broadcast_to(hidden[None, :, :, None], uneven.shape).ravel()
+    return np.flatnonzero(chosen), found.mean[chosen], uneven.ravel()[chosen]
+
+
+def _around(grid: np.ndarray, *, own: bool) -> np.ndarray:
+    """Averages values of patches ``[N, rows, columns, C]`` over 3 x 3 patches, or eight of them."""
+    sides = ((0, 0), (1, 1), (1, 1), (0, 0))
+    values, ones = np.pad(grid, sides), np.pad(np.ones((1, *grid.shape[1:3], 1)), sides)
+    # Patches beyond the border do not count.
+    total, number = sum(_shifts(values, own)), sum(_shifts(ones, own))
+    around: np.ndarray = np.divide(total, np.maximum(number, 1.0))
+    return around
+
+
+def _shifts(padded: np.ndarray, own: bool) -> Iterator[np.ndarray]:
+    for down in range(3):
+        for across in range(3):
+            if own or (down, across) != (1, 1):
+                height, width = padded.shape[1] - 2, padded.shape[2] - 2
+                yield padded[:, down : down + height, across : across + width]
+
+
+def _variance(line: NoiseLine, brightness: np.ndarray) -> np.ndarray:
+    variance: np.ndarray = line.read**2 + line.gain * np.clip(brightness, 0.0, 1.0)
+    return variance
+
+
+def _fit(variance: np.ndarray, mean: np.ndarray, expected: np.ndarray, error: float) -> NoiseLine:
+    """Fits variance over brightness, weighted by the expected errors."""
+    weight = 1.0 / np.square(expected)
+    middle = np.average(mean, weights=weight)
+    spread = np.average(np.square(mean - middle), weights=weight)
+    slope = np.average((mean - middle) * variance, weights=weight)
+    gain = float(slope / spread) if spread > 1e-6 else 0.0
+    offset = float(np.average(variance, weights=weight) - gain * middle)
+    return NoiseLine(float(np.sqrt(max(offset, 0.0))), max(gain, 0.0), error)
