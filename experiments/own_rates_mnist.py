@@ -9,11 +9,11 @@ comparison is the PSNR against nearest upsampling, paired by seed, with 95 % int
 the number of decoders; nothing else decides which one is called better.
 """
 
-from aedenoise.config import Experiment
+from aedenoise.config import DataConfig, Experiment
 from aedenoise.config.study import Study
 
 # All 10,000 test images.
-EXPERIMENT = Experiment(name="own_rates_mnist")
+EXPERIMENT = Experiment(name="own_rates_mnist", data=DataConfig(dataset="mnist"))
 STUDY = Study(
     base=EXPERIMENT,
     decoders=(
