@@ -85,7 +85,7 @@ GUARDS = {
     ),
     8: Guard(
         "saves return before they are done",
-        "training/checkpoints.py",
+        "training/checkpoint_manager.py",
         "enable_async_checkpointing=False",
         "enable_async_checkpointing=True",
         "training/test_exactness.py::test_a_save_is_the_state_of_its_step",
@@ -198,7 +198,7 @@ GUARDS = {
     ),
     24: Guard(
         "no checkpoint is removed",
-        "training/checkpoints.py",
+        "training/checkpoint_manager.py",
         "\nKEEP = 2\n",
         "\nKEEP = 10**9\n",
         "training/test_damage.py::test_a_long_run_needs_no_more_of_anything",

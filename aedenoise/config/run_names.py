@@ -21,6 +21,8 @@ _LONGEST = 48
 _DIGITS = 6
 # Fields whose values speak for themselves.
 _SPEAKING = ("model.network", "model.decoder", "loss")
+# Kinds of datasets whose short name does not tell where they are.
+_ELSEWHERE = ("folder", "npz", "noisy", "pairs")
 _NOISE = ("noise.kind", "noise.level", "noise.level_max")
 _FLAGS = {field.path: field.flag for field in option_fields(Experiment)}
 
@@ -44,8 +46,7 @@ def suffix(experiment: Experiment, base: Experiment) -> str:
     data = () if same_data else experiment.data.parts
     parts = [*_subsets(data), *_parts(experiment, changes)]
     text = "".join(f"-{part}" for part in parts)
-    # The short name of a folder or file does not tell where it is.
-    files = [name for name in data if dataset_kind(name)[0] in ("folder", "npz")]
+    files = [name for name in data if dataset_kind(name)[0] in _ELSEWHERE]
     if not files and len(text) <= _LONGEST and re.fullmatch(r"[\w.+-]*", text, re.ASCII):
         return text
     kept = ""

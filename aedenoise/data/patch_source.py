@@ -44,7 +44,9 @@ class PatchSource(FolderSource):
         super().__init__(place, data_root, size, kind, _ON_DISK)
         self._turned = turned
         if len(self.names) < 2:
-            raise DataError(f"{place} holds one file; --fit=patches needs at least two")
+            raise DataError(
+                f"{place} holds one file; patches need two: cut the picture in two parts"
+            )
         if len(set(self.of_test)) == 1 and not self.given:
             self.of_test[-1] = not self.of_test[-1]  # likely for a few files
 

@@ -1,4 +1,4 @@
-"""Checkpoints of a run, verified by digests. The only home of Orbax.
+"""Checkpoints of a run, verified by digests.
 
 A checkpoint holds four items: the parameters, which inference reads alone; the rest of the training
 state; a JSON record of the run; and the digests of all three. Orbax does not detect a changed byte
@@ -10,7 +10,7 @@ Checkpoints of version 0.1, which hold the whole state in one item, are read too
 from __future__ import annotations
 
 import logging as std_logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +36,7 @@ from aedenoise.training.checkpoint_items import (
     join_state,
     split_state,
 )
+from aedenoise.training.checkpoint_manager import NewestAndBest, open_manager
 from aedenoise.training.digests import (
     first_non_finite,
     host_leaves,
@@ -44,7 +45,6 @@ from aedenoise.training.digests import (
 )
 
 Tree = TypeVar("Tree")
-KEEP = 2
 # Format of the items and of the record; format 1 has no ``params`` item. Others are refused.
 FORMAT = 2
 _READABLE = (1, FORMAT)
@@ -80,37 +80,16 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
         self._damaged = damaged_beside(self._directory)
         self._read_only = read_only
         self._notify = notify
-        self._kept = _NewestAndBest()
+        self._kept = NewestAndBest()
         with reaching(self._directory):
             if self._directory.exists() and not self._directory.is_dir():
                 raise StorageError(
                     f"{self._directory} is not a folder; choose another --checkpoint_dir"
                 )
-            self._manager = self._open()
+            self._manager = open_manager(self._directory, self._kept, read_only=read_only)
 
     def __exit__(self, *error: object) -> None:
         self._manager.close()
-
-    def _open(self) -> _Manager:
-        return _Manager(
-            self._directory,
-            options=ocp.CheckpointManagerOptions(
-                preservation_policy=None if self._read_only else self._kept,
-                create=not self._read_only,
-                read_only=self._read_only,
-                # Processes killed while saving leave temporary folders behind.
-                cleanup_tmp_directories=not self._read_only,
-                enable_async_checkpointing=False,
-            ),
-            item_names=("params", "state", "record", "digest"),
-            # Without named handlers Orbax cannot read shapes and dtypes before a restore.
-            item_handlers={
-                "params": ocp.StandardCheckpointHandler(),
-                "state": ocp.StandardCheckpointHandler(),
-                "record": ocp.JsonCheckpointHandler(),
-                "digest": ocp.JsonCheckpointHandler(),
-            },
-        )
 
     @property
     def best(self) -> int | None:
@@ -342,23 +321,3 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
         if problems and not self._read_only:
             wait_for_all("damaged checkpoints moved")
             self._manager.reload()
-
-
-class _Manager(ocp.CheckpointManager):  # type: ignore[misc]
-    """Orbax manager that leaves preemption to the training loop."""
-
-    def reached_preemption(self, step: int) -> bool:
-        # JAX reports a preemption at one sync point only and counts every query. If Orbax asked
-        # too, the loop would miss it.
-        return False
-
-
-class _NewestAndBest(ocp.checkpoint_managers.PreservationPolicy):  # type: ignore[misc]
-    """Policy that keeps the newest checkpoints and that of the step ``best``."""
-
-    def __init__(self) -> None:
-        self.best: int | None = None
-
-    def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> Sequence[bool]:
-        newest = {info.step for info in checkpoints[-KEEP:]}
-        return [info.step in newest or info.step == self.best for info in checkpoints]
