@@ -7,9 +7,9 @@ from html import escape
 
 from aedenoise.metrics.image_quality import METRICS
 from aedenoise.reporting import page_gan
-from aedenoise.reporting.console import PROBED
 from aedenoise.reporting.flat import flat
 from aedenoise.reporting.html import Cells, document, note, picture, section, table
+from aedenoise.reporting.result_lines import PROBED
 from aedenoise.reporting.run_record import RunRecord
 
 _FIGURES = {

@@ -9,9 +9,9 @@ import numpy as np
 
 from aedenoise.config.options import RunOptions
 from aedenoise.evaluation.evaluate import Results
-from aedenoise.reporting.console import artifacts_line, nothing_learnt, results_table
 from aedenoise.reporting.figures import strip
 from aedenoise.reporting.flat import flat
+from aedenoise.reporting.result_lines import artifacts_line, nothing_learnt, results_table
 from aedenoise.runs.baselines import evaluate_baselines
 from aedenoise.runs.denoising import DenoisingWorkload
 from aedenoise.runs.figures import say_baselines, write_figures

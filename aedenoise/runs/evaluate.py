@@ -8,7 +8,7 @@ from aedenoise.config import Experiment
 from aedenoise.config.options import RunOptions
 from aedenoise.data.reading import Dataset
 from aedenoise.files import write_json
-from aedenoise.reporting.console import artifacts_line, estimates_lines, results_table
+from aedenoise.reporting.result_lines import artifacts_line, estimates_lines, results_table
 from aedenoise.runs.baselines import evaluate_baselines
 from aedenoise.runs.denoising import DenoisingWorkload
 from aedenoise.runs.figures import say_baselines, start_line

@@ -11,7 +11,6 @@ import numpy as np
 from aedenoise.config import Experiment
 from aedenoise.config.options import RunOptions
 from aedenoise.evaluation.evaluate import Results
-from aedenoise.reporting.console import baselines_table
 from aedenoise.reporting.figures import (
     artifacts_figure,
     contact_sheet,
@@ -19,6 +18,7 @@ from aedenoise.reporting.figures import (
     denoised_figure,
 )
 from aedenoise.reporting.metrics_log import read_series
+from aedenoise.reporting.result_lines import baselines_table
 from aedenoise.runs.denoising import DenoisingWorkload
 from aedenoise.runs.hooks import say
 from aedenoise.runs.workload import Workload
@@ -72,7 +72,7 @@ def say_baselines(record: Mapping[str, Any], changed: str = "") -> None:
 
     Args:
       record: content of ``results.json`` or ``eval.json``.
-      changed: see ``console.baselines_table``.
+      changed: see ``result_lines.baselines_table``.
     """
     if "baselines" in record:
         say(baselines_table(record["baselines"], record["dataset"]["train"], changed))

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from aedenoise.config.options import RunOptions
-from aedenoise.reporting.console import estimates_lines
 from aedenoise.reporting.figures import contact_sheet, curve_figure, strip
 from aedenoise.reporting.flat import flat
 from aedenoise.reporting.metrics_log import read_series
+from aedenoise.reporting.result_lines import estimates_lines
 from aedenoise.runs.hooks import TrainingHooks, say
 from aedenoise.runs.noisy import Estimates, NoisyWorkload
 from aedenoise.runs.records import dataset_record, environment, training_record

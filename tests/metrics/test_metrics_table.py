@@ -16,7 +16,7 @@ from aedenoise.evaluation.evaluate import evaluation_key, noisy_images
 from aedenoise.metrics.image_quality import METRICS, Metric
 from aedenoise.models import build_autoencoder
 from aedenoise.ops.noise import corruption
-from aedenoise.reporting.console import results_table
+from aedenoise.reporting.result_lines import results_table
 from aedenoise.studies.comparison import pairing
 
 

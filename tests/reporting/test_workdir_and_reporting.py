@@ -18,10 +18,11 @@ from tensorboardX.proto import event_pb2
 from aedenoise.config import Experiment, replace
 from aedenoise.errors import AedenoiseError, CheckpointError, Stopped, StorageError, report
 from aedenoise.files import remove_leftovers, write_atomically, writing
-from aedenoise.reporting.console import Forecast, Parts, results_table, time_range
+from aedenoise.reporting.console import Forecast, Parts, time_range
 from aedenoise.reporting.figures import denoised_figure, strip
 from aedenoise.reporting.flat import flat
 from aedenoise.reporting.metrics_log import MetricsLog
+from aedenoise.reporting.result_lines import results_table
 from aedenoise.reporting.wandb_log import WandbLog
 from aedenoise.training.workdir import Workdir, default_workdir
 

@@ -9,7 +9,7 @@ import pytest
 from helpers import letters, small, workload
 
 from aedenoise.evaluation.classical import tuned_baselines
-from aedenoise.reporting.console import baselines_table
+from aedenoise.reporting.result_lines import baselines_table
 from aedenoise.runs import baselines
 from aedenoise.runs.denoising import DenoisingWorkload
 from aedenoise.training.task import create_state, run_keys

@@ -15,8 +15,8 @@ from aedenoise.errors import DataError, UsageError
 from aedenoise.files import write_json
 from aedenoise.inference.denoiser import load_denoiser
 from aedenoise.metrics.classification import confusion, score
-from aedenoise.reporting.console import probe_table
 from aedenoise.reporting.probe_figures import code_figure, confusion_figure
+from aedenoise.reporting.result_lines import probe_table
 from aedenoise.runs.denoising import DenoisingWorkload, make_denoising_workload
 from aedenoise.runs.hooks import say
 from aedenoise.runs.records import dataset_record, environment
