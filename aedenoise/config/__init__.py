@@ -18,13 +18,13 @@ from aedenoise.config.decoders import (
 )
 from aedenoise.config.defaults import GAN_DEFAULTS, NOISY_DEFAULTS
 from aedenoise.config.experiment import LOSSES, Experiment
-from aedenoise.config.model import (
+from aedenoise.config.model import ModelConfig
+from aedenoise.config.model_rules import (
     ACTIVATIONS,
     CONDITIONS,
     INITIALIZERS,
     NETWORKS,
     PRECISIONS,
-    ModelConfig,
 )
 from aedenoise.config.noise import (
     NO_NOISE,

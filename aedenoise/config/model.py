@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from aedenoise.config.decoders import (
     DECODERS,
@@ -11,40 +11,20 @@ from aedenoise.config.decoders import (
     DecoderSpec,
     Layer,
     decoder_layers,
-    decoders_that,
     get_decoder_spec,
 )
 from aedenoise.config.fields import DENSE, GAN, MOST_WIDTH, check_fields, option
+from aedenoise.config.model_rules import (
+    ACTIVATIONS,
+    CONDITIONS,
+    INITIALIZERS,
+    NETWORKS,
+    PRECISIONS,
+    SKIPS,
+    check_model,
+)
 from aedenoise.config.published import PUBLISHED_SPECS
-from aedenoise.config.validation import check_known
 from aedenoise.errors import UsageError
-
-CONDITIONS = ("none", "noise_level")
-# Those before ``PUBLISHED_SPECS`` are configured by the other fields; the others are fixed, as
-# published.
-NETWORKS = ("conv", "plain", "mlp", "gan", *PUBLISHED_SPECS)
-SKIPS = ("none", "add", "concat")
-INITIALIZERS = ("he", "glorot")
-ACTIVATIONS = ("relu", "sigmoid")
-
-PRECISIONS = ("float32", "tf32", "bfloat16")
-# Networks that use a field; fields without an entry belong to ``_OF_REST`` unless ``_SHARED``.
-_OF = {
-    "hidden": ("mlp", "gan"),
-    "code_size": ("mlp",),
-    "tied": ("mlp",),
-    "activation": ("mlp",),
-    "latent_size": ("gan",),
-    "encoder_features": ("conv", "plain", "gan"),
-    "condition": ("conv", "plain", "gan"),
-    "skip": ("conv",),
-    "convs": ("conv", "plain"),
-    "residual": ("conv", "plain"),
-}
-_OF_REST = ("conv", "gan")
-_SHARED = ("network", "precision", "initializer")
-_OF_PUBLISHED = ("network", "precision")
-_MOST_LAYERS = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,113 +111,13 @@ class ModelConfig:
         check_fields(self)
         if self.network == "stages":  # in records of earlier development versions
             object.__setattr__(self, "network", "conv")
-        check_known("model", self.network, NETWORKS)
-        check_known("initializer", self.initializer, INITIALIZERS)
-        get_decoder_spec(self.decoder)
-        check_known("order", self.order, ORDERS)
-        check_known("precision", self.precision, PRECISIONS)
-        check_known("condition", self.condition, CONDITIONS)
-        check_known("skip", self.skip, SKIPS)
-        check_known("activation", self.activation, ACTIVATIONS)
         # JSON gives lists; a frozen dataclass must hold tuples to be hashable.
-        for name in ("encoder_features", "decoder_features"):
-            features = tuple(getattr(self, name))
-            object.__setattr__(self, name, features)
-            if not features or any(f < 1 for f in features):
-                raise UsageError(f"{name} must be positive widths such as 32,32, not {features}")
-        if max(len(self.encoder_features), len(self.hidden)) > _MOST_LAYERS:
-            raise UsageError(f"encoder_features and hidden take at most {_MOST_LAYERS} widths")
-        if self.network != "plain" and len(self.encoder_features) != len(self.decoder_features):
-            raise UsageError(
-                f"encoder_features {self.encoder_features} and decoder_features "
-                f"{self.decoder_features} must have the same number of stages"
-            )
-        if not 1 <= self.kernel_size <= 15:
-            raise UsageError(f"kernel_size must be from 1 to 15, not {self.kernel_size}")
-        if not 1 <= self.convs <= 64:
-            raise UsageError(f"convs must be from 1 to 64, not {self.convs}")
-        if not 2 <= self.stride <= 8:
-            raise UsageError(f"stride must be from 2 to 8, not {self.stride}")
-        object.__setattr__(self, "hidden", tuple(self.hidden))
-        if any(width < 1 for width in (*self.hidden, self.code_size, self.latent_size)):
-            raise UsageError(
-                f"hidden {','.join(map(str, self.hidden))}, code_size {self.code_size} and "
-                f"latent_size {self.latent_size} must be positive widths such as 512,256 and 32"
-            )
-        if self.network in PUBLISHED_SPECS:
-            self._check_published()
-        else:
-            self._check_network()
-        if self.network == "gan":
-            self._check_generator()
-        self._check_decoder()
-
-    def _check_network(self) -> None:
-        """Raises ``UsageError`` for options that this network ignores."""
-        for field in fields(self):
-            of = _OF.get(field.name, _OF_REST)
-            if self.network in of or field.name in _SHARED:
-                continue
-            if getattr(self, field.name) != field.default:
-                raise UsageError(
-                    f"{field.name} is for model {' and '.join(of)}, not {self.network}"
-                )
-
-    def _check_published(self) -> None:
-        for field in fields(self):
-            if field.name not in _OF_PUBLISHED and getattr(self, field.name) != field.default:
-                raise UsageError(
-                    f"model {self.network} is fixed as published; {field.name} cannot be chosen"
-                )
-
-    def _check_generator(self) -> None:
-        """Raises ``UsageError`` for options that need an encoder before the decoder."""
-        if self.decoder_spec.needs_argmax:
-            raise UsageError(
-                f"decoder {self.decoder} needs an encoder's argmax indices; model gan has none"
-            )
-        if self.condition != "none":
-            raise UsageError(f"condition {self.condition} is for denoisers, not model gan")
-
-    def _check_decoder(self) -> None:
-        """Raises ``UsageError`` for options that the decoder ignores, and for impossible widths."""
-        spec = self.decoder_spec
-        if self.order != ORDERS[0] and not spec.takes_order:
-            raise UsageError(
-                f"order {self.order} is for {', '.join(decoders_that('takes_order'))}, "
-                f"not {self.decoder}"
-            )
-        ordered = spec.takes_order and self.order == ORDERS[0]
-        resized = spec.takes_order and not ordered
-        if not self.tail and not (spec.takes_tail or resized):
-            raise UsageError(
-                f"{self.decoder}{f' with order {self.order}' if ordered else ''} ends with a "
-                "convolution that cannot be left out; notail is for "
-                f"{', '.join(decoders_that('takes_tail'))} and order {ORDERS[1]}"
-            )
-        if not self.icnr and not spec.takes_icnr:
-            raise UsageError(
-                f"noicnr is for {', '.join(decoders_that('takes_icnr'))}, not {self.decoder}"
-            )
-        if not self.tail and self.skip != "none":
-            raise UsageError(
-                f"skip {self.skip} ends in the convolution that notail leaves out; leave out one"
-            )
-        group = self.stride**2
-        widths = self._widths_to_enlarge
-        if spec.sums_channels and any(width % group for width in widths):
-            raise UsageError(
-                f"{self.decoder} sums {group} channels at stride {self.stride}; the widths "
-                f"{', '.join(map(str, widths))} must be divisible by {group}"
-            )
-        if spec.needs_argmax and self.decoder_features != self.encoder_features[::-1]:
-            raise UsageError(
-                f"{self.decoder} has the encoder's widths in reverse: decoder_features must be "
-                f"{','.join(map(str, self.encoder_features[::-1]))}"
-            )
+        for name in ("encoder_features", "decoder_features", "hidden"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        check_model(self)
 
     @property
-    def _widths_to_enlarge(self) -> tuple[int, ...]:
+    def widths_to_enlarge(self) -> tuple[int, ...]:
         """Returns the channels that each stage of the decoder enlarges."""
         joined = self.decoder_features[:-1]
         if self.skip == "concat" and self.convs == 1:
