@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from aedenoise.reporting.figures import write_figure
 # Panels per row, and images per decoder.
 _COLUMNS = 4
 _IMAGES = 6
+# Marker and line of decoders that share a colour, of which there are ten.
+_STYLES = (("o", "-"), ("s", "--"), ("^", ":"))
 
 
 @dataclass(frozen=True)
@@ -83,12 +86,16 @@ def lines_figure(
     title: str,
     log_x: bool = False,
 ) -> None:
-    """Writes a PNG with a panel per condition and a colour per decoder."""
+    """Writes a PNG with a panel per condition and a colour per decoder.
+
+    Where decoders share a colour, their markers and lines differ.
+    """
     figure, axes = _panels(len(panels), height=2.2)
+    styles = _styles(colors)
     names = list(dict.fromkeys(name for panel in panels.values() for name in panel))
     for (panel_name, panel), axis in zip(panels.items(), axes, strict=False):
         for name, line in panel.items():
-            _draw(axis, line, colors[name])
+            _draw(axis, line, colors[name], *styles[name])
         if log_x:
             axis.set_xscale("log")
         axis.set_title(panel_name, fontsize=7)
@@ -97,15 +104,26 @@ def lines_figure(
         axis.tick_params(labelsize=7, which="both")
     # Empty lines for a common legend: no single panel need contain every decoder.
     handles = [
-        axes[0].plot([], [], "o-", color=colors[name], ms=3, label=name)[0] for name in names
+        axes[0].plot([], [], "".join(styles[name]), color=colors[name], ms=3, label=name)[0]
+        for name in names
     ]
     figure.legend(handles=handles, fontsize=7, loc="outside lower center", ncols=6)
     write_figure(path, figure, title)
 
 
-def _draw(axis: Any, line: Line, color: str) -> None:
+def _styles(colors: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Returns marker and line of each decoder by how many before it have its colour."""
+    before: Counter[str] = Counter()
+    styles = {}
+    for name, color in colors.items():
+        styles[name] = _STYLES[before[color] % len(_STYLES)]
+        before[color] += 1
+    return styles
+
+
+def _draw(axis: Any, line: Line, color: str, marker: str, style: str) -> None:
     means = [y.mean if isinstance(y, Interval) else y for y in line.y]
-    axis.plot(line.x, means, "-" if line.joined else "o", color=color, ms=3, lw=1, alpha=0.8)
+    axis.plot(line.x, means, style if line.joined else marker, color=color, ms=3, lw=1, alpha=0.8)
     if line.band:
         ends = [
             (y.low, y.high) if isinstance(y, Interval) and y.low is not None else (mean, mean)
@@ -164,7 +182,7 @@ def side_by_side_figure(path: Path, pictures: Mapping[str, Mapping[str, Any]], t
 def _panels(count: int, *, height: float) -> tuple[Figure, list[Any]]:
     columns = min(count, _COLUMNS)
     rows = -(-count // columns)
-    size = (max(2.5 * columns, 4.0) + 0.6, height * rows + 0.7)
+    size = (max(2.5 * columns, 6.0) + 0.6, height * rows + 0.7)
     figure = Figure(figsize=size, dpi=120, layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False)
     axes = list(grid.flat)
