@@ -7,7 +7,7 @@ A document marks a generated block by one of ``BLOCKS`` above it and ``END`` bel
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +21,9 @@ from experiments.leaderboard import PAGE, standing_block
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
-STUDIES = ("upsample_vs_transpose", "decoder_budget", "skips", "own_rates")
+# At the learning rate of each decoder.
+OWN_RATES = ("own_rates", "own_rates_noise", "own_rates_mnist")
+STUDIES = ("upsample_vs_transpose", "decoder_budget", "skips", *OWN_RATES)
 # The files with generated blocks.
 DOCUMENTS = (
     ROOT / "README.md",
@@ -80,11 +82,26 @@ def summary_block(name: str) -> str:
 
 
 def rates_block() -> str:
-    """Returns the study at own learning rates in a table and in words, and its grids."""
+    """Returns the studies at own learning rates in one table, and the first in words and grids."""
     rows, reference = _study("own_rates")
     spoken = [f"- {report.sentence(each)}." for each in pairing.compare(rows, reference, ["psnr"])]
     grids = report.grids(rows, reference, report.budgets(rows)[0])
-    return "\n\n".join([summary_block("own_rates").rstrip(), "\n".join(spoken), grids]) + "\n"
+    return "\n\n".join([_side_by_side(OWN_RATES), "\n".join(spoken), grids]) + "\n"
+
+
+def _side_by_side(names: Sequence[str]) -> str:
+    """Returns the PSNR of several studies, a row for each decoder whatever its rate."""
+    columns: list[str] = []
+    found: dict[str, list[str]] = {}
+    for name in names:
+        rows, reference = _study(name)
+        table = report.summary(rows, reference, report.budgets(rows)[0])
+        columns += [cell.strip() for cell in table.splitlines()[0].split("|")[2:-1]]
+        for decoder, cells in _cells(table).items():
+            found.setdefault(decoder.partition(" lr")[0], []).extend(cells)
+    lines = [f"| PSNR, dB | {' | '.join(columns)} |", f"| --- |{' --- |' * len(columns)}"]
+    lines += [f"| {decoder} | {' | '.join(cells)} |" for decoder, cells in found.items()]
+    return "\n".join(lines)
 
 
 def _cells(table: str) -> dict[str, list[str]]:

@@ -52,6 +52,11 @@ def choose_settings(dataset: str, given: Mapping[str, Any]) -> tuple[dict[str, A
     guess = guess_noise(images)
     lines = [f"{place}: {guess} (looked at {looked_at:,} of {files:,} files)"]
     stated = "noise.level" in given or "noise.gain" in given
+    if guess.sure == 0.0 and not stated and "loss" not in given:
+        raise DataError(
+            f"{place} has too few pixels to guess their noise from (looked at {looked_at:,} of "
+            f"{files:,} files); give --noise_level, or --loss=noise2self"
+        )
     if guess.kind in (NONE, JPEG) and "loss" not in given and not stated:
         raise DataError(f"{lines[0]}: {_REMEDIES[guess.kind]}")
     settings = fill_in(recognise(place)[0], given)

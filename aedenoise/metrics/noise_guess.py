@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aedenoise.metrics.noise_level import (
+    FEWEST,
     NoiseLine,
     cut_patches,
     fit_line,
@@ -47,7 +48,7 @@ class NoiseGuess:
       level: standard deviation of ``gaussian``, read noise of ``poisson-gaussian``, share of pixels
         of ``salt and pepper``, steps at block borders of ``jpeg`` relative to those within.
       gain: growth of the variance from black to white, for ``poisson-gaussian``.
-      sure: confidence in kind and level, from 0 to 1.
+      sure: confidence in kind and level, from 0 to 1; 0 where there was too little to look at.
       error: relative error of the level, as estimated.
       clipped: share of pixels at exactly 0 or 1.
     """
@@ -83,6 +84,8 @@ def guess_noise(images: Sequence[np.ndarray]) -> NoiseGuess:
     if share > _LEAST_SHARE and outliers > 0.5:
         return NoiseGuess(SALT_PEPPER, share, sure=outliers, clipped=clipped)
     line, error = _agreed_line(images, clipped)
+    if line is None:
+        return NoiseGuess(NONE, clipped=clipped)
     level = float(np.sqrt(line.read**2 + 0.5 * line.gain))
     steps, clear = measure_blocks(images)
     if steps > _BLOCKY and clear > _CLEARLY and level < 5.0 * _FAINT:
@@ -95,16 +98,22 @@ def guess_noise(images: Sequence[np.ndarray]) -> NoiseGuess:
     return NoiseGuess(kind, line.read, line.gain, sure, error, clipped)
 
 
-def _agreed_line(images: Sequence[np.ndarray], clipped: float) -> tuple[NoiseLine, float]:
-    """Fits the noise at several sizes of patches; returns the line, and its relative error."""
+def _agreed_line(images: Sequence[np.ndarray], clipped: float) -> tuple[NoiseLine | None, float]:
+    """Fits the noise at several sizes of patches.
+
+    Returns:
+      The line and its relative error; None where the patches are too few to say anything.
+    """
     # No noise leaves whole patches of black at exactly 0; photon noise does.
     black = np.mean([_black_share(image) for image in images])
     # All pixels at the ends of a clean picture are alike, which says as much as noise of 0.
     mixed = float(np.mean([np.mean(_mixed_ends(image)) for image in images])) > _END
     lines, levels, errors = [], [], []
+    enough = False
     for side in _SIDES:
         patches = cut_patches(images, side, clipped=mixed)
         variance, count = flat_variance(patches)
+        enough |= len(patches.variance) >= FEWEST
         if count and variance > 0.0:
             lines.append(fit_line(patches))
             levels.append(float(np.sqrt(variance)))
@@ -118,7 +127,7 @@ def _agreed_line(images: Sequence[np.ndarray], clipped: float) -> tuple[NoiseLin
         chosen = grown[len(grown) // 2]
         spread = 0.5 * float(np.diff([line.gain for line in grown]).min()) / chosen.gain
     elif not lines or black > _BLACK:
-        return NoiseLine(0.0), 1.0
+        return (NoiseLine(0.0) if enough else None), 1.0
     else:
         middle = int(np.argsort(levels)[len(levels) // 2])
         chosen = NoiseLine(levels[middle], 0.0, errors[middle])

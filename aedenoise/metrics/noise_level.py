@@ -20,7 +20,7 @@ _KEPT = 0.4
 _ROUNDS = 80
 _FIRST = 8
 # Patches below which nothing is estimated, and bins of brightness with as many at least.
-_FEWEST = 40
+FEWEST = 40
 _BINS = 24
 # Share of flat patches below which a bin of brightness says nothing.
 _FLAT_SHARE = 0.35
@@ -111,7 +111,7 @@ def flat_variance(patches: Patches) -> tuple[float, int]:
       Variance, and the number of patches that decided it; (0, 0) for too few.
     """
     values = np.sort(patches.variance)
-    if len(values) < _FEWEST:
+    if len(values) < FEWEST:
         return 0.0, 0
     limit, mean = _truncated(patches.freedom)
     sums = np.cumsum(values)
@@ -152,10 +152,10 @@ def fit_line(patches: Patches) -> NoiseLine:
     """
     middles, variances, errors = [], [], []
     order = np.argsort(patches.mean, kind="stable")
-    for rows in np.array_split(order, max(1, min(_BINS, len(order) // _FEWEST))):
+    for rows in np.array_split(order, max(1, min(_BINS, len(order) // FEWEST))):
         variance, count = flat_variance(patches[rows])
         # Without flat patches, the smallest variances of a bin are those of structure.
-        if count >= _FEWEST // 4 and count > _FLAT_SHARE * _KEPT * len(rows) and variance > 0.0:
+        if count >= FEWEST // 4 and count > _FLAT_SHARE * _KEPT * len(rows) and variance > 0.0:
             middles.append(float(patches.mean[rows].mean()))
             variances.append(variance)
             errors.append(relative_error(patches.freedom, count))

@@ -168,3 +168,10 @@ def test_a_plane_is_no_noise_and_few_patches_say_nothing() -> None:
     np.testing.assert_allclose(patches.variance, 0.0, atol=1e-12)
     assert flat_variance(patches[np.arange(10)]) == (0.0, 0)
     assert fit_line(cut_patches([np.zeros((3, 3, 1))], 4)) == NoiseLine(0.0, 0.0, np.sqrt(8 / 13))
+
+
+def test_a_tiny_picture_is_too_little_to_guess_from() -> None:
+    found = guess_noise([gaussian(np.full((12, 12, 1), 0.5, np.float32), 0.1)])
+    assert (found.kind, found.sure) == (NONE, 0.0)
+    # Without any noise in it, a picture of one colour is clean.
+    assert guess_noise([np.full((64, 64, 1), 0.5, np.float32)]).sure == 1.0
