@@ -22,6 +22,7 @@ class Command:
       meanings: help of flags that mean something else to it.
       instead: flags that it refuses, each with the flag to give instead.
       trained: the kind of network that it restores; flags that describe an experiment are refused.
+      subject: the flag that a bare argument gives, as in ``denoise scan.png``.
       resumable: true where the same command continues after a stop signal.
       aliases: other names.
     """
@@ -34,6 +35,7 @@ class Command:
     meanings: Mapping[str, str] = field(default_factory=dict)
     instead: Mapping[str, str] = field(default_factory=dict)
     trained: str = ""
+    subject: str = ""
     resumable: bool = False
     aliases: tuple[str, ...] = ()
 

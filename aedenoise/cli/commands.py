@@ -48,6 +48,7 @@ COMMANDS = (
         name="eval",
         help="evaluate a checkpoint, also on other noise or data",
         run=run_commands.evaluate,
+        subject="workdir",
         flags=(
             *(NOISE, DATA, "workdir", STORED, DEVICES),
             *(*_RESTORED, "baselines", "bm3d", HOSTS),
@@ -64,6 +65,7 @@ COMMANDS = (
         name="denoise",
         help="denoise your own images",
         run=run_commands.denoise,
+        subject="input",
         flags=(PICTURES, "workdir", *_RESTORED, "noise_level", "overwrite", STORED),
         needs={"input": "an image or a folder of them"},
         meanings={
@@ -77,6 +79,7 @@ COMMANDS = (
         name="calibrate",
         help="calibrate the intervals of denoise --uncertainty",
         run=run_commands.calibrate,
+        subject="workdir",
         flags=("workdir", *_RESTORED, STORED, DEVICES),
         needs={"workdir": "the folder of a trained run"},
         meanings={"workdir": "folder of the run"},
@@ -86,6 +89,7 @@ COMMANDS = (
         name="export",
         help="write a network to a file for other programs",
         run=run_commands.export_run,
+        subject="workdir",
         flags=(EXPORT, "workdir", "runs", *_RESTORED, "output", "overwrite"),
         meanings={
             "workdir": "folder of the run, or a safetensors file (default: the packaged network)",
@@ -99,6 +103,7 @@ COMMANDS = (
         name="probe",
         help="classify images by the code of a finished run",
         run=run_commands.probe_run,
+        subject="workdir",
         flags=(
             *(PROBING, DATA, "workdir", *_RESTORED, STORED, DEVICES),
             *("log_every", "preempt_exit_code"),
@@ -114,6 +119,7 @@ COMMANDS = (
         name="sample",
         help="make images with a trained GAN",
         run=run_commands.sample_run,
+        subject="workdir",
         flags=(SAMPLES, "workdir", *_RESTORED, "seed", "output", "overwrite"),
         needs={"workdir": "the folder of a trained GAN"},
         meanings={
@@ -169,6 +175,7 @@ COMMANDS = (
         name="report",
         help="write the page of runs, or the tables of a comparison",
         run=tool_commands.write_report,
+        subject="workdir",
         flags=("workdir", "runs", "output"),
         meanings={
             "workdir": "folder of a run or a comparison",
@@ -198,6 +205,7 @@ COMMANDS = (
         name="doctor",
         help="examine the machine, or the checkerboards of an ONNX file",
         run=tool_commands.examine,
+        subject="model_file",
         flags=(EXPERIMENT, DATA, "workdir", STORED, "model_file", "output", "overwrite"),
         meanings={
             "output": "ONNX file to write with the cured weights",

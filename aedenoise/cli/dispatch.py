@@ -25,16 +25,33 @@ define(
 def choose(words: Sequence[str]) -> Command:
     """Returns the command of the arguments that are no flags, or of ``--mode``.
 
+    A second argument is the value of the command's ``subject``.
+
     Raises:
-      UsageError: if it is unknown, or both are given and contradict each other.
+      UsageError: if the command is unknown, two are given and contradict each other, or an argument
+        has no meaning.
     """
     mode: str = FLAGS.mode
     chosen = find(words[0] if words else mode, "command" if words else "mode")
-    if len(words) > 1:
-        raise UsageError(f"unexpected argument {words[1]!r}; flags look like --decoder=transpose")
+    for word in words[1:]:
+        _take(chosen, word)
     if words and FLAGS["mode"].present and find(mode, "mode") != chosen:
         raise UsageError(f"{words[0]} contradicts --mode={mode}; leave out one of them")
     return chosen
+
+
+def _take(command: Command, word: str) -> None:
+    """Gives the command's subject the value ``word``."""
+    if not command.subject:
+        raise UsageError(f"unexpected argument {word!r}; flags look like --decoder=transpose")
+    flag = FLAGS[command.subject]
+    if flag.present:
+        several = "; for several pictures, give their folder" if flag.name == "input" else ""
+        raise UsageError(
+            f"{command.name} takes one --{flag.name}, not {flag.value} and {word}{several}"
+        )
+    flag.parse(word)
+    flag.using_default_value = False
 
 
 def find(name: str, what: str = "command") -> Command:

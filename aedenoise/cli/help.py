@@ -37,9 +37,13 @@ def command_help(name: str) -> str:
       UsageError: if there is no such command.
     """
     command = find(name)
-    needed = "".join(f" --{flag}=..." for flag in command.needs)
+    subject = command.subject.upper()
+    shown = (
+        f" {subject}" if command.subject in command.needs else f" [{subject}]" if subject else ""
+    )
+    shown += "".join(f" --{flag}=..." for flag in command.needs if flag != command.subject)
     lines = [
-        f"python -m aedenoise.main {command.name}{needed} [--flag=value ...]",
+        f"python -m aedenoise.main {command.name}{shown} [--flag=value ...]",
         f"{command.help[0].upper()}{command.help[1:]}.",
     ]
     flags = [flag for flag in DEFINED if command.uses(flag) and flag.name != "mode"]

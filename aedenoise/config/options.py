@@ -282,7 +282,10 @@ class DenoiseOptions:
         if self.target in (None, STREAM) or self.many or self.into_folder:
             return
         if Path(str(self.target)).suffix.lower() not in WRITTEN:
-            raise UsageError(f"--output ends with {', '.join(WRITTEN)}, not {self.target}")
+            raise UsageError(
+                f"--output ends with {', '.join(WRITTEN)}, or with / for a folder, not "
+                f"{self.target}"
+            )
 
     @property
     def into_folder(self) -> bool:

@@ -28,7 +28,12 @@ WRONG_WORDS = [
     (["--mode=eval", "denoise"], "denoise contradicts --mode=eval"),
     (["denoise", "--input=.", "--epochs=2"], "takes a trained network"),
     (["denoise", "--input=.", "--experiment=debug"], "takes a trained network"),
-    (["denoise", "scan.png"], "unexpected argument 'scan.png'"),
+    (["denoise", "scan.png"], "scan.png does not exist"),
+    (["denoise", "a.png", "b.png"], "takes one --input, not a.png and b.png; for several"),
+    (["denoise", "a.png", "--input=b.png"], "takes one --input, not b.png and a.png"),
+    (["eval", "runs/a", "runs/b"], "eval takes one --workdir, not runs/a and runs/b"),
+    (["train", "runs/none"], "unexpected argument 'runs/none'"),
+    (["data", "mnist"], "unexpected argument 'mnist'"),
     (["invent", "--mode=hallucination", "--seed=-1"], "seed must be"),
     (["--mode=hallucination", "--noise_levels=low"], "--noise_levels takes numbers"),
     (["train", "--decoders=upsample"], "is for compare and hallucination"),
@@ -57,7 +62,9 @@ def test_the_help_of_a_command_fits_a_screen(name: str) -> None:
     lines = command_help(name).splitlines()
     assert len(lines) <= 50
     assert max(map(len, lines)) <= 100
-    assert all(f"--{flag}=..." in lines[0] for flag in find(name).needs)
+    subject = find(name).subject
+    needed = [f" {f.upper()} " if f == subject else f"--{f}=..." for f in find(name).needs]
+    assert all(each in lines[0] for each in needed)
 
 
 def test_the_overview_names_every_command() -> None:
