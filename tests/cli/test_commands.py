@@ -28,7 +28,6 @@ WRONG_WORDS = [
     (["--mode=eval", "denoise"], "denoise contradicts --mode=eval"),
     (["denoise", "--input=.", "--epochs=2"], "takes a trained network"),
     (["denoise", "--input=.", "--experiment=debug"], "takes a trained network"),
-    (["denoise", "scan.png"], "scan.png does not exist"),
     (["denoise", "a.png", "b.png"], "takes one --input, not a.png and b.png; for several"),
     (["denoise", "a.png", "--input=b.png"], "takes one --input, not b.png and a.png"),
     (["eval", "runs/a", "runs/b"], "eval takes one --workdir, not runs/a and runs/b"),
