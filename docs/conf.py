@@ -46,6 +46,7 @@ TITLES = {
     "experiments/results/invent/notmnist": "Label flips of letters",
     "experiments/results/invent/notmnist-maps": "Maps of other letters",
     "experiments/results/own_rates/tables": "Each decoder at its own learning rate",
+    "experiments/results/own_rates_mnist/tables": "Own learning rates on digits",
     "experiments/results/skips/tables": "Skip connections on photographs",
     "experiments/results/upsample_vs_transpose/tables": "Tables of the study",
 }

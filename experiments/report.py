@@ -22,7 +22,7 @@ from experiments.leaderboard import PAGE, standing_block
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
 # At the learning rate of each decoder.
-OWN_RATES = ("own_rates", "own_rates_noise", "own_rates_mnist")
+OWN_RATES = ("own_rates", "own_rates_mnist")
 STUDIES = ("upsample_vs_transpose", "decoder_budget", "skips", *OWN_RATES)
 # The files with generated blocks.
 DOCUMENTS = (
@@ -82,8 +82,8 @@ def summary_block(name: str) -> str:
 
 
 def rates_block() -> str:
-    """Returns the studies at own learning rates in one table, and the first in words and grids."""
-    rows, reference = _study("own_rates")
+    """Returns the studies at own learning rates in a table; the first in words, and its grids."""
+    rows, reference = _study(OWN_RATES[0])
     spoken = [f"- {report.sentence(each)}." for each in pairing.compare(rows, reference, ["psnr"])]
     grids = report.grids(rows, reference, report.budgets(rows)[0])
     return "\n\n".join([_side_by_side(OWN_RATES), "\n".join(spoken), grids]) + "\n"
@@ -96,9 +96,12 @@ def _side_by_side(names: Sequence[str]) -> str:
     for name in names:
         rows, reference = _study(name)
         table = report.summary(rows, reference, report.budgets(rows)[0])
-        columns += [cell.strip() for cell in table.splitlines()[0].split("|")[2:-1]]
+        titles = [cell.strip() for cell in table.splitlines()[0].split("|")[2:-1]]
+        kept = [place for place, title in enumerate(titles) if title != ALL]
+        columns += [titles[place] for place in kept]
         for decoder, cells in _cells(table).items():
-            found.setdefault(decoder.partition(" lr")[0], []).extend(cells)
+            row = found.setdefault(decoder.partition(" lr")[0], [])
+            row += [cells[place] for place in kept]
     lines = [f"| PSNR, dB | {' | '.join(columns)} |", f"| --- |{' --- |' * len(columns)}"]
     lines += [f"| {decoder} | {' | '.join(cells)} |" for decoder, cells in found.items()]
     return "\n".join(lines)
