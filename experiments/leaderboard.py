@@ -32,7 +32,8 @@ from aedenoise.studies.comparison.matching import check_importable
 from aedenoise.studies.comparison.report import budgets
 from aedenoise.studies.comparison.rows import Row
 
-MAIN_STUDY = Path(__file__).parent / "results" / "upsample_vs_transpose"
+# Every decoder at its own learning rate, on letters and on digits. The first is the default grid.
+GRIDS = tuple(Path(__file__).parent / "results" / name for name in ("own_rates", "own_rates_mnist"))
 PAGE = Path(__file__).parent.parent / "docs" / "leaderboard.md"
 
 
@@ -42,13 +43,17 @@ class Standing(NamedTuple):
     Attributes:
       difference: PSNR minus that of the reference in dB, the mean over all conditions; None for
         the reference, and for decoders without a pair.
-      excess: excess of the residual at Nyquist's frequency, the mean over the trained cells.
+      excess: excess of the residual at Nyquist's frequency, the mean over the trained cells; None
+        without any.
+      spectrum: largest deviation of the outputs' radial spectrum from that of the clean images in
+        dB, the mean over the trained cells; None where it was not measured.
       seeds: seeds with a pair; for the reference, all of its seeds.
     """
 
     decoder: str
     difference: Difference | None
-    excess: float
+    excess: float | None
+    spectrum: float | None
     parameters: int
     multiply_adds: int
     seeds: int
@@ -75,13 +80,14 @@ def standings(rows: Sequence[Row], reference: str, budget: tuple[str, int]) -> l
     found = []
     for decoder in pairing.list_decoders(mine):
         own = [row for row in mine if row["decoder"] == decoder]
-        good = [row["residual_excess_2"] for row in own if row["diverged_at"] is None]
+        good = [row for row in own if row["diverged_at"] is None]
         difference = differences.get(decoder)
         found.append(
             Standing(
                 decoder,
                 difference,
-                float(np.mean(good)) if good else float("nan"),
+                _mean(good, "residual_excess_2"),
+                _mean(good, "spectrum_deviation_db"),
                 own[0]["parameters"],
                 own[0]["multiply_adds"],
                 difference.seeds if difference else len({row["seed"] for row in own}),
@@ -96,9 +102,18 @@ def standings(rows: Sequence[Row], reference: str, budget: tuple[str, int]) -> l
     return sorted(found, key=order)
 
 
+def _mean(rows: Sequence[Row], name: str) -> float | None:
+    """Returns the mean of a column; None where no row has it."""
+    values = [row[name] for row in rows if row.get(name) is not None]
+    return float(np.mean(values)) if values else None
+
+
 def table(found: Sequence[Standing], reference: str, only: str | None = None) -> str:
     """Formats standings as a Markdown table; ``only`` leaves one decoder's row."""
-    titles = ("rank", "decoder", "PSNR, dB", "excess", "parameters", "multiply-adds", "seeds")
+    titles = (
+        *("rank", "decoder", "PSNR, dB", "excess", "spectrum, dB"),
+        *("parameters", "multiply-adds", "seeds"),
+    )
     lines = [f"| {' | '.join(titles)} |", "|" + " --- |" * len(titles)]
     for rank, standing in enumerate(found, start=1):
         if only not in (None, standing.decoder):
@@ -107,7 +122,8 @@ def table(found: Sequence[Standing], reference: str, only: str | None = None) ->
             f"{rank} of {len(found)}" if only else f"{rank}",
             display_name(standing.decoder),
             _psnr(standing, reference),
-            f"{standing.excess:.3f}",
+            "" if standing.excess is None else f"{standing.excess:.3f}",
+            "" if standing.spectrum is None else f"{standing.spectrum:.2f}",
             f"{standing.parameters:,}",
             f"{standing.multiply_adds:,}",
             f"{standing.seeds}",
@@ -131,13 +147,18 @@ def _interval(d: Difference) -> str:
 
 
 def standing_block() -> str:
-    """Returns the standing table of the main study, for ``docs/leaderboard.md``."""
-    folder = StudyFolder(MAIN_STUDY)
-    study, _ = folder.read()
-    rows = folder.results(study)[0]
-    reference = study.decoders[0]
-    tables = (table(standings(rows, reference, budget), reference) for budget in budgets(rows))
-    return "\n\n".join(tables) + "\n"
+    """Returns a table for each of ``GRIDS`` below its conditions, for ``docs/leaderboard.md``."""
+    parts = []
+    for place in GRIDS:
+        folder = StudyFolder(place)
+        study, _ = folder.read()
+        rows = folder.results(study)[0]
+        reference = study.decoders[0]
+        for budget in budgets(rows):
+            found = standings(rows, reference, budget)
+            where = "; ".join(str(c) for c in study.conditions() if (c.match, c.steps) == budget)
+            parts.append(f"**{where}** ({place.name})\n\n{table(found, reference)}")
+    return "\n\n".join(parts) + "\n"
 
 
 def train_entry(
@@ -195,7 +216,7 @@ def enter(decoder: str, results: StudyFolder, folder: StudyFolder) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--decoder", help="as module:Class, or transpose:k5")
-    parser.add_argument("--results", type=Path, default=MAIN_STUDY, help="folder of the study")
+    parser.add_argument("--results", type=Path, default=GRIDS[0], help="folder of the study")
     parser.add_argument("--seeds", type=int, default=0, help="first seeds alone (default: all)")
     parser.add_argument("--workdir", type=Path, help="default: runs/leaderboard-DECODER")
     parser.add_argument("--data_dir", help="folder of prepared datasets")
