@@ -14,14 +14,14 @@ import numpy as np
 from aedenoise.metrics.noise_level import NoiseLine, cut_patches
 
 SIDE = 4
-# One patch of so many in each direction is hidden at once, and patterns of hidden patches.
-_APART, _OFFSETS = 3, ((0, 0), (1, 1), (2, 2))
-# Relative error of the variance that is enough, and patches from which an answer begins; they grow
-# by this factor.
-_ERROR, _FEWEST, _GROWTH = 0.004, 200, 1.3
-# Variance of the result relative to that of the noise above which no patch is flat, and growth of
-# the variance, in standard errors, that says so, too.
-_FLAT, _CLEAR = 0.1, 1.0
+# One patch of so many in each direction is hidden at once, each patch in one of the patterns.
+_APART = 3
+_OFFSETS = tuple((down, across) for down in range(_APART) for across in range(_APART))
+# Variance of the result relative to that of the noise below which patches are flat enough, and
+# number of such patches below which there is no answer.
+_FLAT, _FEWEST = 0.05, 200
+# Share of these patches that are flattest.
+_FLATTEST = 0.1
 # Unlike a plain seed, with which the noise of the pictures may have been drawn.
 _STREAM = 0x666C6174
 # Variances must agree with the guess at these brightnesses, which a poor network's do not.
@@ -31,52 +31,62 @@ _BRIGHTNESS, _LEAST_RATIO, _MOST_RATIO = np.array([0.2, 0.8]), 0.75, 1.33
 def measure_with_denoiser(
     noisy: np.ndarray, denoise: Callable[[np.ndarray], np.ndarray], guess: NoiseLine, seed: int = 0
 ) -> NoiseLine:
-    """Measures the noise in the patches that are flattest in a denoised picture.
+    """Measures the noise in the patches that are flat in a denoised picture.
+
+    What is left of structure there raises the variance of the noisy picture in proportion to that
+    of the denoised one. A line of one over the other is therefore read where patches are flattest:
+    what noise the denoiser leaves is in those, too.
 
     Args:
       noisy: pictures float32 ``[N, H, W, C]``, of sides that are multiples of 4.
-      denoise: pictures of this shape to pictures without noise.
+      denoise: pictures of this shape to pictures without noise; called nine times.
       guess: the noise as far as known; returned if there are too few patches.
       seed: seed of the noise that fills hidden patches.
 
     Returns:
-      The noise. Its error has two parts: chance, and what half as many patches would change.
+      The noise. Its error has two parts: chance, and what the flatter half would change.
     """
     patches = cut_patches(noisy, SIDE)
     parts = [_flatness(noisy, denoise, guess, seed, offset) for offset in _OFFSETS]
     chosen, mean, unevenness = (np.concatenate(part) for part in zip(*parts, strict=True))
-    seen, expected = patches.variance[chosen], _variance(guess, mean)
-    order = np.argsort(unevenness / expected, kind="stable")
-    flat = int(np.sum(unevenness < _FLAT * expected))
-    ratios = np.cumsum(seen[order[:flat]]) / np.cumsum(expected[order[:flat]])
-    error = float(np.sqrt(2.0 / patches.freedom))
-    count = _how_many(ratios, error)
-    if count < _FEWEST:
+    expected = _variance(guess, mean)
+    uneven = unevenness / expected
+    flat = uneven < _FLAT
+    if flat.sum() < _FEWEST:
         return guess
-    ratio = float(ratios[count - 1])
-    doubt = float(np.hypot(error / np.sqrt(count), ratios[count // 2] - ratio))
-    first = order[:count]
-    line = NoiseLine(guess.read * ratio**0.5, 0.0, doubt)
+    mean, expected, uneven = mean[flat], expected[flat], uneven[flat]
+    ratio = patches.variance[chosen[flat]] / expected
+    start, slope, error = _line(uneven, ratio, patches.freedom)
+    flatter = uneven < np.median(uneven)
+    other = _line(uneven[flatter], ratio[flatter], patches.freedom)[0]
+    doubt = float(np.hypot(error, other - start))
+    line = NoiseLine(guess.read * max(start, 0.0) ** 0.5, 0.0, doubt)
     if guess.gain:
-        line = _fit(seen[first], mean[first], expected[first], doubt)
+        line = _fit(
+            (ratio - slope * (uneven - np.quantile(uneven, _FLATTEST))) * expected,
+            mean,
+            expected,
+            doubt,
+        )
     agree = _variance(line, _BRIGHTNESS) / _variance(guess, _BRIGHTNESS)
     return line if np.all((agree > _LEAST_RATIO) & (agree < _MOST_RATIO)) else guess
 
 
-def _how_many(ratios: np.ndarray, error: float) -> int:
-    """Returns how many of the flattest patches count: more, until the variance clearly grows.
+def _line(uneven: np.ndarray, ratio: np.ndarray, freedom: int) -> tuple[float, float, float]:
+    """Fits the ratio of measured to expected variance over the unevenness.
 
-    Args:
-      ratios: variance of so many of the flattest patches, over the expected one.
-      error: relative standard error of the variance of one patch.
+    Returns:
+      The ratio where patches are flattest, the slope, which is not negative, and the standard error
+      of the first.
     """
-    count, highest = _FEWEST, np.inf
-    while count <= len(ratios) and ratios[count - 1] <= highest:
-        highest = min(highest, ratios[count - 1] * (1.0 + _CLEAR * error / np.sqrt(count)))
-        if error / np.sqrt(count) < _ERROR:
-            return count
-        count = round(_GROWTH * count)
-    return round(count / _GROWTH)
+    deviation = (2.0 / freedom) ** 0.5
+    middle, spread = float(uneven.mean()), float(uneven.var())
+    slope = float(np.mean((uneven - middle) * ratio)) / spread if spread > 0.0 else 0.0
+    slope = max(slope, 0.0)
+    away = middle - float(np.quantile(uneven, _FLATTEST))
+    start = float(ratio.mean()) - slope * away
+    lever = away**2 / spread if spread > 0.0 else 0.0
+    return start, slope, deviation * ((1.0 + lever) / len(ratio)) ** 0.5
 
 
 def _flatness(

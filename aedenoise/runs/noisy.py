@@ -31,8 +31,8 @@ from aedenoise.runtime.distributed import for_this_process
 from aedenoise.training.components import NO_COMPONENTS, Components
 from aedenoise.training.task import Params
 
-# Pixels of the training pictures in which the noise is measured again.
-_MEASURED = 2**22
+# Pixels of the pictures in which the noise is measured again.
+_MEASURED = 2**20
 # Relative error of the variance where it cannot be measured again, about that of the guess.
 _GUESS_ERROR = 0.1
 
@@ -86,14 +86,19 @@ class NoisyWorkload(TaskWorkload):
         return -error
 
     def _measured(self, params: Params) -> NoiseLine | None:
-        """Measures the noise in training pictures, where the network finds them flat."""
+        """Measures the noise in held-out pictures, where the network finds them flat.
+
+        Where they are few, training pictures are looked at, too.
+        """
         if self.guess is None:
             return None
-        images = self.dataset.train.images
         height, width, _ = self.image_shape
-        chosen = evenly_spaced(len(images), max(EVAL_BATCH, _MEASURED // (height * width)))
-        parts = [chosen[at : at + EVAL_BATCH] for at in range(0, len(chosen), EVAL_BATCH)]
-        noisy = np.concatenate([np.asarray(self._noisy(images, rows).image) for rows in parts])
+        wanted = max(EVAL_BATCH, _MEASURED // (height * width))
+        test, train = self.dataset.test.images, self.dataset.train.images
+        looked_at = [self._noisy(test, evenly_spaced(len(test), wanted))]
+        if len(test) < wanted:
+            looked_at += [self._noisy(train, evenly_spaced(len(train), wanted - len(test)))]
+        noisy = np.concatenate([np.asarray(each.image) for each in looked_at])
         ready = for_this_process(params)
 
         def denoise(pictures: np.ndarray) -> np.ndarray:
