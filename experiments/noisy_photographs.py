@@ -21,6 +21,7 @@ from PIL import Image
 
 import aedenoise
 from aedenoise.config import DataConfig, Experiment, NoiseConfig
+from aedenoise.data.noisy_folder import cut_squares
 from experiments.output import add_update_flag, results_folder, write_results
 from experiments.speed.machine import describe
 
@@ -39,13 +40,14 @@ def main() -> None:
         "",
         f"{sum(PIECES.values())} pieces of grey photographs, {SIDE} pixels wide, with Gaussian "
         f"noise, not clipped; {EPOCHS} epochs, one seed. Mean PSNR over {PIECES['test']} test "
-        "pieces, in dB; the PSNR of the mean error, as measured with the clean pieces and as "
-        f"estimated without them. Seconds are of training: {describe()}. Written by "
+        "pieces, in dB; the PSNR of the mean error over the squares that they are cut to, as "
+        "measured with the clean pieces and as estimated without them, with the interval that the "
+        f"estimate states. Seconds are of training: {describe()}. Written by "
         "`python -m experiments.noisy_photographs --update`.",
         "",
         "| noise | trained on | loss | guessed level | PSNR | of clean | of the mean error | "
-        "estimated | seconds |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        "estimated | stated interval | seconds |",
+        f"|{' --- |' * 10}",
     ]
     clean = _cut(arguments.folder)
     for level in LEVELS:
@@ -102,13 +104,16 @@ def _rows(level: float, clean: np.ndarray, noisy: np.ndarray) -> list[str]:
         if run.results is None:
             raise SystemExit(f"noisy_photographs: {run.workdir} was stopped; run this again")
         mean, of_mean = _psnr(run, noisy, clean)
-        estimates = run.results.get("estimates", {})
-        guessed = f"{run.experiment.noise.level:.4f}" if run is blind else ""
-        estimate = f"{estimates['psnr_estimate']:.2f}" if run is blind else ""
+        guessed = estimate = interval = ""
+        if run is blind:
+            found = aedenoise.evaluate(run.workdir)["estimates"]
+            guessed = f"{run.experiment.noise.level:.4f}"
+            estimate = f"{found['psnr_estimate']:.2f}"
+            interval = f"{found['psnr_low']:.2f} to {found['psnr_high']:.2f}"
         rows.append(
             f"| {level:g} | {'noisy' if run is blind else 'clean'} | {run.experiment.loss} | "
             f"{guessed} | {mean:.2f} | {mean - reference:+.2f} | {of_mean:.2f} | {estimate} | "
-            f"{run.results['train']['seconds']:.0f} |"
+            f"{interval} | {run.results['train']['seconds']:.0f} |"
         )
     return rows
 
@@ -127,9 +132,17 @@ def _with_clean(experiment: Experiment, level: float) -> Experiment:
 
 
 def _psnr(run: aedenoise.TrainedRun, noisy: np.ndarray, clean: np.ndarray) -> tuple[float, float]:
-    """Returns the mean PSNR, and the PSNR of the mean error."""
+    """Returns the mean PSNR of the pieces, and that of the mean error of their squares."""
     errors = np.square(run.denoise(noisy) - clean).mean(axis=(1, 2, 3))
-    return float(np.mean(-10.0 * np.log10(errors))), float(-10.0 * np.log10(errors.mean()))
+    side = run.experiment.data.image_size
+    squares = [_squares(each, side) for each in (noisy, clean)]
+    error = np.square(run.denoise(squares[0]) - squares[1]).mean()
+    return float(np.mean(-10.0 * np.log10(errors))), float(-10.0 * np.log10(error))
+
+
+def _squares(pieces: np.ndarray, side: int) -> np.ndarray:
+    """Cuts pieces ``[N, H, W, 1]`` into squares, as the dataset does."""
+    return np.stack([square for piece in pieces for square in cut_squares(piece, side)])
 
 
 if __name__ == "__main__":
