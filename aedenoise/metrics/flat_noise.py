@@ -38,7 +38,7 @@ def measure_with_denoiser(
     what noise the denoiser leaves is in those, too.
 
     Args:
-      noisy: pictures float32 ``[N, H, W, C]``, of sides that are multiples of 4.
+      noisy: pictures float32 ``[N, H, W, C]``.
       denoise: pictures of this shape to pictures without noise; called nine times.
       guess: the noise as far as known; returned if there are too few patches.
       seed: seed of the noise that fills hidden patches.
@@ -57,17 +57,13 @@ def measure_with_denoiser(
     mean, expected, uneven = mean[flat], expected[flat], uneven[flat]
     ratio = patches.variance[chosen[flat]] / expected
     start, slope, error = _line(uneven, ratio, patches.freedom)
-    flatter = uneven < np.median(uneven)
+    flatter = np.argsort(uneven, kind="stable")[: len(uneven) // 2]
     other = _line(uneven[flatter], ratio[flatter], patches.freedom)[0]
     doubt = float(np.hypot(error, other - start))
     line = NoiseLine(guess.read * max(start, 0.0) ** 0.5, 0.0, doubt)
     if guess.gain:
-        line = _fit(
-            (ratio - slope * (uneven - np.quantile(uneven, _FLATTEST))) * expected,
-            mean,
-            expected,
-            doubt,
-        )
+        structure = slope * (uneven - np.quantile(uneven, _FLATTEST))
+        line = _fit((ratio - structure) * expected, mean, expected, doubt)
     agree = _variance(line, _BRIGHTNESS) / _variance(guess, _BRIGHTNESS)
     return line if np.all((agree > _LEAST_RATIO) & (agree < _MOST_RATIO)) else guess
 
@@ -104,15 +100,18 @@ def _flatness(
     """
     count, height, width, channels = noisy.shape
     rows, columns = height // SIDE, width // SIDE
+    whole = (slice(None), slice(rows * SIDE), slice(columns * SIDE))
     hidden = np.zeros((rows, columns), bool)
     hidden[offset[0] :: _APART, offset[1] :: _APART] = True
-    grid = noisy.reshape(count, rows, SIDE, columns, SIDE, channels)
+    grid = noisy[whole].reshape(count, rows, SIDE, columns, SIDE, channels)
     means = _around(grid.mean(axis=(2, 4)), own=False)[:, :, None, :, None]
     added = np.random.default_rng((_STREAM, seed, *offset)).standard_normal(grid.shape, np.float32)
     fill = means + np.sqrt(_variance(guess, means)) * added
-    filled = np.where(hidden[None, :, None, :, None, None], fill, grid)
-    result = denoise(filled.reshape(noisy.shape).astype(np.float32))
-    found = cut_patches(result, SIDE)
+    filled = noisy.astype(np.float32)
+    filled[whole] = np.where(hidden[None, :, None, :, None, None], fill, grid).reshape(
+        noisy[whole].shape
+    )
+    found = cut_patches(denoise(filled)[whole], SIDE)
     uneven = _around(found.variance.reshape(count, rows, columns, channels), own=True)
     chosen = np.broadcast_to(hidden[None, :, :, None], uneven.shape).ravel()
     return np.flatnonzero(chosen), found.mean[chosen], uneven.ravel()[chosen]

@@ -71,6 +71,16 @@ def test_noise_that_grows_with_the_brightness_is_measured_as_a_line(clean: np.nd
     assert measure_with_denoiser(noisy, blur(2.0), guess) == guess
 
 
+def test_pictures_of_any_side_and_results_without_any_texture(clean: np.ndarray) -> None:
+    odd = clean[:, :62, :59]
+    noisy = odd + np.float32(LEVEL) * noise_for(odd, 3)
+    found = measure_with_denoiser(noisy, blur(2.0), NoiseLine(LEVEL))
+    assert found.read == pytest.approx(LEVEL, rel=0.02)
+    black = np.float32(LEVEL) * noise_for(np.zeros((40, 64, 64, 3), np.float32), 4)
+    found = measure_with_denoiser(black, np.zeros_like, NoiseLine(1.05 * LEVEL))
+    assert found.read == pytest.approx(LEVEL, rel=0.02)
+
+
 def test_a_few_patches_say_nothing(clean: np.ndarray) -> None:
     guess = NoiseLine(0.2)
     assert measure_with_denoiser(clean[:4], blur(1.0), guess) == guess
