@@ -14,6 +14,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from aedenoise.errors import AedenoiseError, DataError
+from aedenoise.studies.comparison.folder import StudyFolder
 from experiments.output import add_update_flag, results_folder, write_results
 
 Rates = dict[float, float]
@@ -27,7 +28,7 @@ def main() -> None:
     arguments = parser.parse_args()
     found = read(arguments.workdir / "cells.csv")
     folder = results_folder(arguments.update, arguments.workdir)
-    name = arguments.workdir.resolve().name.removeprefix("compare-")
+    name = StudyFolder(arguments.workdir).read()[0].name
     lines = table(found, name)
     write_results(folder, {f"{name}.md": ("\n".join(lines) + "\n").encode()})
     print("\n".join(lines))

@@ -228,12 +228,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if given.decoder:
             _run(given)
+        if given.update:
+            from experiments.report import with_blocks
+
+            write_atomically(PAGE, with_blocks(PAGE.read_text(encoding="utf-8")).encode())
     except AedenoiseError as error:
         return report(error, debug=False)
-    if given.update:
-        from experiments.report import with_blocks
-
-        write_atomically(PAGE, with_blocks(PAGE.read_text(encoding="utf-8")).encode())
     return 0
 
 

@@ -58,7 +58,9 @@ def _row(place: Path) -> str:
     code = run.model.apply({"params": run.params}, noisy, method="encode")
     live = int(np.sum(np.max(code, axis=(0, 1, 2)) > 0.0))
     per_epoch = workdir.read_config()["total_steps"] // experiment.epochs
-    error = epoch_means(workdir.metrics, "train/loss", per_epoch)[experiment.epochs]
+    error = epoch_means(workdir.metrics, "train/loss", per_epoch).get(experiment.epochs)
+    if error is None:
+        raise SystemExit(f"live_channels: {place} lacks epoch {experiment.epochs}; finish it first")
     return (
         f"| {experiment.name} | {experiment.seed} | {experiment.epochs} | "
         f"{live} of {code.shape[-1]} | {error:.5f} |"

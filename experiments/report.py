@@ -7,6 +7,7 @@ A document marks a generated block by one of ``BLOCKS`` above it and ``END`` bel
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -92,18 +93,25 @@ def rates_block() -> str:
 def _side_by_side(names: Sequence[str]) -> str:
     """Returns the PSNR of several studies, a row for each decoder whatever its rate."""
     columns: list[str] = []
-    found: dict[str, list[str]] = {}
+    found: dict[str, dict[str, str]] = {}
     for name in names:
         rows, reference = _study(name)
         table = report.summary(rows, reference, report.budgets(rows)[0])
         titles = [cell.strip() for cell in table.splitlines()[0].split("|")[2:-1]]
         kept = [place for place, title in enumerate(titles) if title != ALL]
         columns += [titles[place] for place in kept]
-        for decoder, cells in _cells(table).items():
-            row = found.setdefault(decoder.partition(" lr")[0], [])
-            row += [cells[place] for place in kept]
+        cells = _cells(table)
+        plain = Counter(decoder.partition(" lr")[0] for decoder in cells)
+        for decoder, row in cells.items():
+            short = decoder.partition(" lr")[0]
+            # A decoder at two rates has two rows.
+            mine = found.setdefault(short if plain[short] == 1 else decoder, {})
+            mine |= {titles[place]: row[place] for place in kept}
     lines = [f"| PSNR, dB | {' | '.join(columns)} |", f"| --- |{' --- |' * len(columns)}"]
-    lines += [f"| {decoder} | {' | '.join(cells)} |" for decoder, cells in found.items()]
+    lines += [
+        f"| {decoder} | {' | '.join(row.get(title, '') for title in columns)} |"
+        for decoder, row in found.items()
+    ]
     return "\n".join(lines)
 
 

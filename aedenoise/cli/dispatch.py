@@ -22,6 +22,14 @@ define(
 )
 
 
+# Remedies where a command is given several subjects.
+_SEVERAL = {
+    "denoise": "for several pictures, give their folder",
+    "report": "for several runs, give --runs=A,B",
+    "export": "for a page of several runs, give --runs=A,B",
+}
+
+
 def choose(words: Sequence[str]) -> Command:
     """Returns the command of the arguments that are no flags, or of ``--mode``.
 
@@ -32,6 +40,8 @@ def choose(words: Sequence[str]) -> Command:
         has no meaning.
     """
     mode: str = FLAGS.mode
+    if words and FLAGS["mode"].present and words[0] not in NAMES and find(mode, "mode").subject:
+        words = [mode, *words]
     chosen = find(words[0] if words else mode, "command" if words else "mode")
     for word in words[1:]:
         _take(chosen, word)
@@ -45,10 +55,12 @@ def _take(command: Command, word: str) -> None:
     if not command.subject:
         raise UsageError(f"unexpected argument {word!r}; flags look like --decoder=transpose")
     flag = FLAGS[command.subject]
+    if word in ("true", "false"):
+        raise UsageError(f"unexpected argument {word!r}; a switch is --overwrite or --nooverwrite")
     if flag.present:
-        several = "; for several pictures, give their folder" if flag.name == "input" else ""
         raise UsageError(
-            f"{command.name} takes one --{flag.name}, not {flag.value} and {word}{several}"
+            f"{command.name} takes one --{flag.name}, not {flag.value} and {word}; "
+            f"{_SEVERAL.get(command.name, 'leave out one')}"
         )
     flag.parse(word)
     flag.using_default_value = False

@@ -1,4 +1,4 @@
-"""Rules that the settings of a network obey, and the words for those that they break."""
+"""Rules that the settings of a network obey, and the messages where they are broken."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class PatchSource(FolderSource):
         self._turned = turned
         if len(self.names) < 2:
             raise DataError(
-                f"{place} holds one file; patches need two: cut the picture in two parts"
+                f"{place} holds one file; patches need two: cut the picture into two parts"
             )
         if len(set(self.of_test)) == 1 and not self.given:
             self.of_test[-1] = not self.of_test[-1]  # likely for a few files

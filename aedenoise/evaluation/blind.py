@@ -26,7 +26,7 @@ from aedenoise.ops.images import scale, to_image
 from aedenoise.ops.noise import example_keys
 from aedenoise.training.task import Params
 
-# Finite difference: over larger steps the slope of a network can be another one.
+# Finite difference: over larger steps a network's slope may differ.
 _STEP = 1e-3
 STEIN, HELD_OUT = "stein", "held out"
 
@@ -170,7 +170,7 @@ def estimate_psnr(sums: Sums, line: NoiseLine | None) -> dict[str, float | str]:
             "mse_estimate": sums.held_out,
         }
     variance, risk = sums.variance(line), sums.risk(line)
-    # Both terms of the noise scale with its variance, which is also another in any few pixels.
+    # Both terms of the noise scale with its variance, which in few pixels also differs by chance.
     error = math.hypot(line.error, (2.0 / sums.pixels) ** 0.5)
     doubt = 2.0 * error * abs(variance - 2.0 * sums.derivative(line))
     # An estimate below its own error says no more than that.

@@ -54,7 +54,7 @@ def choose_settings(dataset: str, given: Mapping[str, Any]) -> tuple[dict[str, A
     stated = "noise.level" in given or "noise.gain" in given
     if guess.sure == 0.0 and not stated and "loss" not in given:
         raise DataError(
-            f"{place} has too few pixels to guess their noise from (looked at {looked_at:,} of "
+            f"{place} has too few pixels for a guess of the noise (looked at {looked_at:,} of "
             f"{files:,} files); give --noise_level, or --loss=noise2self"
         )
     if guess.kind in (NONE, JPEG) and "loss" not in given and not stated:

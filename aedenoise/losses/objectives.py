@@ -155,9 +155,9 @@ def stein_terms(denoise: Denoise, examples: Examples) -> SteinTerms:
 
     The divergence is ``b (f(y + e b) - f(y - e b)) / (2 e)`` (Ramani et al. 2008; Metzler et al.
     2018), and the others are means over ``f(y + e b)`` and ``f(y - e b)``, not those at ``y``. For
-    a step ``e`` of any size their sum is then the risk at noise of variance ``level**2 + e**2``
+    a step ``e`` of any size ``sure`` is then the risk at noise of variance ``level**2 + e**2``,
     without bias (coupled bootstrap, Oliveira, Lei and Tibshirani 2022). With the terms at ``y`` a
-    network can lower the sum, and not its risk, by a negative divergence at the higher level alone.
+    network can lower it, but not the risk, by a negative divergence at the higher level alone.
     """
     (image, level), step = examples.noisy, examples.probe_step
     probe = jax.vmap(lambda key: jax.random.normal(key, image.shape[1:], jnp.float32))(

@@ -20,6 +20,8 @@ _OFFSETS = tuple((down, across) for down in range(_APART) for across in range(_A
 # Variance of the result relative to that of the noise below which patches are flat enough, and
 # number of such patches below which there is no answer.
 _FLAT, _FEWEST = 0.05, 200
+# Least variance that patches are compared with, relative to that at middle brightness.
+_LEAST = 0.1
 # Share of these patches that are flattest.
 _FLATTEST = 0.1
 # Unlike a plain seed, with which the noise of the pictures may have been drawn.
@@ -49,7 +51,8 @@ def measure_with_denoiser(
     patches = cut_patches(noisy, SIDE)
     parts = [_flatness(noisy, denoise, guess, seed, offset) for offset in _OFFSETS]
     chosen, mean, unevenness = (np.concatenate(part) for part in zip(*parts, strict=True))
-    expected = _variance(guess, mean)
+    # Photon noise vanishes at black, where neither flatness nor weights could be relative to it.
+    expected = np.maximum(_variance(guess, mean), _LEAST * _variance(guess, np.array(0.5)))
     uneven = unevenness / expected
     flat = uneven < _FLAT
     if flat.sum() < _FEWEST:

@@ -16,7 +16,7 @@ from aedenoise.reporting.figures import write_figure
 # Panels per row, and images per decoder.
 _COLUMNS = 4
 _IMAGES = 6
-# Marker and line of decoders that share a colour, of which there are ten.
+# Marker and line of decoders that share a colour, since there are ten colours.
 _STYLES = (("o", "-"), ("s", "--"), ("^", ":"))
 
 

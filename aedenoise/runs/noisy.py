@@ -93,7 +93,7 @@ class NoisyWorkload(TaskWorkload):
         if self.guess is None:
             return None
         height, width, _ = self.image_shape
-        wanted = max(EVAL_BATCH, _MEASURED // (height * width))
+        wanted = max(1, _MEASURED // (height * width))
         test, train = self.dataset.test.images, self.dataset.train.images
         looked_at = [self._noisy(test, evenly_spaced(len(test), wanted))]
         if len(test) < wanted:

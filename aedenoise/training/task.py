@@ -192,9 +192,9 @@ def make_task(
 def _probe_step(experiment: Experiment) -> float:
     """Returns the finite difference of Stein's estimate.
 
-    Over a small step few kinks of the activations are crossed, and each adds a gradient of the
-    inverse of the step: rare and large. Experiments with added noise keep the step of their
-    published figures.
+    Over a small step few kinks of the activations are crossed, and each adds a gradient
+    proportional to the inverse of the step: rare and large. Experiments with added noise keep the
+    step of their published figures.
     """
     if not experiment.data.noisy:
         return PROBE_STEP

@@ -71,6 +71,17 @@ def test_noise_that_grows_with_the_brightness_is_measured_as_a_line(clean: np.nd
     assert measure_with_denoiser(noisy, blur(2.0), guess) == guess
 
 
+def test_photon_noise_without_read_noise_is_measured_on_black_too(clean: np.ndarray) -> None:
+    dark = np.maximum(clean - np.float32(0.3), 0.0)
+    noisy = np.random.default_rng(5).poisson(dark / 0.04).astype(np.float32) * np.float32(0.04)
+
+    def denoise(images: np.ndarray) -> np.ndarray:
+        return np.where(images == 0.0, 0.0, blur(2.0)(images))
+
+    found = measure_with_denoiser(noisy, denoise, NoiseLine(0.0, 0.036))
+    assert found.gain == pytest.approx(0.04, rel=0.15)
+
+
 def test_pictures_of_any_side_and_results_without_any_texture(clean: np.ndarray) -> None:
     odd = clean[:, :62, :59]
     noisy = odd + np.float32(LEVEL) * noise_for(odd, 3)
