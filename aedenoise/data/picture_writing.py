@@ -62,6 +62,13 @@ def check_holds(suffix: str, contents: Contents) -> None:
     )
 
 
+def kept_bits(picture: Picture, suffix: str) -> int:
+    """Returns how many bits of a value a file with this ending keeps."""
+    form = WRITTEN[suffix]
+    deep = form == "TIFF" or (form == "PNG" and picture.pixels.shape[-1] == 1)
+    return picture.bits if deep else min(picture.bits, 8)
+
+
 def encode_picture(picture: Picture, suffix: str = ".png") -> bytes:
     """Encodes a picture as the bytes of a file.
 

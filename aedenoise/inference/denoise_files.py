@@ -20,6 +20,7 @@ from aedenoise.data.picture_writing import (
     check_fits,
     check_holds,
     encode_picture,
+    kept_bits,
     save_pictures,
 )
 from aedenoise.data.pictures import PictureFile, open_pictures
@@ -169,7 +170,8 @@ def _denoise(
             kept.append(result.choice.keep)
             choice = result.choice if contents.animated else None
             paged = contents.count > 1 and not contents.animated
-            notes.extend((f"{job.name}{f' page {number}' * paged}", note) for note in result.notes)
+            found = [*result.notes, *_lost_bits(picture, suffix)]
+            notes.extend((f"{job.name}{f' page {number}' * paged}", note) for note in found)
             if number == 1 and options.before_after:
                 first.extend((picture, result.picture))
             if options.uncertainty:
@@ -193,6 +195,13 @@ def _denoise(
     if first and job.comparison:
         write_atomically(job.comparison, encode_picture(_side_by_side(*first)))
     return notes, all(kept)
+
+
+def _lost_bits(picture: Picture, suffix: str) -> Iterator[Note]:
+    """Notes that the format of the result is less precise than the picture."""
+    if kept_bits(picture, suffix) < picture.bits:
+        rest = f"more than 8 bits, of which {suffix} keeps 8 (.tif keeps all)"
+        yield Note(f"has {rest}", f"have {rest}")
 
 
 class Choice(NamedTuple):

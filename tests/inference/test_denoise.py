@@ -21,8 +21,8 @@ from PIL import Image
 
 import aedenoise
 from aedenoise.config import DECODERS, NETWORKS, Experiment, ModelConfig, replace
-from aedenoise.config.options import DenoiseOptions
-from aedenoise.data.picture_writing import encode_picture
+from aedenoise.config.options import WRITTEN, DenoiseOptions
+from aedenoise.data.picture_writing import encode_picture, kept_bits
 from aedenoise.data.pictures import read_picture
 from aedenoise.data.pixels import Picture
 from aedenoise.errors import DataError, StorageError, UsageError
@@ -211,6 +211,8 @@ def test_pictures_keep_what_belongs_to_them(tmp_path: Path) -> None:
         if picture.alpha is not None:
             np.testing.assert_array_equal(again.alpha, alpha)
     assert read_picture(tmp_path / "deep.png").bits == 16
+    kept = {suffix: kept_bits(read_picture(tmp_path / "deep.png"), suffix) for suffix in WRITTEN}
+    assert {suffix for suffix, bits in kept.items() if bits == 16} == {".png", ".tif", ".tiff"}
     np.testing.assert_array_equal(read_picture(tmp_path / "rgba.png").alpha, alpha)
     assert read_picture(encode_picture(Picture(grey[..., None]), ".jpg")).pixels.shape == (
         20,
