@@ -74,7 +74,7 @@ class DataConfig:
       image_size: side in pixels of the squares that a folder's images are cut to.
       fit: ``resize`` or ``crop``, see ``data.image_folder.FolderSource``; or ``patches``, see
         ``data.patch_source.PatchSource``.
-      turned: whether patches are mirrored and turned at random.
+      turned: whether patches and noisy squares are mirrored and turned at random.
     """
 
     dataset: str = option(
@@ -101,7 +101,9 @@ class DataConfig:
         choices=FITS,
         detail=True,
     )
-    turned: bool = option(False, "mirror and turn patches at random", detail=True)
+    turned: bool = option(
+        False, "mirror and turn patches, or noisy squares, at random", detail=True
+    )
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -110,8 +112,8 @@ class DataConfig:
             raise UsageError(f"dataset {self.dataset} names one twice")
         object.__setattr__(self, "dataset", "+".join(names))
         check_known("fit", self.fit, FITS)
-        if self.turned and self.fit != "patches":
-            raise UsageError(f"turned is for --fit=patches, not {self.fit}")
+        if self.turned and self.fit != "patches" and not self.noisy:
+            raise UsageError(f"turned is for --fit=patches and noisy:DIR, not --fit={self.fit}")
         if not 16 <= self.image_size <= 1024:
             raise UsageError(f"image_size must be from 16 to 1024, not {self.image_size}")
         for field_name in ("train_examples", "test_examples"):

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from aedenoise.data.batch import Batch
-from aedenoise.data.patches import Drawn, Patches
+from aedenoise.data.patches import Drawn, Patches, Turned
 from aedenoise.data.streaming import Records
 
 Images = np.ndarray | Records
@@ -44,14 +44,23 @@ class TrainBatches:
         batch_size: int,
         seed: int,
         resident: bool = False,
+        turned: bool = False,
         rows: np.ndarray | None = None,
     ) -> None:
-        """Takes ``rows``, bool ``[batch_size]``: the rows whose images are read (None: all).
+        """Takes the images of a split.
 
-        The others belong to another process and are zero here.
+        Args:
+          images: the images.
+          batch_size: images of a batch.
+          seed: seed of their order.
+          resident: whether the devices hold them.
+          turned: whether square images in memory are mirrored and turned at random.
+          rows: bool ``[batch_size]``, the rows whose images are read (None: all). The others belong
+            to another process and are zero here.
         """
         self._images = images
         self._resident = resident
+        self._turned = turned
         self._rows = rows
         self._batch_size = batch_size
         self._seed = seed
@@ -62,9 +71,11 @@ class TrainBatches:
         epoch, position = divmod(step, self.steps_per_epoch)
         order = epoch_order(len(self._images), self._seed, epoch)
         start = position * self._batch_size
-        images: Images | Drawn | None = None if self._resident else self._images
+        images: Images | Drawn | Turned | None = None if self._resident else self._images
         if isinstance(images, Patches):
             images = images.drawn(epoch, self._seed)
+        elif self._turned and isinstance(images, np.ndarray):
+            images = Turned(images, epoch, self._seed)
         index = order[start : start + self._batch_size]
         return _padded(images, index, self._batch_size, self._rows)
 
@@ -86,7 +97,10 @@ def batch_of_rows(images: Images, rows: np.ndarray) -> Batch:
 
 
 def _padded(
-    images: Images | Drawn | None, index: np.ndarray, size: int, rows: np.ndarray | None = None
+    images: Images | Drawn | Turned | None,
+    index: np.ndarray,
+    size: int,
+    rows: np.ndarray | None = None,
 ) -> Batch:
     # Padding repeats a real example, so that no computation meets a special case, such as a NaN,
     # which a multiplication by the mask would not remove.

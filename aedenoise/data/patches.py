@@ -146,8 +146,7 @@ class Patches(Records):
         top, left = divmod(cell, self._pictures[number].width - self.shape[1] + 1)
         self._cut(image, number, top, left)
         if self._turned:
-            mirrored = image[:, ::-1] if turn % 2 else image
-            image[...] = np.rot90(mirrored, turn % _TURNS // 2).copy()
+            image[...] = _turned(image, turn).copy()
 
     def _cut(self, image: np.ndarray, number: int, top: int, left: int) -> None:
         picture, size = self._pictures[number], self.shape[1]
@@ -157,6 +156,22 @@ class Patches(Records):
         # Grey pictures fill all channels of each member.
         shape = (size, size, self._members, -1)
         image.reshape(shape)[...] = patch.reshape(shape)
+
+
+class Turned:
+    """Square images in memory, mirrored and turned otherwise in each epoch; indexed by rows."""
+
+    def __init__(self, images: np.ndarray, epoch: int, seed: int) -> None:
+        self._images = images
+        self._words = _words(len(images), epoch, seed)
+        self.shape, self.dtype = images.shape, images.dtype
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        turns = self._words[rows, 1].tolist()
+        found = [
+            _turned(image, turn) for image, turn in zip(self._images[rows], turns, strict=True)
+        ]
+        return np.stack(found) if found else self._images[rows]
 
 
 class Drawn:
@@ -175,6 +190,12 @@ class Drawn:
             place, turn = self._words[row].tolist()
             self._patches.draw(image, place, turn)
         return images
+
+
+def _turned(image: np.ndarray, turn: int) -> np.ndarray:
+    """Returns one of the eight positions of a square ``[S, S, C]``."""
+    mirrored = image[:, ::-1] if turn % 2 else image
+    return np.rot90(mirrored, turn % _TURNS // 2)
 
 
 @functools.lru_cache(maxsize=2)

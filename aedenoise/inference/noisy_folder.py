@@ -93,7 +93,7 @@ def _noise_settings(guess: NoiseGuess, given: Mapping[str, Any], stated: bool) -
 
 
 # Fields for which the settings of clean pictures do not count.
-_OWN = ("noise.", "loss", "data.fit", "data.turned")
+_OWN = ("noise.", "loss", "data.fit")
 _REMEDIES = {
     NONE: "nothing to learn; use folder:DIR for clean pictures, or give --noise_level",
     JPEG: "blocks depend on their neighbours and need clean pictures, folder:DIR; or give --loss",

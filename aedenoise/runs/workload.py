@@ -191,12 +191,15 @@ def _training_data(
 ) -> tuple[Any, TrainBatches | ReadAhead]:
     """Returns the training images on the devices, or None if they do not fit, and the batches."""
     images = dataset.train.images
-    split = executor.place(images) if training and isinstance(images, np.ndarray) else None
+    # Images that are turned anew in each epoch are made where the others would be read.
+    stays = training and not experiment.data.turned
+    split = executor.place(images) if stays and isinstance(images, np.ndarray) else None
     batches = TrainBatches(
         images,
         batch_size=experiment.batch_size,
         seed=experiment.seed,
         resident=split is not None,
+        turned=experiment.data.turned,
         rows=executor.local_rows(experiment.batch_size) if training else None,
     )
     if isinstance(images, np.ndarray):

@@ -104,6 +104,29 @@ def test_turned_patches_are_in_all_eight_positions(tmp_path: Path) -> None:
     assert len(found) == 8
 
 
+def test_turned_squares_in_memory_are_in_all_eight_positions() -> None:
+    images = np.random.default_rng(0).random((6, 8, 8, 1), np.float32)
+    batches = TrainBatches(images, batch_size=6, seed=3, turned=True)
+    plain = TrainBatches(images, batch_size=6, seed=3)
+    positions = {
+        number: {
+            np.rot90(square, times).tobytes()
+            for square in (image, image[:, ::-1])
+            for times in range(4)
+        }
+        for number, image in enumerate(images)
+    }
+    seen: dict[int, set[bytes]] = {number: set() for number in positions}
+    for step in range(60):
+        batch = batches(step)
+        assert batch.image is not None
+        np.testing.assert_array_equal(batch.index, plain(step).index)
+        for number, image in zip(batch.index.tolist(), batch.image, strict=True):
+            seen[number].add(image.tobytes())
+    assert seen == positions
+    np.testing.assert_array_equal(batches(7).image, batches(7).image)
+
+
 @pytest.mark.usefixtures("pictures")
 def test_batches_are_a_function_of_their_step(tmp_path: Path) -> None:
     images = loaded(tmp_path).train.images

@@ -13,6 +13,7 @@ import tifffile
 from conftest import Command
 from helpers import letters
 from PIL import Image
+from skimage import data
 
 import aedenoise
 from aedenoise.config import Experiment, NoiseConfig, override
@@ -98,6 +99,23 @@ def test_a_run_says_that_its_figures_are_estimates(
         assert record["estimates"][name] == pytest.approx(
             trained.results["estimates"][name], rel=1e-4
         )
+
+
+def test_noisy_squares_of_photographs_are_turned(tmp_path: Path, data_dir: str) -> None:
+    camera = data.camera().astype(np.float32) / np.float32(255)
+    noisy = camera + np.random.default_rng(0).normal(0.0, 0.1, camera.shape).astype(np.float32)
+    (tmp_path / "photos").mkdir()
+    tifffile.imwrite(tmp_path / "photos" / "camera.tif", noisy)
+    run = aedenoise.train(
+        dataset=f"noisy:{tmp_path / 'photos'}",
+        encoder_features=(4,),
+        decoder_features=(4,),
+        epochs=1,
+        data_dir=data_dir,
+        workdir=tmp_path / "run",
+    )
+    assert run.experiment.data.turned
+    assert run.results is not None
 
 
 def test_the_same_pictures_are_denoised_by_the_command(
