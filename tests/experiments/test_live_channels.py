@@ -17,6 +17,7 @@ from experiments import live_channels
 def test_a_channel_without_any_answer_is_dead(
     tmp_path: Path, data_dir: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(live_channels, "IMAGES", 200)
     run = tmp_path / "run"
     aedenoise.train(
         "udacity", epochs=1, train_examples=40, test_examples=20, data_dir=data_dir, workdir=run
