@@ -23,7 +23,7 @@ from experiments.leaderboard import PAGE, standing_block
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
 # At the learning rate of each decoder.
-OWN_RATES = ("own_rates", "own_rates_mnist")
+OWN_RATES = ("own_rates", "own_rates_noise", "own_rates_mnist")
 STUDIES = ("upsample_vs_transpose", "decoder_budget", "skips", *OWN_RATES)
 # The files with generated blocks.
 DOCUMENTS = (
