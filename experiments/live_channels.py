@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -55,8 +56,8 @@ def _row(place: Path) -> str:
     clean = scale(jnp.asarray(images[evenly_spaced(len(images), IMAGES)]))
     noise = experiment.noise.level * jax.random.normal(jax.random.key(0), clean.shape)
     noisy = jnp.clip(clean + noise, 0.0, 1.0)
-    code = run.model.apply({"params": run.params}, noisy, method="encode")
-    live = int(np.sum(np.max(code, axis=(0, 1, 2)) > 0.0))
+    code: Any = run.model.apply({"params": run.params}, noisy, method="encode")
+    live = np.count_nonzero(np.asarray(code).max(axis=(0, 1, 2)) > 0.0)
     per_epoch = workdir.read_config()["total_steps"] // experiment.epochs
     error = epoch_means(workdir.metrics, "train/loss", per_epoch).get(experiment.epochs)
     if error is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -36,8 +37,8 @@ def test_a_channel_without_any_answer_is_dead(
 
     def strongest(loaded: aedenoise.Denoiser) -> int:
         images = jax.random.uniform(jax.random.key(0), (20, 28, 28, 1))
-        code = loaded.model.apply({"params": loaded.params}, images, method="encode")
-        return int(np.argmax(np.max(code, axis=(0, 1, 2))))
+        code: Any = loaded.model.apply({"params": loaded.params}, images, method="encode")
+        return int(np.asarray(code).max(axis=(0, 1, 2)).argmax())
 
     load = aedenoise.load
     monkeypatch.setattr(aedenoise, "load", without_one)
