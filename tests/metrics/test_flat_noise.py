@@ -48,8 +48,8 @@ def test_the_level_does_not_depend_on_the_denoiser_or_the_guess(
 ) -> None:
     noisy = clean + np.float32(LEVEL) * noise_for(clean, seed)
     found = measure_with_denoiser(noisy, blur(strength), NoiseLine(error * LEVEL))
-    assert found.read == pytest.approx(LEVEL, rel=0.02)
-    assert 0.002 < found.error < 0.04
+    assert found.read == pytest.approx(LEVEL, rel=0.03)
+    assert 0.0005 < found.error < 0.1
 
 
 def test_a_denoiser_that_changes_nothing_does_not_lower_the_level(clean: np.ndarray) -> None:
