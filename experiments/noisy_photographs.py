@@ -5,7 +5,8 @@ python -m experiments.noisy_photographs photographs [--update]
 
 Cuts 200 pieces from the photographs, writes them with Gaussian noise as TIFF of floats, and trains
 on them alone by ``--dataset=noisy:DIR``; then trains the same network on the clean pieces with
-noise added. The clean test pieces are kept aside for the comparison. Runs that are there are not
+noise added. Only the squares of the noisy pieces are mirrored and turned, as the recipe does: the
+difference therefore has the gain of that, too. The clean test pieces are kept aside for the comparison. Runs that are there are not
 trained again. The answer is in experiments/results/noisy_photographs.md.
 """
 
@@ -42,7 +43,8 @@ def main() -> None:
         f"noise, not clipped; {EPOCHS} epochs, one seed. Mean PSNR over {PIECES['test']} test "
         "pieces, in dB; the PSNR of the mean error over the squares that they are cut to, as "
         "measured with the clean pieces and as estimated without them, with the interval that the "
-        f"estimate states. Seconds are of training: {describe()}. Written by "
+        f"estimate states. Only the noisy squares "
+        f"are mirrored and turned in training. Seconds are of training: {describe()}. Written by "
         "`python -m experiments.noisy_photographs --update`.",
         "",
         "| noise | trained on | loss | guessed level | PSNR | of clean | of the mean error | "
