@@ -43,7 +43,7 @@ def main() -> None:
         f"noise, not clipped; {EPOCHS} epochs, one seed. Mean PSNR over {PIECES['test']} test "
         "pieces, in dB; the PSNR of the mean error over the squares that they are cut to, as "
         "measured with the clean pieces and as estimated without them, with the interval that the "
-        f"estimate states. Only the noisy squares "
+        "estimate states. Only the noisy squares "
         f"are mirrored and turned in training. Seconds are of training: {describe()}. Written by "
         "`python -m experiments.noisy_photographs --update`.",
         "",
