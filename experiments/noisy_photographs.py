@@ -6,8 +6,9 @@ python -m experiments.noisy_photographs photographs [--update]
 Cuts 200 pieces from the photographs, writes them with Gaussian noise as TIFF of floats, and trains
 on them alone by ``--dataset=noisy:DIR``; then trains the same network on the clean pieces with
 noise added. Only the squares of the noisy pieces are mirrored and turned, as the recipe does: the
-difference therefore has the gain of that, too. The clean test pieces are kept aside for the comparison. Runs that are there are not
-trained again. The answer is in experiments/results/noisy_photographs.md.
+difference therefore has the gain of that, too. The clean test pieces are kept aside for the
+comparison. Runs that are there are not trained again. The answer is in
+experiments/results/noisy_photographs.md.
 """
 
 from __future__ import annotations
