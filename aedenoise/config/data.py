@@ -74,7 +74,7 @@ class DataConfig:
       image_size: side in pixels of the squares that a folder's images are cut to.
       fit: ``resize`` or ``crop``, see ``data.image_folder.FolderSource``; or ``patches``, see
         ``data.patch_source.PatchSource``.
-      turned: whether patches and noisy squares are mirrored and turned at random.
+      turned: whether a folder's squares are mirrored and turned at random, anew in each epoch.
     """
 
     dataset: str = option(
@@ -102,7 +102,7 @@ class DataConfig:
         detail=True,
     )
     turned: bool = option(
-        False, "mirror and turn patches, or noisy squares, at random", detail=True
+        False, "mirror and turn the squares of a folder's images at random", detail=True
     )
 
     def __post_init__(self) -> None:
@@ -112,8 +112,10 @@ class DataConfig:
             raise UsageError(f"dataset {self.dataset} names one twice")
         object.__setattr__(self, "dataset", "+".join(names))
         check_known("fit", self.fit, FITS)
-        if self.turned and self.fit != "patches" and not self.noisy:
-            raise UsageError(f"turned is for --fit=patches and noisy:DIR, not --fit={self.fit}")
+        if self.turned and not self.dataset.startswith(FOLDERS):
+            raise UsageError(
+                f"turned is for folder:, noisy: and pairs:, not for {self.dataset}; leave it out"
+            )
         if not 16 <= self.image_size <= 1024:
             raise UsageError(f"image_size must be from 16 to 1024, not {self.image_size}")
         for field_name in ("train_examples", "test_examples"):

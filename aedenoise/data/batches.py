@@ -54,7 +54,7 @@ class TrainBatches:
           batch_size: images of a batch.
           seed: seed of their order.
           resident: whether the devices hold them.
-          turned: whether square images in memory are mirrored and turned at random.
+          turned: whether square images are mirrored and turned at random, anew in each epoch.
           rows: bool ``[batch_size]``, the rows whose images are read (None: all). The others belong
             to another process and are zero here.
         """
@@ -74,7 +74,7 @@ class TrainBatches:
         images: Images | Drawn | Turned | None = None if self._resident else self._images
         if isinstance(images, Patches):
             images = images.drawn(epoch, self._seed)
-        elif self._turned and isinstance(images, np.ndarray):
+        elif self._turned and images is not None:
             images = Turned(images, epoch, self._seed)
         index = order[start : start + self._batch_size]
         return _padded(images, index, self._batch_size, self._rows)

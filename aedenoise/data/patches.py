@@ -159,9 +159,9 @@ class Patches(Records):
 
 
 class Turned:
-    """Square images in memory, mirrored and turned otherwise in each epoch; indexed by rows."""
+    """Square images, mirrored and turned otherwise in each epoch; indexed by rows."""
 
-    def __init__(self, images: np.ndarray, epoch: int, seed: int) -> None:
+    def __init__(self, images: np.ndarray | Records, epoch: int, seed: int) -> None:
         self._images = images
         self._words = _words(len(images), epoch, seed)
         self.shape, self.dtype = images.shape, images.dtype

@@ -8,6 +8,7 @@ in them. Each patch is therefore hidden from the denoiser before it says how fla
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,11 +20,15 @@ _APART = 3
 _OFFSETS = tuple((down, across) for down in range(_APART) for across in range(_APART))
 # Variance of the result relative to that of the noise below which patches are flat enough, and
 # number of such patches below which there is no answer.
-_FLAT, _FEWEST = 0.05, 200
+_FLAT, _FEWEST = 0.1, 200
+# Parts of these that are tried: all, the flatter half, the flatter half of that, and so on.
+_HALVINGS = 6
 # Least variance that patches are compared with, relative to that at middle brightness.
 _LEAST = 0.1
-# Share of these patches that are flattest.
+# Share of a part that is flattest.
 _FLATTEST = 0.1
+# Pixels that are denoised at once, which bounds the memory.
+_AT_ONCE = 2**20
 # Unlike a plain seed, with which the noise of the pictures may have been drawn.
 _STREAM = 0x666C6174
 # Variances must agree with the guess at these brightnesses, which a poor network's do not.
@@ -36,49 +41,72 @@ def measure_with_denoiser(
     """Measures the noise in the patches that are flat in a denoised picture.
 
     What is left of structure there raises the variance of the noisy picture in proportion to that
-    of the denoised one. A line of one over the other is therefore read where patches are flattest:
-    what noise the denoiser leaves is in those, too.
+    of the denoised one, and more so where there is little of it. A line of one over the other is
+    therefore fitted to the flattest patches, as many as leave the least doubt between chance and
+    structure, and read where patches are flattest: what noise the denoiser leaves is in those, too.
 
     Args:
       noisy: pictures float32 ``[N, H, W, C]``.
-      denoise: pictures of this shape to pictures without noise; called nine times.
+      denoise: pictures of this shape to pictures without noise; called nine times for each part.
       guess: the noise as far as known; returned if there are too few patches.
       seed: seed of the noise that fills hidden patches.
 
     Returns:
       The noise. Its error has two parts: chance, and what the flatter half would change.
     """
-    patches = cut_patches(noisy, SIDE)
-    parts = [_flatness(noisy, denoise, guess, seed, offset) for offset in _OFFSETS]
-    chosen, mean, unevenness = (np.concatenate(part) for part in zip(*parts, strict=True))
+    parts = list(_hide_all(noisy, denoise, guess, seed))
+    variance, mean, unevenness = (np.concatenate(part) for part in zip(*parts, strict=True))
     # Photon noise vanishes at black, where neither flatness nor weights could be relative to it.
     expected = np.maximum(_variance(guess, mean), _LEAST * _variance(guess, np.array(0.5)))
     uneven = unevenness / expected
-    flat = uneven < _FLAT
-    if flat.sum() < _FEWEST:
+    ratio = variance / expected
+    order = np.argsort(uneven, kind="stable")
+    flat = int((uneven < _FLAT).sum())
+    if flat < _FEWEST:
         return guess
-    mean, expected, uneven = mean[flat], expected[flat], uneven[flat]
-    ratio = patches.variance[chosen[flat]] / expected
-    start, slope, error = _line(uneven, ratio, patches.freedom)
-    flatter = np.argsort(uneven, kind="stable")[: len(uneven) // 2]
-    other = _line(uneven[flatter], ratio[flatter], patches.freedom)[0]
-    doubt = float(np.hypot(error, other - start))
-    line = NoiseLine(guess.read * max(start, 0.0) ** 0.5, 0.0, doubt)
+    # Where the noise grows with the brightness, the flattest patches alone would all be dark.
+    halvings = 1 if guess.gain else _HALVINGS
+    counts = {max(_FEWEST, flat >> halved) for halved in range(halvings)}
+    found = [_fit_line(uneven[order[:count]], ratio[order[:count]]) for count in sorted(counts)]
+    best = min(found, key=lambda line: line.doubt)
+    line = NoiseLine(guess.read * max(best.start, 0.0) ** 0.5, 0.0, best.doubt)
     if guess.gain:
-        structure = slope * (uneven - np.quantile(uneven, _FLATTEST))
-        line = _fit((ratio - structure) * expected, mean, expected, doubt)
+        rows = order[: best.count]
+        structure = best.slope * (uneven[rows] - np.quantile(uneven[rows], _FLATTEST))
+        rest = (ratio[rows] - structure) * expected[rows]
+        line = _fit(rest, mean[rows], expected[rows], best.doubt)
     agree = _variance(line, _BRIGHTNESS) / _variance(guess, _BRIGHTNESS)
     return line if np.all((agree > _LEAST_RATIO) & (agree < _MOST_RATIO)) else guess
 
 
-def _line(uneven: np.ndarray, ratio: np.ndarray, freedom: int) -> tuple[float, float, float]:
-    """Fits the ratio of measured to expected variance over the unevenness.
+@dataclass(frozen=True)
+class _Line:
+    """Ratio of measured to expected variance over the unevenness.
 
-    Returns:
-      The ratio where patches are flattest, the slope, which is not negative, and the standard error
-      of the first.
+    Attributes:
+      start: the ratio where patches are flattest.
+      slope: growth of the ratio; not negative.
+      doubt: error of the start, by chance and by what the flatter half would change.
+      count: number of patches.
     """
-    deviation = (2.0 / freedom) ** 0.5
+
+    start: float
+    slope: float
+    doubt: float
+    count: int
+
+
+def _fit_line(uneven: np.ndarray, ratio: np.ndarray) -> _Line:
+    """Fits the line to patches that are sorted by their unevenness."""
+    start, slope, error = _regress(uneven, ratio)
+    half = len(uneven) // 2
+    other = _regress(uneven[:half], ratio[:half])[0]
+    return _Line(start, slope, float(np.hypot(error, other - start)), len(uneven))
+
+
+def _regress(uneven: np.ndarray, ratio: np.ndarray) -> tuple[float, float, float]:
+    """Returns the ratio where patches are flattest, the slope, and the error of the first."""
+    deviation = (2.0 / (SIDE * SIDE - 3)) ** 0.5
     middle, spread = float(uneven.mean()), float(uneven.var())
     slope = float(np.mean((uneven - middle) * ratio)) / spread if spread > 0.0 else 0.0
     slope = max(slope, 0.0)
@@ -88,12 +116,29 @@ def _line(uneven: np.ndarray, ratio: np.ndarray, freedom: int) -> tuple[float, f
     return start, slope, deviation * ((1.0 + lever) / len(ratio)) ** 0.5
 
 
-def _flatness(
+def _hide_all(
     noisy: np.ndarray,
     denoise: Callable[[np.ndarray], np.ndarray],
     guess: NoiseLine,
     seed: int,
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Hides each patch of all pictures once, see ``_hide``."""
+    step = max(1, _AT_ONCE // noisy[0].size)
+    for first in range(0, len(noisy), step):
+        part = noisy[first : first + step]
+        measured = cut_patches(part, SIDE).variance
+        for offset in _OFFSETS:
+            rng = np.random.default_rng((_STREAM, seed, first, *offset))
+            hidden, mean, uneven = _hide(part, denoise, guess, offset, rng)
+            yield measured[hidden], mean, uneven
+
+
+def _hide(
+    noisy: np.ndarray,
+    denoise: Callable[[np.ndarray], np.ndarray],
+    guess: NoiseLine,
     offset: tuple[int, int],
+    rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Hides a pattern of patches and denoises.
 
@@ -108,7 +153,7 @@ def _flatness(
     hidden[offset[0] :: _APART, offset[1] :: _APART] = True
     grid = noisy[whole].reshape(count, rows, SIDE, columns, SIDE, channels)
     means = _around(grid.mean(axis=(2, 4)), own=False)[:, :, None, :, None]
-    added = np.random.default_rng((_STREAM, seed, *offset)).standard_normal(grid.shape, np.float32)
+    added = rng.standard_normal(grid.shape, np.float32)
     fill = means + np.sqrt(_variance(guess, means)) * added
     filled = noisy.astype(np.float32)
     filled[whole] = np.where(hidden[None, :, None, :, None, None], fill, grid).reshape(

@@ -16,7 +16,7 @@ from aedenoise.data.batches import batch_of_rows
 from aedenoise.data.reading import Dataset
 from aedenoise.errors import UsageError
 from aedenoise.evaluation.blind import Sums, estimate_psnr, make_blind_step, sum_up
-from aedenoise.evaluation.evaluate import evaluation_key, noisy_images
+from aedenoise.evaluation.evaluate import AbandonedError, evaluation_key, noisy_images
 from aedenoise.metrics.flat_noise import measure_with_denoiser
 from aedenoise.metrics.noise_level import NoiseLine
 from aedenoise.ops.noise import Noisy
@@ -31,8 +31,8 @@ from aedenoise.runtime.distributed import for_this_process
 from aedenoise.training.components import NO_COMPONENTS, Components
 from aedenoise.training.task import Params
 
-# Pixels of the pictures in which the noise is measured again.
-_MEASURED = 2**20
+# Pixels of the pictures in which the noise is measured again: a line during training needs few.
+_GLANCE, _THOROUGH = 2**18, 2**24
 # Relative error of the variance where it cannot be measured again, about that of the guess.
 _GUESS_ERROR = 0.1
 
@@ -61,18 +61,31 @@ class NoisyWorkload(TaskWorkload):
         return NoiseLine(noise.level, noise.gain, _GUESS_ERROR)
 
     def evaluate(
-        self, params: Params, stop_requested: Callable[[], bool] = lambda: False
+        self,
+        params: Params,
+        stop_requested: Callable[[], bool] = lambda: False,
+        *,
+        thorough: bool = True,
     ) -> Estimates:
         """Estimates the quality over the held-out pictures.
+
+        Args:
+          params: parameters of the network.
+          stop_requested: asked between batches.
+          thorough: whether the noise is measured in as many pictures as there are; it decides how
+            good the estimate is, and takes about as long as an epoch.
 
         Returns:
           Under ``denoised`` the entries of ``blind.estimate_psnr``, ``change`` (root mean square of
           what the network changes) and ``score``, which selects the best checkpoint: it is higher
           for lower errors and does not depend on how well the noise is known. Under ``noisy`` the
           PSNR of the pictures themselves; under ``dataset`` the ``count`` of images.
+
+        Raises:
+          AbandonedError: if ``stop_requested`` returned True.
         """
         sums = sum_up(self.blind_fn, params, self.test_batches(), stop_requested)
-        line = self._measured(params)
+        line = self._measured(params, _THOROUGH if thorough else _GLANCE, stop_requested)
         denoised: dict[str, Any] = estimate_psnr(sums, line)
         denoised |= {"change": sums.change**0.5, "score": self._score(sums)}
         noisy: dict[str, Any] = {}
@@ -85,15 +98,17 @@ class NoisyWorkload(TaskWorkload):
         error = sums.held_out if self.guess is None else sums.risk(self.guess)
         return -error
 
-    def _measured(self, params: Params) -> NoiseLine | None:
-        """Measures the noise in held-out pictures, where the network finds them flat.
+    def _measured(
+        self, params: Params, pixels: int, stop_requested: Callable[[], bool]
+    ) -> NoiseLine | None:
+        """Measures the noise where the network finds pictures flat: held-out ones first.
 
-        Where they are few, training pictures are looked at, too.
+        Each patch is hidden from the network, so that training pictures serve as well.
         """
         if self.guess is None:
             return None
         height, width, _ = self.image_shape
-        wanted = max(1, _MEASURED // (height * width))
+        wanted = max(1, pixels // (height * width))
         test, train = self.dataset.test.images, self.dataset.train.images
         looked_at = [self._noisy(test, evenly_spaced(len(test), wanted))]
         if len(test) < wanted:
@@ -104,6 +119,8 @@ class NoisyWorkload(TaskWorkload):
         def denoise(pictures: np.ndarray) -> np.ndarray:
             found = []
             for at in range(0, len(pictures), EVAL_BATCH):
+                if stop_requested():
+                    raise AbandonedError
                 part = pictures[at : at + EVAL_BATCH]
                 # Full batches, so that one program serves all.
                 full = np.resize(part, (EVAL_BATCH, *part.shape[1:]))

@@ -37,14 +37,15 @@ class NoisyHooks(TrainingHooks):
         self._last: Estimates | None = None
 
     def _evaluated(self, step: int, state: TrainState) -> float:
-        found = self._workload.evaluate(state.params, self._signalled)
+        last = step == self._plan.total_steps
+        found = self._workload.evaluate(state.params, self._signalled, thorough=last)
         denoised = found["denoised"]
         values = {f"eval/{name}": float(denoised[name]) for name in _LOGGED if name in denoised}
-        if step == self._plan.total_steps:
+        if last:
             self._last = found
         self._write(step, values)
         if self._log is not None:
-            if step == self._plan.total_steps:
+            if last:
                 quality = {"eval/psnr_estimate": values["eval/psnr_estimate"]}
                 self._log.write_settings(step, flat(self._config["experiment"]), quality)
             self._log.write_image(step, "denoised", strip(*self._workload.examples(state.params)))

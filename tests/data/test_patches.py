@@ -161,5 +161,6 @@ def test_what_cannot_be_cut_is_refused(tmp_path: Path) -> None:
         Image.fromarray(picture(number, 12, 12)).save(folder / f"{number}.png")
     with pytest.raises(DataError, match="at least one of each"):
         loaded(tmp_path)
-    with pytest.raises(UsageError, match="turned is for --fit=patches"):
+    with pytest.raises(UsageError, match="turned is for folder:, noisy: and pairs:"):
         DataConfig(turned=True)
+    assert DataConfig(dataset="folder:pictures", fit="crop", turned=True).turned
