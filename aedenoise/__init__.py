@@ -2,9 +2,8 @@
 
 ``train``, ``evaluate`` and ``calibrate`` carry out one run; ``load`` and ``load_generator`` turn a
 run into a function on images, and ``export`` into a file for other programs; ``diagnose`` looks
-for checkerboards in any model;
-``aedenoise.config.Experiment`` describes one. Importing the package imports nothing heavy: the
-functions import what they need when they are first used.
+for checkerboards in any model; ``aedenoise.config.Experiment`` describes a run. Importing the
+package imports nothing heavy: the functions import what they need when they are first used.
 """
 
 from __future__ import annotations
@@ -75,15 +74,23 @@ def load(
 
     Raises:
       CheckpointError: if there is no run or no readable checkpoint, or its model is another.
-      UsageError: if the package has no such network.
+      UsageError: if the package has no such network, or ``workdir`` is the name of one.
     """
     if workdir is None:
         from aedenoise.inference.pretrained import load_pretrained
 
         return load_pretrained(network)
+    from pathlib import Path
+
+    from aedenoise.config.options import PACKED
+    from aedenoise.errors import UsageError
     from aedenoise.exports.sources import load_denoiser_from
     from aedenoise.training.components import Components
 
+    if str(workdir) in PACKED and not Path(workdir).exists():
+        raise UsageError(
+            f"{workdir} is a network of the package: write load(network={str(workdir)!r})"
+        )
     components = Components(model=model, decoder=decoder)
     return load_denoiser_from(workdir, checkpoint, components, checkpoint_dir)
 

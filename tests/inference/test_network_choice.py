@@ -192,6 +192,8 @@ def test_a_picture_without_noise_is_kept(
 def test_unknown_networks_are_refused() -> None:
     with pytest.raises(UsageError, match="unknown network 'photo'"):
         aedenoise.load(network="photo")
+    with pytest.raises(UsageError, match=r"write load\(network='photos'\)"):
+        aedenoise.load("photos")
 
 
 @pytest.mark.parametrize("name", PACKED)

@@ -142,6 +142,15 @@ def test_texture_without_flat_parts_is_not_sure_of_itself() -> None:
     assert guess_noise([_scaled(data.grass())]).sure < 0.3
 
 
+def mixed_patches(scale: float, flat: float, freedom: int, seed: int) -> Patches:
+    """Draws the variances of patches of which a part is flat."""
+    rng = np.random.default_rng(seed)
+    values = rng.chisquare(freedom, 4000) / freedom
+    structured = rng.random(4000) > flat
+    values[structured] *= rng.uniform(3.0, 100.0, int(structured.sum()))
+    return Patches(np.zeros(4000), scale * values, freedom)
+
+
 @given(
     scale=st.floats(1e-3, 1.0),
     flat=st.floats(0.4, 1.0),
@@ -152,13 +161,20 @@ def test_texture_without_flat_parts_is_not_sure_of_itself() -> None:
 def test_flat_patches_are_found_among_others(
     scale: float, flat: float, freedom: int, seed: int
 ) -> None:
-    rng = np.random.default_rng(seed)
-    values = rng.chisquare(freedom, 4000) / freedom
-    structured = rng.random(4000) > flat
-    values[structured] *= rng.uniform(3.0, 100.0, int(structured.sum()))
-    found, count = flat_variance(Patches(np.zeros(4000), scale * values, freedom))
+    found, count = flat_variance(mixed_patches(scale, flat, freedom, seed))
+    # One draw in about a thousand is 0.16 off.
     assert found == pytest.approx(scale, rel=0.25)
     assert count > 200
+
+
+@pytest.mark.parametrize("flat", [0.4, 0.7, 1.0])
+def test_the_variance_of_flat_patches_is_right_on_average(flat: float) -> None:
+    freedoms = [13, 33, 61]
+    found = [
+        flat_variance(mixed_patches(1.0, flat, freedoms[seed % 3], seed))[0] for seed in range(60)
+    ]
+    assert np.mean(found) == pytest.approx(1.0, abs=0.015)
+    assert np.std(found) < 0.04
 
 
 def test_a_plane_is_no_noise_and_few_patches_say_nothing() -> None:
