@@ -71,13 +71,15 @@ class TrainBatches:
         epoch, position = divmod(step, self.steps_per_epoch)
         order = epoch_order(len(self._images), self._seed, epoch)
         start = position * self._batch_size
-        images: Images | Drawn | Turned | None = None if self._resident else self._images
-        if isinstance(images, Patches):
-            images = images.drawn(epoch, self._seed)
-        elif self._turned and images is not None:
-            images = Turned(images, epoch, self._seed)
         index = order[start : start + self._batch_size]
-        return _padded(images, index, self._batch_size, self._rows)
+        return _padded(self._of_epoch(epoch), index, self._batch_size, self._rows)
+
+    def _of_epoch(self, epoch: int) -> Images | Drawn | Turned | None:
+        if self._resident:
+            return None
+        if isinstance(self._images, Patches):
+            return self._images.drawn(epoch, self._seed)
+        return Turned(self._images, epoch, self._seed) if self._turned else self._images
 
 
 def eval_batches(images: Images, batch_size: int) -> Iterator[Batch]:
