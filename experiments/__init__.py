@@ -7,6 +7,7 @@ NAMES = (
     "decoder_budget",
     "rates",
     "rates_mnist",
+    "rates_noise",
     "own_rates",
     "own_rates_mnist",
     "own_rates_noise",

@@ -3,14 +3,13 @@
 python -m experiments.choose_rates runs/compare-rates
 python -m experiments.choose_rates runs/compare-rates --update    # experiments/results/rates.md
 
-The sweeps are the comparisons rates and rates_mnist.
+The sweeps are the comparisons rates, rates_mnist and rates_noise.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
-from collections import defaultdict
 from pathlib import Path
 
 from aedenoise.errors import AedenoiseError, DataError
@@ -18,6 +17,7 @@ from aedenoise.studies.comparison.folder import StudyFolder
 from experiments.output import add_update_flag, results_folder, write_results
 
 Rates = dict[float, float]
+Sweep = dict[float, dict[str, Rates]]
 USUAL = 0.012
 
 
@@ -29,32 +29,42 @@ def main() -> None:
     found = read(arguments.workdir / "cells.csv")
     folder = results_folder(arguments.update, arguments.workdir)
     name = StudyFolder(arguments.workdir).read()[0].name
-    lines = table(found, name)
+    lines = page(found, name)
     write_results(folder, {f"{name}.md": ("\n".join(lines) + "\n").encode()})
     print("\n".join(lines))
-    missing = [
-        f"{decoder}:lr{rate:g}" for decoder, rates in found.items() if (rate := beyond(rates))
-    ]
-    if missing:
-        print(f"the best rate is at the end of its row; train also {','.join(missing)}")
+    for level, decoders in found.items():
+        missing = [
+            f"{decoder}:lr{rate:g}"
+            for decoder, rates in decoders.items()
+            if (rate := beyond(rates))
+        ]
+        if missing:
+            print(
+                f"noise {level:g}: the best rate is at the end of its row; train also "
+                f"{','.join(missing)}"
+            )
 
 
-def read(path: Path) -> dict[str, Rates]:
-    """Reads the PSNR in dB by decoder and learning rate.
+def read(path: Path) -> Sweep:
+    """Reads the PSNR in dB by noise level, decoder and learning rate.
 
     Raises:
       DataError: if the file is missing.
     """
-    found: dict[str, Rates] = defaultdict(dict)
+    found: Sweep = {}
     try:
         with path.open(newline="") as file:
             for row in csv.DictReader(file):
                 decoder, _, rate = row["decoder"].rpartition(":lr")
                 if row["psnr"]:
-                    found[decoder][float(rate)] = float(row["psnr"])
+                    decoders = found.setdefault(float(row["noise_level"]), {})
+                    decoders.setdefault(decoder, {})[float(rate)] = float(row["psnr"])
     except FileNotFoundError:
         raise DataError(f"there is no {path}; run the sweep first") from None
-    return {decoder: dict(sorted(rates.items())) for decoder, rates in found.items()}
+    return {
+        level: {decoder: dict(sorted(rates.items())) for decoder, rates in decoders.items()}
+        for level, decoders in sorted(found.items())
+    }
 
 
 def choose(rates: Rates) -> float:
@@ -70,20 +80,28 @@ def beyond(rates: Rates) -> float | None:
     return best / 2 if best == min(rates) else None
 
 
-def table(found: dict[str, Rates], name: str) -> list[str]:
-    """Lists the PSNR by decoder and rate for the sweep ``name``; the chosen rate is bold."""
-    columns = sorted({rate for rates in found.values() for rate in rates})
+def page(found: Sweep, name: str) -> list[str]:
+    """Lists the tables of the sweep ``name``, one for each noise level."""
     lines = [
         f"# Learning rates ({name})",
         "",
         "Validation PSNR in dB of each decoder by peak learning rate, from `python -m "
-        f"aedenoise.main --mode=compare --experiment={name}`; bold is the best, which the study "
-        f"own_{name} trains with. The last column is what the choice gains on the default rate.",
-        "",
+        f"aedenoise.main --mode=compare --experiment={name}`; bold is the best, which the study at "
+        "own rates trains with. The last column is what the choice gains on the default rate.",
+    ]
+    for level, decoders in found.items():
+        lines += ["", *([f"## Noise {level:g}", ""] if len(found) > 1 else []), *table(decoders)]
+    return lines
+
+
+def table(decoders: dict[str, Rates]) -> list[str]:
+    """Lists the PSNR by decoder and rate at one noise level; the chosen rate is bold."""
+    columns = sorted({rate for rates in decoders.values() for rate in rates})
+    lines = [
         f"| decoder | {' | '.join(f'{rate:g}' for rate in columns)} | gain on {USUAL:g} |",
         f"| --- {'| --- ' * (len(columns) + 1)}|",
     ]
-    for decoder, rates in found.items():
+    for decoder, rates in decoders.items():
         best = choose(rates)
         shown = {rate: f"{psnr:.2f}" for rate, psnr in rates.items()}
         shown[best] = f"**{shown[best]}**"

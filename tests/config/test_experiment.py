@@ -104,6 +104,7 @@ COMPARISONS = {
     "own_rates_noise",
     "rates",
     "rates_mnist",
+    "rates_noise",
     "skips",
     "upsample_vs_transpose",
 }

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aedenoise.errors import DataError
-from experiments.choose_rates import beyond, choose, read, table
+from experiments.choose_rates import beyond, choose, page, read, table
 
 
 def test_the_best_rate_is_chosen_and_shown(tmp_path: Path) -> None:
@@ -19,16 +19,24 @@ def test_the_best_rate_is_chosen_and_shown(tmp_path: Path) -> None:
         "transpose:k4:lr0.006,18",
         "transpose:k4:lr0.024,",  # diverged
     ]
-    (tmp_path / "cells.csv").write_text("decoder,psnr\n" + "\n".join(rows) + "\n")
-    found = read(tmp_path / "cells.csv")
+    cells = tmp_path / "cells.csv"
+    lines = [f"{row},0.4" for row in rows] + ["upsample:lr0.006,15,0.6"]
+    cells.write_text("\n".join(["decoder,psnr,noise_level", *lines]) + "\n")
+    both = read(cells)
+    assert list(both) == [0.4, 0.6]
+    found = both[0.4]
     assert {decoder: choose(rates) for decoder, rates in found.items()} == {
         "upsample": 0.006,
         "transpose:k4": 0.012,
     }
-    assert table(found, "rates")[-2:] == [
+    rows = [
         "| upsample | 20.00 | **20.50** | 20.25 | 0.25 |",
         "| transpose:k4 |  | 18.00 | **19.00** | 0.00 |",
     ]
+    assert table(found)[-2:] == rows
+    shown = page(both, "rates_noise")
+    assert shown[shown.index("## Noise 0.4") + 4 :][:2] == rows
+    assert shown[-1] == "| upsample | **15.00** |  |"
     assert beyond(found["upsample"]) is None
     assert beyond(found["transpose:k4"]) == 0.024
     assert beyond({0.003: 2.0, 0.006: 1.0}) == 0.0015
