@@ -3,11 +3,11 @@
 python -m experiments.photographs photographs --grey --root=wallpapers     # see there
 python -m experiments.noisy_photographs photographs [--update]
 
-Cuts 200 pieces from the photographs, writes them with Gaussian noise as TIFF of floats, and trains
-on them alone by ``--dataset=noisy:DIR``; then trains the same network on the clean pieces with
-noise added. The squares of both are mirrored and turned. The clean test pieces are kept aside for
-the comparison. Runs that are there are not trained again. The answer is in
-experiments/results/noisy_photographs.md.
+Cuts 200 pieces from the photographs to train and 60 to test, writes them with Gaussian noise as
+TIFF of floats, and trains on them alone by ``--dataset=noisy:DIR``; then trains the same network on
+the clean pieces with noise added. The squares of both are mirrored and turned. The clean test
+pieces are kept aside for the comparison. Runs that are there are not trained again. The answer is
+in experiments/results/noisy_photographs.md.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from experiments.output import add_update_flag, results_folder, write_results
 from experiments.speed.machine import describe
 
 RUNS = Path("runs/noisy_photographs")
-LEVELS, PIECES, SIDE, EPOCHS = (0.1, 0.25), {"train": 180, "test": 20}, 256, 12
+# As many for testing as decide how much energy their noise has by chance, to a thousandth.
+LEVELS, PIECES, SIDE, EPOCHS = (0.1, 0.25), {"train": 200, "test": 60}, 256, 12
 
 
 def main() -> None:
@@ -39,7 +40,7 @@ def main() -> None:
     lines = [
         "# Noisy photographs only",
         "",
-        f"{sum(PIECES.values())} pieces of grey photographs, {SIDE} pixels wide, with Gaussian "
+        f"{PIECES['train']} pieces of grey photographs, {SIDE} pixels wide, with Gaussian "
         f"noise, not clipped; {EPOCHS} epochs, one seed. Mean PSNR over {PIECES['test']} test "
         "pieces, in dB; the PSNR of the mean error over the squares that they are cut to, as "
         "measured with the clean pieces and as estimated without them, with the interval that the "
@@ -80,7 +81,7 @@ def _cut(folder: Path) -> dict[str, np.ndarray]:
 
 def _add_noise(clean: dict[str, np.ndarray], level: float) -> np.ndarray:
     """Writes the noisy pieces, and returns those for testing."""
-    rng = np.random.default_rng(1)
+    rng = np.random.default_rng(3)
     noisy: dict[str, np.ndarray] = {}
     for split, images in clean.items():
         noisy[split] = images + np.float32(level) * rng.standard_normal(images.shape, np.float32)
