@@ -91,11 +91,13 @@ def rates_block() -> str:
 
 
 def _side_by_side(names: Sequence[str]) -> str:
-    """Returns the PSNR of several studies, a row for each decoder whatever its rate."""
+    """Returns the PSNR of several studies and the mean, a row for each decoder whatever its rate."""
     columns: list[str] = []
     found: dict[str, dict[str, str]] = {}
+    joined: list[Row] = []
     for name in names:
         rows, reference = _study(name)
+        joined += [row | {"decoder": row["decoder"].partition(":lr")[0]} for row in rows]
         table = report.summary(rows, reference, report.budgets(rows)[0])
         titles = [cell.strip() for cell in table.splitlines()[0].split("|")[2:-1]]
         kept = [place for place, title in enumerate(titles) if title != ALL]
@@ -107,6 +109,11 @@ def _side_by_side(names: Sequence[str]) -> str:
             # A decoder at two rates has two rows.
             mine = found.setdefault(short if plain[short] == 1 else decoder, {})
             mine |= {titles[place]: row[place] for place in kept}
+    # Intervals of the mean are corrected for all comparisons of this table.
+    reference = joined[0]["decoder"]
+    for decoder, row in _cells(report.summary(joined, reference, report.budgets(joined)[0])).items():
+        found[decoder][ALL] = row[-1]
+    columns.append(ALL)
     lines = [f"| PSNR, dB | {' | '.join(columns)} |", f"| --- |{' --- |' * len(columns)}"]
     lines += [
         f"| {decoder} | {' | '.join(row.get(title, '') for title in columns)} |"
