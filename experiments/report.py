@@ -91,7 +91,7 @@ def rates_block() -> str:
 
 
 def _side_by_side(names: Sequence[str]) -> str:
-    """Returns the PSNR of several studies and the mean, a row for each decoder whatever its rate."""
+    """Returns the PSNR of several studies and its mean, a row for each decoder of any rate."""
     columns: list[str] = []
     found: dict[str, dict[str, str]] = {}
     joined: list[Row] = []
@@ -111,8 +111,9 @@ def _side_by_side(names: Sequence[str]) -> str:
             mine |= {titles[place]: row[place] for place in kept}
     # Intervals of the mean are corrected for all comparisons of this table.
     reference = joined[0]["decoder"]
-    for decoder, row in _cells(report.summary(joined, reference, report.budgets(joined)[0])).items():
-        found[decoder][ALL] = row[-1]
+    together = report.summary(joined, reference, report.budgets(joined)[0])
+    for decoder, means in _cells(together).items():
+        found[decoder][ALL] = means[-1]
     columns.append(ALL)
     lines = [f"| PSNR, dB | {' | '.join(columns)} |", f"| --- |{' --- |' * len(columns)}"]
     lines += [

@@ -27,6 +27,9 @@ _HALVINGS = 6
 _LEAST = 0.1
 # Share of a part that is flattest.
 _FLATTEST = 0.1
+# Variance of the grain that photographs have of their own, which nothing tells from noise: that of
+# about one step of 8 bits.
+_GRAIN = (1.0 / 255.0) ** 2
 # Pixels that are denoised at once, which bounds the memory.
 _AT_ONCE = 2**20
 # Unlike a plain seed, with which the noise of the pictures may have been drawn.
@@ -52,7 +55,8 @@ def measure_with_denoiser(
       seed: seed of the noise that fills hidden patches.
 
     Returns:
-      The noise. Its error has two parts: chance, and what the flatter half would change.
+      The noise. Its error has three parts: chance, what the flatter half would change, and a grain
+      of the pictures themselves of one step of 8 bits, which is measured as noise.
     """
     parts = list(_hide_all(noisy, denoise, guess, seed))
     variance, mean, unevenness = (np.concatenate(part) for part in zip(*parts, strict=True))
@@ -69,12 +73,13 @@ def measure_with_denoiser(
     counts = {max(_FEWEST, flat >> halved) for halved in range(halvings)}
     found = [_fit_line(uneven[order[:count]], ratio[order[:count]]) for count in sorted(counts)]
     best = min(found, key=lambda line: line.doubt)
-    line = NoiseLine(guess.read * max(best.start, 0.0) ** 0.5, 0.0, best.doubt)
+    doubt = float(np.hypot(best.doubt, _GRAIN / _variance(guess, np.array(0.5))))
+    line = NoiseLine(guess.read * max(best.start, 0.0) ** 0.5, 0.0, doubt)
     if guess.gain:
         rows = order[: best.count]
         structure = best.slope * (uneven[rows] - np.quantile(uneven[rows], _FLATTEST))
         rest = (ratio[rows] - structure) * expected[rows]
-        line = _fit(rest, mean[rows], expected[rows], best.doubt)
+        line = _fit(rest, mean[rows], expected[rows], doubt)
     agree = _variance(line, _BRIGHTNESS) / _variance(guess, _BRIGHTNESS)
     return line if np.all((agree > _LEAST_RATIO) & (agree < _MOST_RATIO)) else guess
 
