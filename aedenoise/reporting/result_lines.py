@@ -59,12 +59,14 @@ def estimates_lines(record: Mapping[str, Any]) -> str:
     )
 
 
-def nothing_learnt(results: Mapping[str, Mapping[str, float]], loss: str) -> str:
-    """Returns a warning if the network is no better than a constant image, else an empty string.
+def nothing_learnt(results: Mapping[str, Mapping[str, float]], loss: str, steps: int) -> str:
+    """Returns a warning if the network is no better than a constant image, or worse than the noisy
+    input, else an empty string.
 
     Args:
       results: evaluation of the network and of the baselines.
       loss: name of the training loss, for the remedy in the warning.
+      steps: number of training steps, for the remedy.
     """
     found = results["denoised"]["psnr"]
     for name, title in (("black", "a black image"), ("mean_image", "the mean training image")):
@@ -74,7 +76,18 @@ def nothing_learnt(results: Mapping[str, Mapping[str, float]], loss: str) -> str
                 f"--learning_rate{' or' if loss == 'bce' else ','} more --epochs"
                 f"{'' if loss == 'bce' else ' or --loss=bce'}"
             )
-    return ""
+    noisy = results["noisy"]["psnr"] if results["noisy"]["mse"] > 0.0 else found
+    return worse_than_input(found, noisy, steps)
+
+
+def worse_than_input(denoised: float, noisy: float, steps: int) -> str:
+    """Returns a warning if the PSNR in dB is below that of the noisy input, else an empty string."""
+    if denoised >= noisy:
+        return ""
+    return (
+        f"the network makes pictures WORSE, from {noisy:.2f} to {denoised:.2f} dB; train "
+        f"longer (--epochs; it had {steps:,} steps)"
+    )
 
 
 def baselines_table(baselines: Mapping[str, Any], trained: int, changed: str = "") -> str:

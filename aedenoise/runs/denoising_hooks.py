@@ -67,7 +67,7 @@ class DenoisingHooks(TrainingHooks):
         evaluation = self.results or workload.evaluate(state.params)
         measures, pictures = self.grid or workload.grid(state.params)
         say(results_table(evaluation))
-        advice = nothing_learnt(evaluation, workload.task.loss_name)
+        advice = nothing_learnt(evaluation, workload.task.loss_name, workload.total_steps)
         if advice:
             say(advice)
         # On every process, not the first alone: JAX ends a run if the processes that are done

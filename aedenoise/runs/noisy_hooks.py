@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from aedenoise.config.options import RunOptions
+from aedenoise.evaluation.blind import STEIN
 from aedenoise.reporting.figures import contact_sheet, curve_figure, strip
 from aedenoise.reporting.flat import flat
 from aedenoise.reporting.metrics_log import read_series
-from aedenoise.reporting.result_lines import estimates_lines
+from aedenoise.reporting.result_lines import estimates_lines, worse_than_input
 from aedenoise.runs.hooks import TrainingHooks, say
 from aedenoise.runs.noisy import Estimates, NoisyWorkload
 from aedenoise.runs.records import dataset_record, environment, training_record
@@ -70,6 +71,13 @@ class NoisyHooks(TrainingHooks):
         if is_first_process():
             self._write_figures(state.params, found)
         self.show(results)
+        denoised, noisy = found["denoised"], found["noisy"]
+        # A lower bound says nothing about which is better.
+        if denoised["method"] == STEIN:
+            estimates = denoised["psnr_estimate"], noisy["psnr_estimate"]
+            advice = worse_than_input(*estimates, workload.total_steps)
+            if advice:
+                say(advice)
         if self.best["step"] != workload.total_steps:
             say(
                 f"best estimate after step {self.best['step']} "
