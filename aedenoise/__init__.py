@@ -60,7 +60,7 @@ def load(
     checkpoint_dir: str | None = None,
     model: nn.Module | None = None,
     decoder: nn.Module | None = None,
-    network: str = "letters",
+    network: str | None = None,
 ) -> Denoiser:
     """Loads a trained network as a function on images: ``denoise(noisy) -> denoised``.
 
@@ -69,17 +69,18 @@ def load(
       checkpoint: of the run: ``newest``, ``best`` (by test PSNR) or a step.
       checkpoint_dir: folder of its checkpoints; None: the one that the workdir knows.
       model, decoder: the linen module of your own that the run was trained with.
-      network: name of a network of the package: ``letters``, ``pages``, ``photos`` or
+      network: name of a network of the package: ``letters`` (the default), ``pages``, ``photos`` or
         ``photos_colour``.
 
     Raises:
       CheckpointError: if there is no run or no readable checkpoint, or its model is another.
-      UsageError: if the package has no such network, or ``workdir`` is the name of one.
+      UsageError: if the package has no such network, ``workdir`` is the name of one, or both are
+        given.
     """
     if workdir is None:
         from aedenoise.inference.pretrained import load_pretrained
 
-        return load_pretrained(network)
+        return load_pretrained(network or "letters")
     from pathlib import Path
 
     from aedenoise.config.options import PACKED
@@ -87,6 +88,8 @@ def load(
     from aedenoise.exports.sources import load_denoiser_from
     from aedenoise.training.components import Components
 
+    if network is not None:
+        raise UsageError(f"give {workdir} or network={network!r}, not both")
     if str(workdir) in PACKED and not Path(workdir).exists():
         raise UsageError(
             f"{workdir} is a network of the package: write load(network={str(workdir)!r})"

@@ -194,6 +194,8 @@ def test_unknown_networks_are_refused() -> None:
         aedenoise.load(network="photo")
     with pytest.raises(UsageError, match=r"write load\(network='photos'\)"):
         aedenoise.load("photos")
+    with pytest.raises(UsageError, match="not both"):
+        aedenoise.load("runs/mine", network="photos")
 
 
 @pytest.mark.parametrize("name", PACKED)
