@@ -86,8 +86,8 @@ def page(found: Sweep, name: str) -> list[str]:
         f"# Learning rates ({name})",
         "",
         "Validation PSNR in dB of each decoder by peak learning rate, from `python -m "
-        f"aedenoise.main --mode=compare --experiment={name}`; bold is the best, which the study at "
-        "own rates trains with. The last column is what the choice gains on the default rate.",
+        f"aedenoise.main --mode=compare --experiment={name}`; bold is the best. The last column is "
+        "what the choice gains on the default rate.",
     ]
     for level, decoders in found.items():
         lines += ["", *([f"## Noise {level:g}", ""] if len(found) > 1 else []), *table(decoders)]
