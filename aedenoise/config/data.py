@@ -112,7 +112,8 @@ class DataConfig:
             raise UsageError(f"dataset {self.dataset} names one twice")
         object.__setattr__(self, "dataset", "+".join(names))
         check_known("fit", self.fit, FITS)
-        if self.turned and not self.dataset.startswith(FOLDERS):
+        squares = self.fit == "patches" or self.dataset.startswith(FOLDERS)
+        if self.turned and not squares:
             raise UsageError(
                 f"turned is for folder:, noisy: and pairs:, not for {self.dataset}; leave it out"
             )

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from aedenoise.data.tiff import describe_kind, quiet_logs
+from aedenoise.data.tiff import describe_kind, is_negative, quiet_logs, significant_bits
 
 # Enough for photographs; larger images are rejected before they are decoded.
 MAX_PIXELS = 64_000_000
@@ -60,12 +60,12 @@ def decode_png(content: bytes, size: tuple[int, int]) -> np.ndarray:
 def read_image(path: Path) -> Image.Image:
     """Reads an image as mode ``L`` (grey) or ``RGB``, with its EXIF orientation applied.
 
-    Transparent pixels become white; 16-bit grey values are scaled to 8 bits.
+    Transparent pixels become white; floats and greys of more than 8 bits are scaled to 8 bits.
 
     Raises:
       UnreadableImageError: if the format is unknown, or the image is damaged or too large.
     """
-    return read_with(path, lambda image: _plain(upright(image)))
+    return read_with(path, lambda image: _in_8_bits(image))
 
 
 def upright(image: Image.Image) -> Image.Image:
@@ -161,7 +161,7 @@ def read_pages(path: Path, use: Callable[[Image.Image], Read]) -> Pages[Read]:
         # Before the transposition, which returns an image without pages.
         name = image.format or ""
         frames = getattr(image, "n_frames", 1) if name in ANIMATED else 1
-        results, unreadable = [use(_plain(upright(image)))], []
+        results, unreadable = [use(_in_8_bits(image))], []
         number = 1
         while name == "TIFF":
             try:
@@ -176,7 +176,7 @@ def read_pages(path: Path, use: Callable[[Image.Image], Read]) -> Pages[Read]:
                 continue
             try:
                 check_pixels(*image.size, MAX_PIXELS)
-                page = _plain(upright(image))
+                page = _in_8_bits(image)
             except Exception:  # Pillow raises many types for damaged files
                 unreadable.append(number)
             else:
@@ -207,11 +207,22 @@ def _why_unreadable(error: Exception) -> str:
     return "is damaged or cut short"
 
 
-def _plain(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I;16") or image.mode == "I":
-        # 65,535 is 257 times 255, so white stays white.
-        high = np.asarray(image).astype(np.int64).clip(0, 65_535)
-        return Image.fromarray((high // 257).astype(np.uint8))
+def _in_8_bits(image: Image.Image) -> Image.Image:
+    """Loads a page as mode ``L`` or ``RGB``, upright; depth and floats are read as for denoising.
+
+    A network must see pictures in training as it sees them later.
+    """
+    # The module of pictures imports this one.
+    from aedenoise.data.pixels import from_image
+
+    tags: Any = getattr(image, "tag_v2", None)
+    stated = None if tags is None else significant_bits(tags.get)
+    negative = is_negative(image)
+    image = upright(image)
+    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
+        pixels = from_image(image, image.mode, stated).pixels[..., 0]
+        pixels = (1.0 - pixels if negative else pixels).clip(0.0, 1.0)
+        return Image.fromarray(np.rint(pixels * np.float32(255.0)).astype(np.uint8))
     if "A" in image.mode or "transparency" in image.info:
         image = image.convert("RGBA")
         ground = Image.new("RGBA", image.size, "white")

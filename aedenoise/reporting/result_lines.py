@@ -81,7 +81,7 @@ def nothing_learnt(results: Mapping[str, Mapping[str, float]], loss: str, steps:
 
 
 def worse_than_input(denoised: float, noisy: float, steps: int) -> str:
-    """Returns a warning if the PSNR in dB is below that of the noisy input, else an empty string."""
+    """Returns a warning if the PSNR in dB is below that of the noisy input, else nothing."""
     if denoised >= noisy:
         return ""
     return (
