@@ -121,7 +121,7 @@ def denoise(_: StopSignals) -> int:
     from aedenoise.exports.sources import load_denoiser_from
     from aedenoise.inference.denoise_files import denoise_files
     from aedenoise.inference.network_choice import PackedNetworks
-    from aedenoise.inference.saved_run import describe_loss_of_quality
+    from aedenoise.inference.saved_run import describe_loss_of_quality, describe_unfinished
     from aedenoise.reporting.console import warn
     from aedenoise.runtime.process import prepare_process
 
@@ -130,8 +130,10 @@ def denoise(_: StopSignals) -> int:
         denoise_files(PackedNetworks(), options)
     else:
         denoiser = load_denoiser_from(folder, checkpoint, checkpoint_dir=place)
-        if not is_file_of_network(folder) and (line := describe_loss_of_quality(Workdir(folder))):
-            warn(line)
+        if not is_file_of_network(folder):
+            run = Workdir(folder)
+            if line := describe_unfinished(run, denoiser.step) or describe_loss_of_quality(run):
+                warn(line)
         if options.uncertainty and denoiser.calibration is None:
             _calibrate(denoiser, folder)
         denoise_files(denoiser, options)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from aedenoise.data.foreign_files import FOREIGN_SUFFIXES, describe_foreign, is_hidden
 from aedenoise.data.images import SUFFIXES
 from aedenoise.data.user_source import printable
 from aedenoise.errors import DataError
@@ -17,9 +18,6 @@ _SPLIT_NAMES = {
     "val": ("val", "valid", "validation"),
 }
 _ALL_SPLIT_NAMES = frozenset(name for names in _SPLIT_NAMES.values() for name in names)
-# Folders of systems and archivers, which hold thumbnails and fragments. Those that begin with a
-# dot, such as a notebook's copies, are left out as well.
-_SYSTEM = frozenset({"__macosx", "@eadir", "$recycle.bin", "system volume information"})
 _SHOWN = 3
 
 Parts = tuple[str, ...]
@@ -35,6 +33,7 @@ class Found:
       hidden: number of hidden folders, which are left out.
       repeated: links to folders that are read anyway, or that contain the folder itself.
       unreadable: folders that cannot be listed and links to nothing, with the reason.
+      foreign: files in formats of cameras and phones, which are left out.
     """
 
     files: list[Parts] = field(default_factory=list)
@@ -42,6 +41,7 @@ class Found:
     hidden: int = 0
     repeated: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
 
     def notes(self) -> list[str]:
         """Returns a line for everything that was left out."""
@@ -55,6 +55,8 @@ class Found:
                 f"skipped {len(self.unreadable):,} folders or links that cannot be read: "
                 f"{_some(self.unreadable)}"
             )
+        if self.foreign:
+            lines.append(describe_foreign(sorted(self.foreign)))
         return lines
 
 
@@ -114,7 +116,7 @@ def _note(
     found: Found, entry: os.DirEntry[str], parts: Parts, pending: list[Parts], links: list[Parts]
 ) -> None:
     suffix = Path(entry.name).suffix.lower()
-    hidden = entry.name.startswith(".") or entry.name.lower() in _SYSTEM
+    hidden = is_hidden(entry.name)
     try:
         if entry.is_dir():
             found.hidden += hidden
@@ -126,6 +128,8 @@ def _note(
                 found.unreadable.append(f"{_text(parts)} (a link to nothing)")
             elif suffix and entry.is_file():
                 found.files.append(parts)
+        elif suffix in FOREIGN_SUFFIXES and not hidden and entry.is_file():
+            found.foreign.append(_text(parts))
     except OSError as error:  # a circle of links, or a folder that cannot be searched
         found.unreadable.append(f"{_text(parts)} ({error.strerror})")
 

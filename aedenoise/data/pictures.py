@@ -13,6 +13,7 @@ from typing import Any
 from PIL import Image, UnidentifiedImageError
 
 from aedenoise.data.deep_tiff import list_deep_pages, open_tiff, read_deep_page
+from aedenoise.data.foreign_files import FOREIGN_SUFFIXES, check_not_foreign, is_hidden
 from aedenoise.data.images import (
     FORMATS,
     SUFFIXES,
@@ -104,8 +105,10 @@ def open_pictures(source: Path | bytes) -> Iterator[PictureFile]:
     """Opens an image file, or the bytes of one.
 
     Raises:
+      ForeignImageError: if it is in a format of cameras and phones.
       UnreadableImageError: if the format is unknown, or the file is damaged or too large.
     """
+    check_not_foreign(source)
     file = io.BytesIO(source) if isinstance(source, bytes) else source
     with ExitStack() as stack:
         with refusals(file, LARGEST_PICTURE):
@@ -140,7 +143,8 @@ def find_suffix(source: Path | bytes) -> str:
 
 
 def find_pictures(place: Path) -> list[Path]:
-    """Lists the image files in a folder and its subfolders, sorted by path.
+    """Lists the image files in a folder and its subfolders, sorted by path, also those of cameras
+    and phones that cannot be read. Hidden files and folders are left out.
 
     Raises:
       DataError: if there are none, or the folder cannot be read.
@@ -150,8 +154,13 @@ def find_pictures(place: Path) -> list[Path]:
             pass
     except OSError as error:
         raise DataError(f"{place} cannot be read: {error.strerror}") from error
-    found = sorted(file for file in place.rglob("*") if file.suffix.lower() in SUFFIXES)
-    found = [file for file in found if file.is_file()]
+    named = (*SUFFIXES, *FOREIGN_SUFFIXES)
+    found = sorted(file for file in place.rglob("*") if file.suffix.lower() in named)
+    found = [
+        file
+        for file in found
+        if file.is_file() and not any(map(is_hidden, file.relative_to(place).parts))
+    ]
     if not found:
         raise DataError(f"no image in {place} ({', '.join(SUFFIXES)})")
     return found

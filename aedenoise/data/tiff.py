@@ -21,6 +21,10 @@ _MOST, _PLANES, _FORMAT, _SIGNED_MOST = 281, 284, 339, 341
 _HEADERS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _SIGNED, _SEPARATE = 2, 2
 _PHOTOMETRIC, WHITE_IS_ZERO = 262, 0
+# Values of a sensor: behind a mosaic of colours, and linear (DNG 1.7).
+_SENSOR = (32_803, 34_892)
+# The first picture of many raw files is a preview; the sensor's values are in a directory below it.
+_SUBFILE_TYPE, _PREVIEW, _BELOW = 254, 1, 330
 _FORMATS = {1: "unsigned", 2: "signed", 3: "floating-point", 5: "complex", 6: "complex"}
 
 
@@ -106,29 +110,46 @@ def describe_kind(source: Path | io.BytesIO) -> str | None:
 
     For files that Pillow does not open: it reads the table of tags, and no pixels.
     """
+    tags = _read_tags(source)
     # The file is not trusted, and failed once already.
-    with suppress(Exception), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        if isinstance(source, io.BytesIO):
-            return _described(source)
-        with source.open("rb") as file:
-            return _described(file)
+    with suppress(Exception):
+        return describe_tags(tags.get) if _WIDTH in tags else None
     return None
 
 
-def _described(file: Any) -> str | None:
+def is_undeveloped(source: Path | bytes) -> bool:
+    """Returns True for a raw file of a camera that is a TIFF, such as a DNG."""
+    tags = _read_tags(io.BytesIO(source) if isinstance(source, bytes) else source)
+    # The file is not trusted.
+    with suppress(Exception):
+        preview = bool(tags.get(_SUBFILE_TYPE, 0) & _PREVIEW) and _BELOW in tags
+        return preview or tags.get(_PHOTOMETRIC) in _SENSOR
+    return False
+
+
+def _read_tags(source: Path | io.BytesIO) -> Any:
+    """Reads the first table of tags of a TIFF; that of any other file is empty."""
+    # The file is not trusted.
+    with suppress(Exception), warnings.catch_warnings(), quiet_logs():
+        warnings.simplefilter("ignore")
+        if isinstance(source, io.BytesIO):
+            return _parsed(source)
+        with source.open("rb") as file:
+            return _parsed(file)
+    return {}
+
+
+def _parsed(file: Any) -> Any:
     file.seek(0)
     header = file.read(8)
     if header[:4] not in _HEADERS:
-        return None
+        return {}
     if header[2:3] == b"+" or header[3:4] == b"+":
         header += file.read(8)
     tags = ImageFileDirectory_v2(header)
     file.seek(tags.next)
     tags.load(file)
-    if _WIDTH not in tags:
-        return None
-    return describe_tags(tags.get)
+    return tags
 
 
 def describe_tags(tag: Tag) -> str:

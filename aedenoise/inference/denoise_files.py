@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from aedenoise.config.options import STREAM, DenoiseOptions
+from aedenoise.data.foreign_files import ForeignImageError, describe_foreign
 from aedenoise.data.images import UnreadableImageError
 from aedenoise.data.picture_writing import (
     check_fits,
@@ -67,6 +68,7 @@ def denoise_files(denoiser: Denoiser | PackedNetworks, options: DenoiseOptions) 
         raise StorageError("standard output is closed; give --output a file")
     jobs = make_jobs(options)
     bad: list[str] = []
+    foreign: list[str] = []
     notes: list[tuple[str, Note]] = []
     done, there, seen, kept = 0, 0, 0, 0
     used: Counter[str] = Counter()
@@ -81,6 +83,12 @@ def denoise_files(denoiser: Denoiser | PackedNetworks, options: DenoiseOptions) 
             with open_pictures(content) as pictures:
                 found, untouched = _denoise(job, pictures, denoiser, options, used)
                 seen += 1 if pictures.contents.animated else pictures.contents.count
+        except ForeignImageError as error:
+            if options.many:
+                foreign.append(job.name)
+            else:
+                bad.append(f"{job.name} {error}")
+            continue
         except UnreadableImageError as error:
             bad.append(f"{job.name} {error}")
             continue
@@ -101,10 +109,12 @@ def denoise_files(denoiser: Denoiser | PackedNetworks, options: DenoiseOptions) 
         made = f"{better:,} image{'s' * (better != 1)} denoised{_by(used)}"
         made += f", {kept:,} kept" if kept else ""
         say(f"{made}, in {place}{rest}{extra}")
-    for line in bad[1:]:
-        warn(f"{line}: skipped")
-    if bad:
-        raise DataError(f"{bad[0]}: skipped")
+    faults = [f"{line}: skipped" for line in bad]
+    faults += [describe_foreign(foreign)] if foreign else []
+    for line in faults[1:]:
+        warn(line)
+    if faults:
+        raise DataError(faults[0])
     return done
 
 

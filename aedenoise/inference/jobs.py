@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aedenoise.config.options import STREAM, WRITTEN, DenoiseOptions
+from aedenoise.data.foreign_files import is_foreign
 from aedenoise.data.pictures import find_pictures, find_suffix
 from aedenoise.errors import DataError, StorageError, UsageError
 from aedenoise.inference import uncertainty_files
@@ -110,11 +111,14 @@ def _jobs_of_folder(options: DenoiseOptions) -> list[Job]:
         warn(f"{made[0]} is an earlier result next to its source: skipped ({len(made)} in all)")
     if not files:
         raise DataError(f"{source} holds no images except results of earlier calls")
-    stems = Counter(file.with_suffix("") for file in files)
+    # A camera's raw file has no result, hence takes no name from the JPEG next to it.
+    foreign = {file for file in files if is_foreign(file)}
+    stems = Counter(file.with_suffix("") for file in files if file not in foreign)
     jobs = []
     for file in files:
         # The extension is kept where stems collide (a.jpg, a.png).
-        name = file.name if stems[file.with_suffix("")] > 1 else file.stem
+        alone = stems[file.with_suffix("")] == 1 and file not in foreign
+        name = file.stem if alone else file.name
         result = folder / file.relative_to(source).parent / f"{name}{find_suffix(file)}"
         jobs.append(Job(file, result))
     return jobs

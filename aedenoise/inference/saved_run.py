@@ -10,7 +10,7 @@ from typing import Any
 
 from aedenoise.config import Experiment
 from aedenoise.config.validation import local_path
-from aedenoise.errors import UsageError
+from aedenoise.errors import CheckpointError, UsageError
 from aedenoise.inference.intervals import Calibration, restore
 from aedenoise.reporting.console import warn
 from aedenoise.training.checkpoint_place import find_checkpoints
@@ -93,6 +93,28 @@ def describe_loss_of_quality(folder: Workdir) -> str:
                 f"{before:.2f} to {after:.2f} dB; train it longer before use"
             )
     return ""
+
+
+def describe_unfinished(folder: Workdir, step: int) -> str:
+    """Returns a warning if the training of a run has not ended, else an empty string.
+
+    Args:
+      folder: workdir of the run.
+      step: number of updates of the network in use.
+    """
+    if folder.results.is_file():
+        return ""
+    total = ""
+    with suppress(OSError, ValueError, RecursionError, KeyError, TypeError, CheckpointError):
+        config = folder.read_config()
+        experiment = folder.read_experiment()
+        # A last partial batch is a step.
+        per_epoch = -(-int(config["dataset"]["train"]) // experiment.batch_size)
+        total = f" of {per_epoch * experiment.epochs:,}"
+    return (
+        f"the training of {folder.path} is unfinished, at step {step:,}{total}: the result may be "
+        "poor; the command that began it goes on"
+    )
 
 
 def read_calibration(folder: Workdir, params: Params) -> Calibration | None:

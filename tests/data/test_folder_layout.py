@@ -104,6 +104,16 @@ def test_only_the_splits_are_read(tmp_path: Path) -> None:
     assert "Train_cleaned/ (3), files outside of folders (1)" in "\n".join(lines)
 
 
+def test_files_of_cameras_and_phones_are_counted(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "mine", "a/1.png", "a/2.png", "b/3.png")
+    for name in ("a/1.CR2", "b/x.heic", "b/._x.heic"):
+        (folder / name).write_bytes(b"raw")
+    notes = find_images(folder).notes()
+    assert len(notes) == 1
+    assert notes[0].startswith("2 files of cameras or phones cannot be read and are skipped")
+    assert "(a/1.CR2, b/x.heic): develop or convert to" in notes[0]
+
+
 def test_hidden_folders_are_no_classes(tmp_path: Path) -> None:
     hidden = (".ipynb_checkpoints/x.png", "__MACOSX/a/x.png", "a/.thumbnails/x.png", "a/._1.png")
     folder = fill(tmp_path / "mine", "a/1.png", "b/2.png", "b/3.png", *hidden)

@@ -342,6 +342,86 @@ def test_a_folder_of_many_kinds(
     assert contents_of(folder) == before
 
 
+def write_dng(path: Path) -> Path:
+    """Writes a raw file as cameras do: a small preview first, the sensor's values below it."""
+    with tifffile.TiffWriter(path) as writer:
+        preview = np.full((40, 60, 3), 99, np.uint8)
+        version = (50706, 1, 4, b"\x01\x04\x00\x00", True)
+        writer.write(preview, subfiletype=1, subifds=1, metadata=None, extratags=[version])
+        writer.write(as_words(page()), photometric=32803, metadata=None, extratags=[
+            (33421, 3, 2, (2, 2), True), (33422, 1, 4, b"\x00\x01\x01\x02", True),
+        ])  # fmt: skip
+    return path
+
+
+def test_files_of_cameras_and_phones_are_counted_and_named(
+    denoiser: Denoiser, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    Image.fromarray(as_bytes(page())).save(folder / "a.jpg")
+    (folder / "a.CR2").write_bytes(b"II*\0 raw")
+    (folder / "b.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0")
+    # Some phones name a JPEG so.
+    Image.fromarray(as_bytes(page())).save(folder / "c.heif", "JPEG")
+    write_dng(folder / "d.dng")
+    with pytest.raises(DataError) as caught:
+        run(denoiser, folder, tmp_path / "out")
+    line = str(caught.value)
+    assert caught.value.exit_code == 3
+    assert line.startswith("3 files of cameras or phones cannot be read and are skipped (")
+    assert all(name in line for name in ("a.CR2", "b.heic", "d.dng", "PNG or JPEG first"))
+    assert "2 images denoised" in capsys.readouterr().out
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {"a.png", "c.png"}
+
+
+def test_a_folder_of_raw_files_only_is_no_success(denoiser: Denoiser, tmp_path: Path) -> None:
+    write_dng(tmp_path / "in.dng")
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (tmp_path / "in.dng").rename(folder / "a.dng")
+    with pytest.raises(DataError, match=r"1 file of cameras .* is skipped \(.*a\.dng\): develop"):
+        run(denoiser, folder, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["a.dng", "a.tif", "-"])
+def test_the_preview_of_a_raw_file_is_not_denoised(
+    denoiser: Denoiser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    source = write_dng(tmp_path / name.replace("-", "a.dng"))
+    if name == "-":
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(source.read_bytes())))
+    with pytest.raises(DataError, match=r"is a camera's raw file, .* develop it to TIFF, PNG"):
+        run(denoiser, Path("-") if name == "-" else source, tmp_path / "out.png")
+    assert [file.name for file in tmp_path.iterdir()] == [source.name]
+
+
+@pytest.mark.parametrize("name", ["a.avif", "a.heic", "a.jpg"])
+def test_a_phones_format_is_named(denoiser: Denoiser, tmp_path: Path, name: str) -> None:
+    source = tmp_path / name
+    source.write_bytes(b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf")
+    with pytest.raises(DataError, match="is AVIF, which cannot be read; convert it to PNG"):
+        run(denoiser, source)
+
+
+def test_hidden_files_are_left_out(
+    denoiser: Denoiser, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "in"
+    for place in (folder, folder / ".cache", folder / "__MACOSX"):
+        place.mkdir()
+        Image.fromarray(as_bytes(page())).save(place / "a.png")
+    (folder / "._a.png").write_bytes(b"\0\5\x16\7")
+    (folder / "._a.CR2").write_bytes(b"\0\5\x16\7")
+    Image.fromarray(as_bytes(page())).save(folder / ".hidden.png")
+    assert run(denoiser, folder, tmp_path / "out") == 1
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert "1 image denoised" in printed.out
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["a.png"]
+
+
 def test_a_stream_keeps_its_kind(denoiser: Denoiser, tmp_path: Path, monkeypatch) -> None:
     source = save_frames(tmp_path / "a.gif", [as_bytes(page(n)) for n in range(3)], duration=50)
     output = tmp_path / "output"

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import skimage.data
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 
 import aedenoise
 from aedenoise.config.options import PACKED, DenoiseOptions
@@ -138,6 +139,24 @@ def test_noise_that_the_channels_share_is_removed(networks: PackedNetworks, stor
     coloured = networks.load("photos_colour").denoiser
     _, (note,) = judge(image, coloured(image[None])[0], coloured, keep=True)
     assert "is hardly denoised" in note.one
+    assert "--network=photos takes each channel by itself" in note.one
+
+
+@pytest.mark.parametrize("name", ["camera", "coins", "astronaut"])
+def test_noise_that_neighbouring_pixels_share_is_noted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    clean = photograph(name)
+    blurred = gaussian_filter(RNG.normal(0.0, 0.4, clean.shape), (1, 1, 0))
+    for kind, noise in (("blurred", blurred), ("white", RNG.normal(0.0, 0.1, clean.shape))):
+        pixels = np.round(255.0 * np.clip(clean + noise, 0.0, 1.0)).astype(np.uint8)
+        source = tmp_path / f"{kind}.png"
+        Image.fromarray(pixels.squeeze()).save(source)
+        denoise_files(PackedNetworks(), DenoiseOptions(source=str(source)))
+        said = capsys.readouterr().err
+        noted = "is hardly denoised: its noise, shared by neighbouring pixels, is unlike" in said
+        assert noted == (kind == "blurred"), said
+        assert ("--dataset=pairs" in said) == noted
 
 
 def test_colours_and_plain_pictures_are_no_type() -> None:

@@ -70,7 +70,7 @@ def test_a_picture_is_kept_where_the_result_is_worse(
     denoise_files(denoiser, DenoiseOptions(source=str(source)))
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
-    assert "is kept as it is: denoising would change it by" in lines[0]
+    assert "is kept as it is: denoising would change it like noise of level" in lines[0]
     result = read_picture(tmp_path / "photograph-denoised.png").pixels
     np.testing.assert_array_equal(result, read_picture(source).pixels)
     options = DenoiseOptions(
