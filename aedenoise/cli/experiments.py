@@ -8,6 +8,7 @@ from typing import Any
 from aedenoise.cli.flags import DEFINED, FLAGS
 from aedenoise.cli.process import quiet_libraries
 from aedenoise.config import Experiment, dataset_kind, override, replace
+from aedenoise.config.data import pair_folders
 from aedenoise.config.recipes import fill_in
 from aedenoise.config.validation import local_path
 from aedenoise.errors import UsageError
@@ -69,15 +70,21 @@ def _fit_folder(given: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
         settings, lines = choose_settings(dataset, given)
         flags = " ".join(_as_flags(settings))
         return settings, [f"{lines[0]}: {flags}", *lines[1:]] if lines else []
-    if FLAGS.experiment is not None or not dataset.startswith("folder:") or "+" in dataset:
+    alone = dataset.startswith("folder:") and "+" not in dataset
+    paired = dataset.startswith("pairs:")
+    if FLAGS.experiment is not None or not (alone or paired):
         return {}, []
-    dataset_kind(dataset)  # refused before the current folder is looked through
+    _, name = dataset_kind(dataset)  # refused before the current folder is looked through
     quiet_libraries()
     from aedenoise.data.contents import recognise
 
-    place = local_path("folder", dataset.removeprefix("folder:"))
+    place = pair_folders(name)[1] if paired else local_path("folder", name)
     found, count, looked_at = recognise(place)
     settings = fill_in(found, given)
+    if paired:
+        # Pairs bring their own noise, and are always cut to patches.
+        own = ("noise.", "data.fit")
+        settings = {path: value for path, value in settings.items() if not path.startswith(own)}
     if not settings:
         return {}, []
     flags = " ".join(_as_flags(settings))
