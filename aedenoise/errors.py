@@ -80,6 +80,8 @@ _STORAGE_ERRNOS = frozenset(
         errno.EACCES,
         errno.EEXIST,
         errno.EISDIR,
+        errno.ELOOP,
+        errno.ENAMETOOLONG,
         errno.ENOTDIR,
         errno.EPERM,
         errno.EROFS,

@@ -9,7 +9,9 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -26,10 +28,17 @@ from aedenoise.data.picture_writing import (
 )
 from aedenoise.data.pictures import PictureFile, open_pictures
 from aedenoise.data.pixels import Picture
-from aedenoise.errors import CheckpointError, DataError, Stopped, StorageError, UsageError
+from aedenoise.errors import (
+    CheckpointError,
+    DataError,
+    Stopped,
+    StorageError,
+    UsageError,
+    as_expected,
+)
 from aedenoise.files import write_atomically, writing
 from aedenoise.inference.denoiser import Denoiser
-from aedenoise.inference.jobs import Job, make_jobs, result_folder
+from aedenoise.inference.jobs import Job, describe_place, make_jobs
 from aedenoise.inference.network_choice import Network, PackedNetworks
 from aedenoise.inference.suitability import Note, choose_inversion, describe_file, group, judge
 from aedenoise.inference.uncertainty_files import uncertainty_picture, write_uncertainty
@@ -37,6 +46,50 @@ from aedenoise.reporting.console import bar, say, warn
 from aedenoise.runtime.streams import is_closed
 
 _GAP = 8
+
+
+@dataclass
+class Tally:
+    """Counts of pictures: pages count each, an animation counts as one.
+
+    Attributes:
+      files: number of files.
+      images: number of pictures in them.
+      kept: number of those kept as they are.
+      used: number of those denoised by each packed network.
+      notes: notes with the name of the picture.
+    """
+
+    files: int = 0
+    images: int = 0
+    kept: int = 0
+    used: Counter[str] = field(default_factory=Counter)
+    notes: list[tuple[str, Note]] = field(default_factory=list)
+
+    def add(self, choice: Choice, name: str, notes: list[Note]) -> None:
+        """Counts a picture."""
+        self.images += 1
+        self.kept += choice.keep
+        if choice.network.name and not choice.keep:
+            self.used[choice.network.name] += 1
+        self.notes += [(name, note) for note in notes]
+
+    def merge(self, other: Tally) -> None:
+        """Adds the counts of other files."""
+        self.files += other.files
+        self.images += other.images
+        self.kept += other.kept
+        self.used += other.used
+        self.notes += other.notes
+
+    def describe(self) -> str:
+        """Describes what was done to how many pictures."""
+        better = self.images - self.kept
+        made = f"{better:,} image{'s' * (better != 1)} denoised{_by(self.used)}"
+        made += f", {self.kept:,} kept" if self.kept else ""
+        if self.images == self.files:
+            return made
+        return f"{made}, from {self.files:,} file{'s' * (self.files != 1)}"
 
 
 def denoise_files(denoiser: Denoiser | PackedNetworks, options: DenoiseOptions) -> int:
@@ -69,9 +122,7 @@ def denoise_files(denoiser: Denoiser | PackedNetworks, options: DenoiseOptions) 
     jobs = make_jobs(options)
     bad: list[str] = []
     foreign: list[str] = []
-    notes: list[tuple[str, Note]] = []
-    done, there, seen, kept = 0, 0, 0, 0
-    used: Counter[str] = Counter()
+    done, there = Tally(), 0
     for job in bar(jobs, "image", quiet=not options.many):
         if job.target is not None and job.target.exists() and not options.overwrite:
             if not options.many:
@@ -81,8 +132,8 @@ def denoise_files(denoiser: Denoiser | PackedNetworks, options: DenoiseOptions) 
         content = job.source or _standard_input()
         try:
             with open_pictures(content) as pictures:
-                found, untouched = _denoise(job, pictures, denoiser, options, used)
-                seen += 1 if pictures.contents.animated else pictures.contents.count
+                # Nothing is counted of a file that fails on a later page.
+                done.merge(_denoise(job, pictures, denoiser, options))
         except ForeignImageError as error:
             if options.many:
                 foreign.append(job.name)
@@ -95,27 +146,21 @@ def denoise_files(denoiser: Denoiser | PackedNetworks, options: DenoiseOptions) 
         except UsageError as error:  # sizes or pages that the network or the format cannot hold
             bad.append(f"{job.name}: {error}")
             continue
-        notes += found
-        done += 1
-        kept += untouched
     # After the last picture, so that a folder gets one line for each kind.
-    for line in group(notes, seen):
+    for line in group(done.notes, done.images):
         warn(line)
-    if jobs[0].target is not None and (done or there):
+    if jobs[0].target is not None and (done.files or there):
         rest = f"; {there:,} already existed (--overwrite replaces them)" if there else ""
-        place = result_folder(options) if options.many else jobs[0].target
-        extra = ", half-widths next to the results" if options.uncertainty and done else ""
-        better = done - kept
-        made = f"{better:,} image{'s' * (better != 1)} denoised{_by(used)}"
-        made += f", {kept:,} kept" if kept else ""
-        say(f"{made}, in {place}{rest}{extra}")
+        place = describe_place(options) if options.many else f"in {jobs[0].target}"
+        extra = ", half-widths next to the results" if options.uncertainty and done.files else ""
+        say(f"{done.describe()}, {place}{rest}{extra}")
     faults = [f"{line}: skipped" for line in bad]
     faults += [describe_foreign(foreign)] if foreign else []
     for line in faults[1:]:
         warn(line)
     if faults:
         raise DataError(faults[0])
-    return done
+    return done.files
 
 
 def _takes_level(denoiser: Denoiser | PackedNetworks) -> bool:
@@ -143,27 +188,20 @@ def _denoise(
     pictures: PictureFile,
     denoiser: Denoiser | PackedNetworks,
     options: DenoiseOptions,
-    used: Counter[str],
-) -> tuple[list[tuple[str, Note]], bool]:
-    """Denoises all pages or frames of a file and writes the result.
-
-    Args:
-      used: counts the pages that each packed network denoised.
-
-    Returns:
-      Notes by page, and whether all pages were kept as they are.
+) -> Tally:
+    """Denoises all pages or frames of a file, writes the result and counts them.
 
     Raises:
+      StorageError: if the result cannot be written.
       UnreadableImageError: if one of them cannot be read; nothing is written then.
       UsageError: if the network or the result's format cannot hold them.
     """
     contents = pictures.contents
     suffix = contents.suffix if job.target is None else job.target.suffix.lower()
     check_holds(suffix, contents)
-    notes: list[tuple[str, Note]] = []
+    tally = Tally(files=1)
     first: list[Picture] = []
     half_widths: list[Picture] = []
-    kept: list[bool] = []
 
     def results() -> Iterator[Picture]:
         choice: Choice | None = None
@@ -173,15 +211,12 @@ def _denoise(
             # Before denoising: a format's size limit should not cost minutes first.
             check_fits(suffix, *picture.pixels.shape[:2])
             result = _denoised(picture, denoiser, options, choice)
-            # An animation would flicker if its frames were treated differently.
-            name = result.choice.network.name
-            if name and not result.choice.keep and not (contents.animated and choice):
-                used[name] += 1
-            kept.append(result.choice.keep)
-            choice = result.choice if contents.animated else None
-            paged = contents.count > 1 and not contents.animated
             found = [*result.notes, *_lost_bits(picture, suffix)]
-            notes.extend((f"{job.name}{f' page {number}' * paged}", note) for note in found)
+            if choice is None:
+                paged = contents.count > 1 and not contents.animated
+                tally.add(result.choice, f"{job.name}{f' page {number}' * paged}", found)
+            # An animation would flicker if its frames were treated differently.
+            choice = result.choice if contents.animated else None
             if number == 1 and options.before_after:
                 first.extend((picture, result.picture))
             if options.uncertainty:
@@ -191,20 +226,36 @@ def _denoise(
     made: Iterator[Picture] = results()
     # Before the folder is made: a file that cannot be read leaves none behind.
     made = itertools.chain([next(made)], made)
-    if job.target is None:
-        buffer = io.BytesIO()
-        save_pictures(buffer, made, suffix, contents)
-        _write_output(buffer.getvalue())
-        return notes, all(kept)
-    job.target.parent.mkdir(parents=True, exist_ok=True)
-    with writing(job.target) as file:
-        save_pictures(file, made, suffix, contents)
-        # Before the result is complete, whose presence marks the picture as done.
-        if half_widths:
-            write_uncertainty(job.target, half_widths)
-    if first and job.comparison:
-        write_atomically(job.comparison, encode_picture(_side_by_side(*first)))
-    return notes, all(kept)
+    with _writing_errors(job.target):
+        if job.target is None:
+            buffer = io.BytesIO()
+            save_pictures(buffer, made, suffix, contents)
+            _write_output(buffer.getvalue())
+            return tally
+        job.target.parent.mkdir(parents=True, exist_ok=True)
+        with writing(job.target) as file:
+            save_pictures(file, made, suffix, contents)
+            # Before the result is complete, whose presence marks the picture as done.
+            if half_widths:
+                write_uncertainty(job.target, half_widths)
+        if first and job.comparison:
+            write_atomically(job.comparison, encode_picture(_side_by_side(*first)))
+    return tally
+
+
+@contextmanager
+def _writing_errors(target: Path | None) -> Iterator[None]:
+    """Turns errors of the system into StorageError that are defects elsewhere, such as a file that
+    is not found in /proc; reading has errors of its own."""
+    try:
+        yield
+    except OSError as error:
+        if as_expected(error) is not None:
+            raise
+        raise StorageError(
+            f"cannot write {target or 'standard output'} ({error.strerror or error}); give another "
+            "--output"
+        ) from error
 
 
 def _lost_bits(picture: Picture, suffix: str) -> Iterator[Note]:

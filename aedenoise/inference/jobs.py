@@ -131,6 +131,11 @@ def _made_here(file: Path, found: set[Path]) -> bool:
     return source != result and file.suffix in _ENDINGS and file.with_name(source) in found
 
 
+def describe_place(options: DenoiseOptions) -> str:
+    """Describes where the results of several pictures are."""
+    return f"in {result_folder(options)}"
+
+
 def result_folder(options: DenoiseOptions) -> Path:
     """Returns the folder of results for a folder of pictures."""
     if options.target:

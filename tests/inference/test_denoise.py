@@ -25,7 +25,7 @@ from aedenoise.config.options import WRITTEN, DenoiseOptions
 from aedenoise.data.picture_writing import encode_picture, kept_bits
 from aedenoise.data.pictures import read_picture
 from aedenoise.data.pixels import Picture
-from aedenoise.errors import DataError, StorageError, UsageError
+from aedenoise.errors import DataError, StorageError, UsageError, report
 from aedenoise.inference.denoise_files import denoise_files
 from aedenoise.inference.denoiser import Denoiser
 from aedenoise.inference.noise_estimation import estimate_level
@@ -394,6 +394,35 @@ def test_a_folder_that_cannot_be_read_says_why(
     monkeypatch.setattr("aedenoise.data.pictures.os.scandir", denied)
     with pytest.raises(DataError, match="cannot be read: Permission denied"):
         denoise_files(denoiser, DenoiseOptions(source=str(tmp_path)))
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("/proc/a.png", "cannot write /proc/a.png (No such file or directory); give another"),
+        ("/proc/none/a.png", "cannot write /proc/none/a.png"),
+        (f"{{folder}}/{300 * 'a'}.png", "File name too long"),
+        ("{folder}/scan.png/a.png", "scan.png: File exists"),
+    ],
+)
+def test_a_result_that_cannot_be_written_is_one_line(
+    denoiser: Denoiser,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    target: str,
+    words: str,
+) -> None:
+    source = save(tmp_path / "scan.png", noisy(page(40, 30)))
+    with pytest.raises((StorageError, OSError)) as caught:
+        denoise_files(
+            denoiser,
+            DenoiseOptions(source=str(source), target=target.format(folder=tmp_path)),
+        )
+    assert report(caught.value, debug=False) == 5
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert words in lines[0]
+    assert list(tmp_path.iterdir()) == [source]
 
 
 def test_a_result_for_closed_standard_output_is_refused(

@@ -336,7 +336,8 @@ def test_a_folder_of_many_kinds(
     lines = [*printed.err.splitlines(), str(caught.value)]
     assert sum("nan.tif has pixels that are not finite" in line for line in lines) == 1
     assert sum("text.png is no image of a known format" in line for line in lines) == 1
-    assert "4 images denoised" in printed.out
+    # Two pages, and the animation as one.
+    assert "5 images denoised, from 4 files, in " in printed.out
     names = {"pages.tif", "moving.gif", "float.tif", "plain.png"}
     assert {file.name for file in (tmp_path / "out").iterdir()} == names
     assert contents_of(folder) == before

@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter
 import aedenoise
 from aedenoise.config.options import PACKED, DenoiseOptions
 from aedenoise.data.builders import read_open_letters
-from aedenoise.errors import UsageError
+from aedenoise.errors import DataError, UsageError
 from aedenoise.inference.denoise_files import denoise_files
 from aedenoise.inference.network_choice import PackedNetworks, looks_like_type
 from aedenoise.inference.pretrained import pretrained_record
@@ -192,6 +192,31 @@ def test_the_last_line_says_which_networks_were_used(
     options = DenoiseOptions(source=str(source), network="photos", overwrite=True)
     denoise_files(PackedNetworks(), options)
     assert "denoised by the network for photos, in" in capsys.readouterr().out
+
+
+def test_counts_of_pages_animations_and_kept_pictures_agree(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "pictures"
+    source.mkdir()
+    # Two pages with noise and two without, which are kept; an animation counts as one picture.
+    camera, letters = photograph("camera"), sheet()
+    pages = [noisy(camera, 0.15), photograph("moon"), noisy(letters, 0.15), photograph("clock")]
+    images = [Image.fromarray(np.uint8(np.round(each[..., 0] * 255))) for each in pages]
+    images[0].save(source / "stack.tif", save_all=True, append_images=images[1:])
+    images[0].save(source / "moving.gif", save_all=True, append_images=[images[0].rotate(180)])
+    # Its first page is good: of a file that is skipped nothing is counted.
+    images[0].save(source / "cut.tif", save_all=True, append_images=images[1:2])
+    content = (source / "cut.tif").read_bytes()
+    (source / "cut.tif").write_bytes(content[: len(content) * 3 // 4])
+    images[1].save(source / "clean.png")
+    with pytest.raises(DataError, match=r"cut\.tif"):
+        denoise_files(PackedNetworks(), DenoiseOptions(source=str(source)))
+    told = capsys.readouterr()
+    line = told.out.strip().splitlines()[-1]
+    wanted = "3 images denoised by the networks for photos (2), letters (1), 3 kept, from 3 files, "
+    assert line.startswith(wanted)
+    assert "3 of 6 images are kept as they are" in told.err
 
 
 def test_a_picture_without_noise_is_kept(
