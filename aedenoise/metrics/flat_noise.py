@@ -29,7 +29,7 @@ _LEAST = 0.1
 _FLATTEST = 0.1
 # Variance of the grain that photographs have of their own, which nothing tells from noise: that of
 # about one step of 8 bits.
-_GRAIN = (1.0 / 255.0) ** 2
+_GRAIN = 2.0**-16
 # Pixels that are denoised at once, which bounds the memory.
 _AT_ONCE = 2**20
 # Unlike a plain seed, with which the noise of the pictures may have been drawn.
