@@ -22,7 +22,7 @@ class Command:
       meanings: help of flags that mean something else to it.
       instead: flags that it refuses, each with the flag to give instead.
       trained: the kind of network that it restores; flags that describe an experiment are refused.
-      subject: the flag that a bare argument gives, as in ``denoise scan.png``.
+      subject: the flag that bare arguments give, as in ``denoise scan.png``.
       resumable: true where the same command continues after a stop signal.
       aliases: other names.
     """

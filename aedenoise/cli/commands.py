@@ -67,7 +67,7 @@ COMMANDS = (
         run=run_commands.denoise,
         subject="input",
         flags=(PICTURES, "workdir", *_RESTORED, "noise_level", "overwrite", STORED),
-        needs={"input": "an image or a folder of them"},
+        needs={"input": "an image, several, or a folder of them"},
         meanings={
             "workdir": "folder of the run, or a safetensors file (default: the packaged network)",
             "noise_level": "level for a network with condition noise_level (default: estimated)",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from absl import flags as absl_flags
+
 from aedenoise.cli.command import Command
 from aedenoise.cli.commands import COMMANDS
 from aedenoise.cli.flags import DEFINED, EXPERIMENT_GROUPS, FLAGS, RUN, Flag, define, spell
@@ -24,7 +26,6 @@ define(
 
 # Remedies where a command is given several subjects.
 _SEVERAL = {
-    "denoise": "for several pictures, give their folder",
     "report": "for several runs, give --runs=A,B",
     "export": "for a page of several runs, give --runs=A,B",
 }
@@ -33,7 +34,8 @@ _SEVERAL = {
 def choose(words: Sequence[str]) -> Command:
     """Returns the command of the arguments that are no flags, or of ``--mode``.
 
-    A second argument is the value of the command's ``subject``.
+    A second argument is the value of the command's ``subject``, and so are further ones where that
+    takes several.
 
     Raises:
       UsageError: if the command is unknown, two are given and contradict each other, or an argument
@@ -57,7 +59,7 @@ def _take(command: Command, word: str) -> None:
     flag = FLAGS[command.subject]
     if word in ("true", "false"):
         raise UsageError(f"unexpected argument {word!r}; a switch is --overwrite or --nooverwrite")
-    if flag.present:
+    if flag.present and not isinstance(flag, absl_flags.MultiFlag):
         raise UsageError(
             f"{command.name} takes one --{flag.name}, not {flag.value} and {word}; "
             f"{_SEVERAL.get(command.name, 'leave out one')}"
@@ -87,7 +89,8 @@ def check_flags(command: Command) -> None:
             users = " and ".join(spell(each.name) for each in COMMANDS if each.accepts(flag))
             raise UsageError(f"--{flag.name} is for {users}, not {mode}")
     for name, value in command.needs.items():
-        if not FLAGS[name].value:
+        given = FLAGS[name].value
+        if not (all(given) if isinstance(given, list) else given):
             raise UsageError(f"{mode} needs --{name}, {value}")
     for flag in DEFINED:
         if flag.given and flag.name in command.instead:

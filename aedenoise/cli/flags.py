@@ -66,7 +66,7 @@ class Flag:
 
     Attributes:
       group: heading of the help.
-      kind: of absl: ``string``, ``integer``, ``float``, ``bool`` or ``list``.
+      kind: of absl: ``string``, ``multi_string``, ``integer``, ``float``, ``bool`` or ``list``.
       default: the value without the flag, for people.
       field: dotted path of the experiment's field that it overrides.
       optional: the parsed value is None where the flag is not given.

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from absl import flags as absl_flags
+
 from aedenoise.cli.command import Command
 from aedenoise.cli.commands import COMMANDS
 from aedenoise.cli.dispatch import NAMES, find
@@ -38,6 +40,8 @@ def command_help(name: str) -> str:
     """
     command = find(name)
     subject = command.subject.upper()
+    if subject and isinstance(FLAGS[command.subject], absl_flags.MultiFlag):
+        subject = f"{subject} [{subject} ...]"
     shown = (
         f" {subject}" if command.subject in command.needs else f" [{subject}]" if subject else ""
     )

@@ -44,8 +44,7 @@ def probe_options() -> ProbeOptions:
 
 def denoise_options() -> DenoiseOptions:
     """Returns the source and target of denoising."""
-    if FLAGS["input"].present > 1:
-        raise UsageError("--input was given twice; put the images into a folder, and give that")
+    source, *more = (str(local_path("--input", place)) for place in FLAGS.input)
     target = _expand("output")
     if target and FLAGS.output.endswith("/"):
         target += "/"  # a folder, though it may not be there yet
@@ -53,7 +52,8 @@ def denoise_options() -> DenoiseOptions:
     if most is not None:
         raise UsageError(f"{spell('denoise')} takes one --noise_level, not {FLAGS.noise_level}")
     values = _flag_values(DenoiseOptions) | {
-        "source": _expand("input") or "",
+        "source": source,
+        "more": tuple(more),
         "target": target,
         "level": level,
         "overwrite": FLAGS.overwrite,

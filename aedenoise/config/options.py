@@ -235,8 +235,10 @@ class DenoiseOptions:
 
     Attributes:
       source: a file, a folder, or ``-`` for standard input.
+      more: further files.
       target: file or folder to write (``new/`` is created), or ``-`` for standard output; None:
-        ``NAME-denoised.png`` or the folder ``NAME-denoised`` next to the source.
+        ``NAME-denoised.png`` or the folder ``NAME-denoised`` next to the source. Of several files
+        it is a folder.
       level: of the noise, for a network with condition ``noise_level``; None: estimated.
       invert: inverts dark on light for the network; ``auto``: where it was trained on light glyphs
         and the picture is mostly light.
@@ -248,8 +250,13 @@ class DenoiseOptions:
     """
 
     source: str = field(
-        metadata=describe("an image, a folder of them, or - for standard input", flag="input")
+        metadata=describe(
+            "an image, several, a folder of them, or - for standard input",
+            flag="input",
+            kind="multi_string",
+        )
     )
+    more: tuple[str, ...] = ()
     target: str | None = option(
         None, "file or folder to write, or - (default: NAME-denoised)", flag="output"
     )
@@ -268,12 +275,15 @@ class DenoiseOptions:
             place = getattr(self, name)
             if place is not None:
                 object.__setattr__(self, name, _expanded(name, place))
+        object.__setattr__(self, "more", tuple(_expanded("source", each) for each in self.more))
         check_fields(self)
         check_known("invert", self.invert, INVERSIONS)
         check_known("network", self.network, ("auto", *PACKED))
         if self.level is not None and not 0.0 <= self.level <= 2.0:
             raise UsageError(f"noise_level must be from 0 to 2, not {self.level:g}")
-        if self.source != STREAM and not Path(self.source).exists():
+        if self.more:
+            self._check_several()
+        elif self.source != STREAM and not Path(self.source).exists():
             raise DataError(f"{self.source} does not exist")
         if self.source == STREAM and self.target is None:
             raise UsageError("standard input needs an --output, such as - or a file")
@@ -287,6 +297,25 @@ class DenoiseOptions:
                 f"{self.target}"
             )
 
+    def _check_several(self) -> None:
+        # A file that is missing is one that fails: the others are denoised.
+        for each in self.sources:
+            if each == STREAM:
+                raise UsageError("standard input is one picture; leave out - or the files")
+            if Path(each).is_dir():
+                raise UsageError(f"{each} is a folder; give it alone, or the files in it")
+        named = Path(self.target or "").suffix.lower() in WRITTEN and not self.into_folder
+        if named:
+            raise UsageError(
+                f"--output={self.target} names one picture, but there are {len(self.sources):,} to "
+                "denoise; give a folder, such as --output=clean/"
+            )
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """All files, or the only source."""
+        return (self.source, *self.more)
+
     @property
     def into_folder(self) -> bool:
         """True where the target is an existing folder or ends with a slash."""
@@ -295,8 +324,8 @@ class DenoiseOptions:
 
     @property
     def many(self) -> bool:
-        """True where the source is a folder."""
-        return self.source != STREAM and Path(self.source).is_dir()
+        """True where there are several files, or the source is a folder."""
+        return bool(self.more) or (self.source != STREAM and Path(self.source).is_dir())
 
 
 def _expanded(name: str, place: str | PathLike[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,9 +68,12 @@ def make_jobs(options: DenoiseOptions) -> list[Job]:
     Raises:
       DataError: if a folder holds no images.
       StorageError: if a result would replace its source or an unrelated file.
-      UsageError: if source and target contradict each other.
+      UsageError: if source and target contradict each other, or two files get one name.
     """
-    jobs = _jobs_of_folder(options) if options.many else [_only_job(options)]
+    if options.more:
+        jobs = _jobs_of_files(options)
+    else:
+        jobs = _jobs_of_folder(options) if options.many else [_only_job(options)]
     # All targets are checked first: a conflict in a folder ends the call before any work.
     for job in jobs:
         job.check(options)
@@ -104,24 +108,56 @@ def _jobs_of_folder(options: DenoiseOptions) -> list[Job]:
     # A folder of results inside the source would be denoised again by the next call.
     results = folder.resolve()
     files = [file for file in find_pictures(source) if results not in file.resolve().parents]
-    found = {file.with_suffix("") for file in files}
-    made = [file for file in files if _made_here(file, found)]
-    files = [file for file in files if file not in made]
-    if made:
-        warn(f"{made[0]} is an earlier result next to its source: skipped ({len(made)} in all)")
+    files = _without_results(files)
     if not files:
         raise DataError(f"{source} holds no images except results of earlier calls")
-    # A camera's raw file has no result, hence takes no name from the JPEG next to it.
-    foreign = {file for file in files if is_foreign(file)}
-    stems = Counter(file.with_suffix("") for file in files if file not in foreign)
     jobs = []
-    for file in files:
-        # The extension is kept where stems collide (a.jpg, a.png).
-        alone = stems[file.with_suffix("")] == 1 and file not in foreign
-        name = file.stem if alone else file.name
-        result = folder / file.relative_to(source).parent / f"{name}{find_suffix(file)}"
+    for file, stem in _names(files, [file.parent for file in files]):
+        result = folder / file.relative_to(source).parent / f"{stem}{find_suffix(file)}"
         jobs.append(Job(file, result))
     return jobs
+
+
+def _jobs_of_files(options: DenoiseOptions) -> list[Job]:
+    folder = None if options.target is None else Path(options.target)
+    if folder is not None and folder.exists() and not folder.is_dir():
+        raise StorageError(f"{folder} is not a folder; --output must be one for several pictures")
+    files = _without_results([Path(source) for source in options.sources])
+    originals = {file.resolve() for file in files}
+    jobs: dict[Path, Job] = {}
+    for file, stem in _names(files, [folder or file.parent for file in files]):
+        result = (folder or file.parent) / f"{stem}{_DENOISED}{find_suffix(file)}"
+        place = result.resolve()
+        if place in jobs:
+            raise UsageError(
+                f"{jobs[place].name} and {file} would both become {result}; rename one of them, or "
+                "give another --output for it"
+            )
+        if place in originals:
+            raise StorageError(f"{result} is one of the pictures to denoise; give another --output")
+        jobs[place] = Job(file, result)
+    return list(jobs.values())
+
+
+def _without_results(files: list[Path]) -> list[Path]:
+    """Leaves out, with a line, the results of earlier calls whose source is there, too."""
+    found = {file.with_suffix("") for file in files}
+    made = [file for file in files if _made_here(file, found)]
+    if made:
+        warn(f"{made[0]} is an earlier result next to its source: skipped ({len(made)} in all)")
+    return [file for file in files if file not in made]
+
+
+def _names(files: list[Path], folders: list[Path]) -> Iterator[tuple[Path, str]]:
+    """Yields each file with the name of its result in its folder, without an ending."""
+    # A camera's raw file has no result, hence takes no name from the JPEG next to it.
+    foreign = {file for file in files if is_foreign(file)}
+    pairs = [(file, folder / file.stem) for file, folder in zip(files, folders, strict=True)]
+    stems = Counter(path for file, path in pairs if file not in foreign)
+    for file, path in pairs:
+        # The extension is kept where stems collide (a.jpg, a.png).
+        alone = stems[path] == 1 and file not in foreign
+        yield file, file.stem if alone else file.name
 
 
 def _made_here(file: Path, found: set[Path]) -> bool:
@@ -133,11 +169,13 @@ def _made_here(file: Path, found: set[Path]) -> bool:
 
 def describe_place(options: DenoiseOptions) -> str:
     """Describes where the results of several pictures are."""
+    if options.more and options.target is None:
+        return "next to their sources"
     return f"in {result_folder(options)}"
 
 
 def result_folder(options: DenoiseOptions) -> Path:
-    """Returns the folder of results for a folder of pictures."""
+    """Returns the folder of results for several pictures, or for a folder of them."""
     if options.target:
         return Path(options.target)
     source = Path(options.source)

@@ -93,7 +93,7 @@ WRONG_FLAGS = [
     (["--mode=report"], "or else --runs=A,B"),
     (["--input=scan.png"], "--input is for denoise, not train"),
     (["--mode=denoise"], "needs --input"),
-    (["--mode=denoise", "--input=a.png", "--input=b.png"], "--input was given twice"),
+    (["--mode=denoise", "--input=a.png", "--input=b.png", "--output=c.png"], "give a folder"),
     (["--mode=denoise", "--input=.", "--decoder=upsample"], "takes a trained network"),
     (["--mode=denoise", "--input=.", "--noise_level=0.1:0.2"], "takes one --noise_level"),
     (["--mode=compare", "--noise_level=0.1:0.2"], "takes single levels"),

@@ -468,6 +468,68 @@ def test_the_command_denoises_without_training(command: Command, tmp_path: Path)
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.end_to_end
+def test_the_command_takes_several_files(command: Command, tmp_path: Path) -> None:
+    clean = page(70, 90)
+    files = [save(tmp_path / "in" / name, noisy(clean)) for name in ("a.png", "b.png", "c.jpg")]
+    damaged = tmp_path / "in" / "d.png"
+    damaged.write_text("no picture")
+    done = command("denoise", *map(str, files), f"--output={tmp_path / 'out'}")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"3 images denoised by the network for letters, in {tmp_path / 'out'}" in done.stdout
+    written = {file.name for file in (tmp_path / "out").iterdir()}
+    assert written == {"a-denoised.png", "b-denoised.png", "c-denoised.png"}
+    result = read_picture(tmp_path / "out" / "c-denoised.png").pixels[..., 0]
+    assert error(result, clean) < 0.5 * error(read_picture(files[2]).pixels[..., 0], clean)
+    missing = tmp_path / "in" / "e.png"
+    done = command("denoise", str(damaged), *map(str, files), f"--input={missing}")
+    assert done.returncode == 3
+    assert "d.png is no image of a known format: skipped" in done.stderr
+    assert "e.png cannot be read (No such file or directory): skipped" in done.stderr
+    assert "3 images denoised by the network for letters, next to their sources" in done.stdout
+    # As *.png a second time: neither results nor what is there are denoised again.
+    everything = sorted(map(str, (tmp_path / "in").glob("[a-c]*")))
+    assert len(everything) == 6
+    done = command("denoise", *everything)
+    assert done.returncode == 0
+    assert "skipped (3 in all)" in done.stderr
+    assert "3 already existed" in done.stdout
+
+
+def test_several_files_of_one_name(denoiser: Denoiser, tmp_path: Path) -> None:
+    first, second, third = (
+        str(save(tmp_path / name, noisy(page(40, 30))))
+        for name in ("x/a.png", "y/a.png", "x/a.jpg")
+    )
+    out = str(tmp_path / "out")
+    for more in ((second,), (first,)):
+        with pytest.raises(UsageError, match=r"a\.png and .*a\.png would both become"):
+            denoise_files(denoiser, DenoiseOptions(source=first, more=more, target=out))
+    assert not (tmp_path / "out").exists()
+    # Next to their sources there is room for both, and endings tell others apart.
+    assert denoise_files(denoiser, DenoiseOptions(source=first, more=(second, third))) == 3
+    assert {file.name for file in (tmp_path / "x").iterdir()} == {
+        *("a.png", "a.jpg", "a.png-denoised.png", "a.jpg-denoised.png")
+    }
+    assert (tmp_path / "y" / "a-denoised.png").exists()
+
+
+def test_several_files_replace_none_of_them(denoiser: Denoiser, tmp_path: Path) -> None:
+    first = save(tmp_path / "x" / "a.png", noisy(page(40, 30)))
+    other = save(tmp_path / "y" / "a-denoised.png", noisy(page(40, 30)))
+    content = other.read_bytes()
+    options = DenoiseOptions(
+        source=str(first), more=(str(other),), target=str(other.parent), overwrite=True
+    )
+    with pytest.raises(StorageError, match="is one of the pictures to denoise"):
+        denoise_files(denoiser, options)
+    assert other.read_bytes() == content
+    options = DenoiseOptions(source=str(first), more=(str(other),), target=str(tmp_path / "file"))
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(StorageError, match="is not a folder; --output must be one"):
+        denoise_files(denoiser, options)
+
+
 def test_a_network_that_is_told_the_level_is_told_it() -> None:
     config = ModelConfig(encoder_features=(4, 4), decoder_features=(4, 4), condition="noise_level")
     model = build_autoencoder(config, lowering="plain")
