@@ -16,7 +16,7 @@ from aedenoise.files import remove
 # Images uint8 [N, H, W, C] and labels int64 [N].
 Arrays = tuple[np.ndarray, np.ndarray]
 # Part of every fingerprint. A change of the way files are read makes them be read again.
-FORMAT = 2
+FORMAT = 3
 
 
 class UserSource:

@@ -52,11 +52,12 @@ _WIDTHS = ("model.encoder_features", "model.decoder_features")
 
 @pytest.mark.parametrize("kind", RECIPES)
 def test_recipes_are_experiments_and_flags_come_first(kind: str) -> None:
-    replace(Experiment(), RECIPES[kind])
+    folder = {"data.dataset": "folder:mine"}
+    replace(Experiment(), {**folder, **RECIPES[kind]})
     assert fill_in(kind, {}) == RECIPES[kind]
     given = {"noise.level": 0.2, "model.network": "mlp", "epochs": 1}
     left = fill_in(kind, given)
     assert not {"epochs", "noise.level_max", "model.encoder_features"} & set(left)
     assert not set(_WIDTHS) & set(fill_in(kind, {"model.encoder_features": (4, 4)}))
     assert "data.turned" not in fill_in(kind, {"data.fit": "crop"})
-    replace(Experiment(), {**left, **given})
+    replace(Experiment(), {**folder, **left, **given})
