@@ -6,14 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import Command
 from PIL import Image
+from skimage import data
 
 from aedenoise.config import DataConfig, Experiment, ModelConfig, NoiseConfig
+from aedenoise.config.options import RunOptions
 from aedenoise.config.overrides import override
 from aedenoise.data.patches import Patches
 from aedenoise.data.reading import Dataset, load
 from aedenoise.errors import DataError, UsageError
 from aedenoise.ops.images import pair
+from aedenoise.runs.train import train
+from aedenoise.training.workdir import Workdir
 
 SIZE = 16
 Folders = dict[str, Path]
@@ -135,8 +140,8 @@ def test_folders_must_be_two(tmp_path: Path) -> None:
 
 
 def test_pairs_bring_their_settings_and_refuse_others(folders: Folders) -> None:
-    data = configured(folders).dataset
-    chosen, _ = override(Experiment(), {"data.dataset": data})
+    dataset = configured(folders).dataset
+    chosen, _ = override(Experiment(), {"data.dataset": dataset})
     assert chosen.data.fit == "patches"
     assert str(chosen.noise) == "noisy pictures"
     for given, fault in (
@@ -147,7 +152,7 @@ def test_pairs_bring_their_settings_and_refuse_others(folders: Folders) -> None:
         ({"model.network": "mlp", "greedy_epochs": 1}, "greedy_epochs"),
     ):
         with pytest.raises(UsageError, match=fault):
-            override(Experiment(), {"data.dataset": data, **given}, adapt=False)
+            override(Experiment(), {"data.dataset": dataset, **given}, adapt=False)
 
 
 def test_a_network_conditioned_on_a_level_has_none_in_pairs(folders: Folders) -> None:
@@ -157,3 +162,62 @@ def test_a_network_conditioned_on_a_level_has_none_in_pairs(folders: Folders) ->
             noise=NoiseConfig(kind="recorded", level=0.0, clip=False),
             model=ModelConfig(condition="noise_level"),
         )
+
+
+def photographs(folder: Path) -> str:
+    """Writes pairs of pieces of a photograph, and returns the dataset."""
+    clean = data.camera()[100:420, 100:420].astype(np.float64)
+    for number in range(4):
+        piece = clean[80 * number : 80 * number + 80]
+        noisy = np.clip(piece + np.random.default_rng(number).normal(0, 30, piece.shape), 0, 255)
+        write(folder / "clean" / f"{number}.png", piece.astype(np.uint8))
+        write(folder / "noisy" / f"{number}.png", noisy.astype(np.uint8))
+    return f"--dataset=pairs:{folder / 'noisy'},{folder / 'clean'}"
+
+
+SMALL = ("--image_size=32", "--encoder_features=4,4", "--decoder_features=4,4", "--nobaselines")
+
+
+@pytest.mark.end_to_end
+@pytest.mark.slow
+def test_pairs_of_photographs_get_their_recipe(command: Command, tmp_path: Path) -> None:
+    dataset, run = photographs(tmp_path), tmp_path / "run"
+    flags = (dataset, *SMALL, f"--workdir={run}")
+    done = command(*flags, "--epochs=2", "--batch_size=4")
+    assert done.returncode == 0, done.stderr
+    assert (
+        f"{tmp_path / 'clean'} holds photographs (4 of the 4 looked at): --fit=patches --turned"
+    ) in done.stdout
+    made = Workdir(run).read_experiment()
+    assert (made.data.turned, made.model.skip, made.loss) == (True, "concat", "charbonnier")
+    assert (made.data.image_size, made.epochs, made.batch_size) == (32, 2, 4)
+    assert str(made.noise) == "noisy pictures"
+    # The same command goes on, or has nothing to do.
+    done = command(*flags, "--epochs=2", "--batch_size=4")
+    assert done.returncode == 0, done.stderr
+    assert Workdir(run).read_experiment() == made
+
+
+@pytest.mark.end_to_end
+@pytest.mark.slow
+def test_a_run_begun_without_the_recipe_keeps_its_settings(
+    command: Command, data_dir: str, tmp_path: Path
+) -> None:
+    dataset, run = photographs(tmp_path), tmp_path / "run"
+    given = {
+        "data.dataset": dataset.partition("=")[2],
+        "data.image_size": 32,
+        "model.encoder_features": (4, 4),
+        "model.decoder_features": (4, 4),
+        "epochs": 1,
+    }
+    begun, _ = override(Experiment(), given)
+    train(begun, RunOptions(workdir=run, data_dir=data_dir, baselines=False))
+    done = command(dataset, *SMALL, "--epochs=1", f"--workdir={run}")
+    assert done.returncode == 0, done.stderr
+    assert "holds photographs" not in done.stdout
+    assert Workdir(run).read_experiment() == begun
+    done = command(dataset, *SMALL, "--epochs=1", f"--workdir={run}", "--overwrite")
+    assert done.returncode == 0, done.stderr
+    assert "holds photographs" in done.stdout
+    assert Workdir(run).read_experiment().model.skip == "concat"
