@@ -33,7 +33,7 @@ class PairSource(PatchSource):
       turned: whether patches are mirrored and turned at random, both of a pair alike.
 
     Raises:
-      DataError: if a folder is missing, or a picture has no partner.
+      DataError: if a folder is missing, a picture has no partner, or there is one pair.
     """
 
     members = 2
@@ -46,7 +46,6 @@ class PairSource(PatchSource):
         partners = _by_stem(noisy)
         stamp = fingerprint_files(str(noisy), noisy, partners.values())
         kind = hashlib.sha256(file_name_bytes(str(noisy))).hexdigest()[:8]
-        super().__init__(clean, data_root, size, turned, f"pairs-{kind}-{stamp[:8]}")
         own = _by_stem(clean)
         _refuse(
             [
@@ -54,6 +53,12 @@ class PairSource(PatchSource):
                 *_alone(clean, own.keys() - partners.keys(), noisy),
             ]
         )
+        if len(own) == 1:
+            raise DataError(
+                f"{clean} holds one picture; pairs need two or more, one of them to test: cut both "
+                "pictures into two parts"
+            )
+        super().__init__(clean, data_root, size, turned, f"pairs-{kind}-{stamp[:8]}")
         self._partners = {name: partners[_stem(name)] for name in self.names}
 
     def _read_pages(self, name: str, of_test: bool) -> Pages[list[np.ndarray]]:
@@ -109,7 +114,10 @@ def _alone(place: Path, stems: Iterable[str], other: Path) -> list[str]:
 
 def _refuse(faults: list[str]) -> None:
     if faults:
-        raise DataError(f"{'; '.join(faults)}; add or remove them")
+        raise DataError(
+            f"{'; '.join(faults)}; names must be equal but for the suffix: rename, add or remove "
+            "them"
+        )
 
 
 def _copy(page: Page) -> Page:

@@ -11,6 +11,7 @@ from PIL import Image
 from skimage import data
 
 from aedenoise.config import DataConfig, Experiment, ModelConfig, NoiseConfig
+from aedenoise.config.data import pair_folders
 from aedenoise.config.options import RunOptions
 from aedenoise.config.overrides import override
 from aedenoise.data.patches import Patches
@@ -90,7 +91,8 @@ def test_a_changed_noisy_picture_is_read_again(folders: Folders, tmp_path: Path)
 def test_pictures_without_a_partner_are_named(folders: Folders, tmp_path: Path) -> None:
     (folders["noisy"] / "train/a.tif").unlink()
     with pytest.raises(
-        DataError, match=r"1 picture of .*clean without a partner in .*noisy: train/a;"
+        DataError,
+        match=r"1 picture of .*clean without a partner in .*noisy: train/a; names must be equal",
     ):
         loaded(folders, tmp_path)
     (folders["clean"] / "train/a.png").rename(folders["noisy"] / "train/a.tif")
@@ -131,12 +133,35 @@ def test_folders_must_be_two(tmp_path: Path) -> None:
         ("scans", "two folders"),
         ("a,b,c", "two folders"),
         ("a,", "two folders"),
+        ("a, ", "two folders"),
         ("a,a", "one folder twice"),
     ):
         with pytest.raises(UsageError, match=fault):
             DataConfig(dataset=f"pairs:{text}", fit="patches")
     with pytest.raises(DataError, match=r"nowhere of pairs:NOISY,CLEAN is not a folder"):
         load(DataConfig(dataset=f"pairs:{tmp_path},{tmp_path / 'nowhere'}", fit="patches"))
+
+
+def test_blanks_around_the_folders_are_dropped(tmp_path: Path) -> None:
+    assert pair_folders(f" {tmp_path} , {tmp_path}/b ") == (tmp_path, tmp_path / "b")
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_one_pair_is_too_few(tmp_path: Path, suffix: str) -> None:
+    for name in ("noisy", "clean"):
+        write(tmp_path / "scans" / name / f"a.{suffix}", np.zeros((40, 40), np.uint8))
+    dataset = f"pairs:{tmp_path / 'scans/noisy'},{tmp_path / 'scans/clean'}"
+    with pytest.raises(DataError, match=r"holds one picture; pairs need two or more, .*: cut both"):
+        load(DataConfig(dataset=dataset, fit="patches"), str(tmp_path / "data"))
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("folders:tr/clean", "folder:"), ("pair:a,b", "pairs:"), ("Noisy:a", "noisy:")],
+)
+def test_a_misspelt_prefix_is_answered_with_the_nearest(name: str, meant: str) -> None:
+    with pytest.raises(UsageError, match=f"did you mean '{meant}'"):
+        DataConfig(dataset=name)
 
 
 def test_pairs_bring_their_settings_and_refuse_others(folders: Folders) -> None:
