@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from aedenoise.cli.flags import DEFINED, FLAGS
 from aedenoise.cli.process import quiet_libraries
 from aedenoise.config import Experiment, dataset_kind, override, replace
 from aedenoise.config.data import pair_folders
-from aedenoise.config.recipes import fill_in
+from aedenoise.config.recipes import fill_in, fill_in_pairs
 from aedenoise.config.validation import local_path
-from aedenoise.errors import UsageError
+from aedenoise.errors import CheckpointError, UsageError
 
 
 def read_experiment() -> Experiment:
     """Returns the named experiment, or the default one, with the fields that flags override.
 
-    For a user's folder of pages or photographs the default one is changed to fit them.
+    For a user's folder or pairs of pages or photographs the default one is changed to fit them.
     """
     given = read_overrides()
     settings, note = _fit_folder(given)
@@ -70,25 +71,36 @@ def _fit_folder(given: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
         settings, lines = choose_settings(dataset, given)
         flags = " ".join(_as_flags(settings))
         return settings, [f"{lines[0]}: {flags}", *lines[1:]] if lines else []
-    alone = dataset.startswith("folder:") and "+" not in dataset
-    paired = dataset.startswith("pairs:")
-    if FLAGS.experiment is not None or not (alone or paired):
+    if FLAGS.experiment is not None or not dataset.startswith(("folder:", "pairs:")):
         return {}, []
-    _, name = dataset_kind(dataset)  # refused before the current folder is looked through
+    kind, rest = dataset_kind(dataset)  # refused before the current folder is looked through
+    paired = kind == "pairs"
+    place = pair_folders(rest)[1] if paired else local_path("folder", rest)
     quiet_libraries()
     from aedenoise.data.contents import recognise
 
-    place = pair_folders(name)[1] if paired else local_path("folder", name)
     found, count, looked_at = recognise(place)
-    settings = fill_in(found, given)
-    if paired:
-        # Pairs bring their own noise, and are always cut to patches.
-        own = ("noise.", "data.fit")
-        settings = {path: value for path, value in settings.items() if not path.startswith(own)}
-    if not settings:
+    settings = (fill_in_pairs if paired else fill_in)(found, given)
+    if not settings or _is_begun(given):
         return {}, []
     flags = " ".join(_as_flags(settings))
     return settings, [f"{place} holds {found} ({count} of the {looked_at} looked at): {flags}"]
+
+
+def _is_begun(given: dict[str, Any]) -> bool:
+    """Returns True if the workdir has a run of these flags alone, begun before recipes were."""
+    if FLAGS.overwrite:
+        return False
+    from aedenoise.cli.values import workdir
+    from aedenoise.training.workdir import Workdir, default_workdir
+
+    # Flags that need the recipe, such as more clean epochs, are of no run without it.
+    with suppress(CheckpointError, UsageError):
+        plain, _ = override(read_named(), given)
+        run = Workdir(workdir() or default_workdir(plain, read_named()))
+        run.check(plain)
+        return run.has_config()
+    return False
 
 
 def _as_flags(settings: dict[str, Any]) -> Iterator[str]:

@@ -57,6 +57,9 @@ def dataset_kind(name: str) -> tuple[str, str]:
         return "own", name
     if Path(name).is_dir():
         raise UsageError(f"unknown dataset {name!r}; for your folder write folder:{name}")
+    if colon:
+        written = [each for each in PREFIXES if each != "arrays:"]  # from Python only
+        raise UsageError(f"unknown dataset {name!r}; {nearest(f'{prefix}:', written)}")
     raise UsageError(
         f"unknown dataset {name!r}; {nearest(name, (*DATASETS, *TFDS_NAMES))}; or tfds:NAME, "
         "folder:DIR, noisy:DIR, pairs:NOISY,CLEAN, npz:FILE"
@@ -159,7 +162,7 @@ def pair_folders(text: str) -> tuple[Path, Path]:
     Raises:
       UsageError: if there are not two, or both are the same.
     """
-    parts = text.split(",")
+    parts = [part.strip() for part in text.split(",")]
     if len(parts) != 2 or not all(parts):
         raise UsageError(
             f"pairs:{text} must name two folders with one comma between them, as "

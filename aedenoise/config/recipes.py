@@ -71,3 +71,10 @@ def fill_in(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
         for path, value in RECIPES[kind].items()
         if path not in given and not any(path.startswith(prefix) for prefix in own)
     }
+
+
+def fill_in_pairs(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the settings of ``fill_in`` for pairs, which bring their noise and are not scaled."""
+    found = fill_in(kind, given)
+    settings = {path: value for path, value in found.items() if not path.startswith("noise.")}
+    return {**settings, "data.fit": "patches"} if "data.fit" in settings else settings

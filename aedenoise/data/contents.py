@@ -10,7 +10,8 @@ from PIL import Image
 
 from aedenoise.config.recipes import GLYPHS, PAGES, PHOTOGRAPHS
 from aedenoise.data.folder_layout import find_images
-from aedenoise.data.images import UnreadableImageError, read_pages
+from aedenoise.data.images import UnreadableImageError
+from aedenoise.data.page_reading import read_pages
 
 # Pictures that are looked at, evenly spaced over the folder, and the longest side to which each is
 # reduced: enough to tell ink on paper from a photograph.

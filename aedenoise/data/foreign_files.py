@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from aedenoise.data.images import UnreadableImageError, read_with
+from PIL import Image
+
+from aedenoise.data.images import FORMATS, MAX_PIXELS, UnreadableImageError, refusals
 from aedenoise.data.tiff import is_undeveloped
 
 # Raw files of cameras. Many are a TIFF whose first picture is a small preview.
@@ -92,6 +95,11 @@ def _brand(source: Path | bytes) -> bytes:
 
 def _is_readable(source: Path | bytes) -> bool:
     """Returns True for a picture of a known format, apart from TIFF, under a name of another."""
-    with suppress(UnreadableImageError):
-        return read_with(source, lambda image: image.format != "TIFF")
+    file = io.BytesIO(source) if isinstance(source, bytes) else source
+    with (
+        suppress(UnreadableImageError),
+        refusals(file, MAX_PIXELS),
+        Image.open(file, formats=FORMATS) as opened,
+    ):
+        return opened.format != "TIFF"
     return False

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from aedenoise.data.file_notes import Note, group
 from aedenoise.data.folder_layout import find_images, find_splits
 from aedenoise.data.images import (
     ANIMATED,
@@ -18,8 +19,8 @@ from aedenoise.data.images import (
     PAGED_SUFFIXES,
     SUFFIXES,
     UnreadableImageError,
-    read_pages,
 )
+from aedenoise.data.page_reading import read_pages
 from aedenoise.data.splits import TEST_SHARE, is_test
 from aedenoise.data.user_source import FORMAT, UserSource, fingerprint_files, printable
 from aedenoise.errors import DataError
@@ -33,7 +34,8 @@ class FolderSource(UserSource):
     Subfolders ``train`` and ``test`` are the splits; without them, a sixth of the files, selected
     by a hash of their paths, is the test split. The folder of a file is its class. Every page of a
     TIFF is an image, in the split of its file. Images are grey if all files are grey, otherwise
-    RGB. Unreadable files are skipped, counted and named.
+    RGB. Floats and more than 8 bits are scaled as for denoising. Unreadable files are skipped,
+    counted and named.
 
     Args:
       place: folder of the images.
@@ -84,6 +86,8 @@ class FolderSource(UserSource):
         squares: list[np.ndarray] = []
         files: list[int] = []  # the file of each square
         unreadable: list[str] = []
+        reasons: list[str] = []
+        notes: list[tuple[str, Note]] = []
         animations: list[str] = []
         small = pages = nbytes = 0
         cut = partial(cut_squares, size=self.size, fit=self._fit)
@@ -91,10 +95,12 @@ class FolderSource(UserSource):
         for i, name in enumerate(tqdm(self.names, unit="image", disable=hidden, leave=False)):
             try:
                 read = read_pages(self.place / name, cut)
-            except UnreadableImageError:
+            except UnreadableImageError as error:
                 unreadable.append(printable(name))
+                reasons.append(f"{printable(name)} {error}")
                 continue
             unreadable += [f"{printable(name)} page {page}" for page in read.unreadable]
+            notes += [(printable(name), note) for note in read.notes]
             animations += [printable(name)] if read.format in ANIMATED and read.pages > 1 else []
             pages += len(read.results)
             small += sum(not each for each in read.results)
@@ -107,7 +113,9 @@ class FolderSource(UserSource):
                     f"{self.place} has more squares than --memory_budget="
                     f"{self._budget // 2**20} MB holds; raise it or use fewer images"
                 )
-        for line in reading_notes(unreadable, animations, small, self.size):
+        for line in reading_notes(unreadable, reasons, animations, small, self.size):
+            notify(line)
+        for line in group(notes, len(self.names)):
             notify(line)
         if pages > len(self.names) - len(unreadable):
             notify(f"every page is an image: {pages:,} in {len(self.names):,} files")
@@ -179,10 +187,13 @@ def _cut(image: Image.Image, left: int, top: int, size: int) -> Image.Image:
     return image.crop((left, top, left + size, top + size))
 
 
-def reading_notes(unreadable: list[str], animations: list[str], small: int, size: int) -> list[str]:
+def reading_notes(
+    unreadable: list[str], reasons: list[str], animations: list[str], small: int, size: int
+) -> list[str]:
     lines = []
     if unreadable:
         lines.append(f"skipped {len(unreadable):,} unreadable images: {_some(unreadable)}")
+        lines += reasons[:_SHOWN]
     if animations:
         lines.append(f"took the first frame of {len(animations):,} animations: {_some(animations)}")
     if small:

@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from aedenoise.data.folder_layout import find_images
-from aedenoise.data.images import Pages, UnreadableImageError, read_pages
+from aedenoise.data.images import UnreadableImageError
 from aedenoise.data.noisy_folder import cut_squares
+from aedenoise.data.page_reading import Page, Pages, flatten, read_deep_pages
 from aedenoise.data.patch_source import PatchSource
+from aedenoise.data.pixels import Picture, scale_alike
 from aedenoise.data.user_source import file_name_bytes, fingerprint_files, printable
 from aedenoise.errors import DataError
 
@@ -32,7 +33,7 @@ class PairSource(PatchSource):
       turned: whether patches are mirrored and turned at random, both of a pair alike.
 
     Raises:
-      DataError: if a folder is missing, or a picture has no partner.
+      DataError: if a folder is missing, a picture has no partner, or there is one pair.
     """
 
     members = 2
@@ -45,7 +46,6 @@ class PairSource(PatchSource):
         partners = _by_stem(noisy)
         stamp = fingerprint_files(str(noisy), noisy, partners.values())
         kind = hashlib.sha256(file_name_bytes(str(noisy))).hexdigest()[:8]
-        super().__init__(clean, data_root, size, turned, f"pairs-{kind}-{stamp[:8]}")
         own = _by_stem(clean)
         _refuse(
             [
@@ -53,14 +53,20 @@ class PairSource(PatchSource):
                 *_alone(clean, own.keys() - partners.keys(), noisy),
             ]
         )
+        if len(own) == 1:
+            raise DataError(
+                f"{clean} holds one picture; pairs need two or more, one of them to test: cut both "
+                "pictures into two parts"
+            )
+        super().__init__(clean, data_root, size, turned, f"pairs-{kind}-{stamp[:8]}")
         self._partners = {name: partners[_stem(name)] for name in self.names}
 
     def _read_pages(self, name: str, of_test: bool) -> Pages[list[np.ndarray]]:
-        clean = read_pages(self.place / name, _copy)
-        noisy = read_pages(self._noisy / self._partners[name], _copy)
+        clean = self._read_side(self.place / name)
+        noisy = self._read_side(self._noisy / self._partners[name])
         if clean.unreadable or noisy.unreadable:
             raise UnreadableImageError("a page is damaged")
-        sides = [[image.size for image in each.results] for each in (noisy, clean)]
+        sides = [[_size(page) for page in each.results] for each in (noisy, clean)]
         if sides[0] != sides[1]:
             raise DataError(
                 f"{printable(name)} has {_sizes(sides[1])} in {self.place}, but {_sizes(sides[0])} "
@@ -68,7 +74,13 @@ class PairSource(PatchSource):
             )
         stacked = [_stack(*each) for each in zip(noisy.results, clean.results, strict=True)]
         results = [cut_squares(each, self.size) if of_test else [each] for each in stacked]
-        return Pages(results, [], clean.format, clean.pages)
+        return Pages(results, [], clean.format, clean.pages, (*clean.notes, *noisy.notes))
+
+    def _read_side(self, path: Path) -> Pages[Page]:
+        try:
+            return read_deep_pages(path, _copy)
+        except UnreadableImageError as error:
+            raise UnreadableImageError(f"of {path.parent} {error}") from error
 
 
 def _by_stem(place: Path) -> dict[str, str]:
@@ -102,11 +114,21 @@ def _alone(place: Path, stems: Iterable[str], other: Path) -> list[str]:
 
 def _refuse(faults: list[str]) -> None:
     if faults:
-        raise DataError(f"{'; '.join(faults)}; add or remove them")
+        raise DataError(
+            f"{'; '.join(faults)}; names must be equal but for the suffix: rename, add or remove "
+            "them"
+        )
 
 
-def _copy(image: Image.Image) -> Image.Image:
-    return image.copy()
+def _copy(page: Page) -> Page:
+    # An image that Pillow opened is closed with its file.
+    return page if isinstance(page, Picture) else page.copy()
+
+
+def _size(page: Page) -> tuple[int, int]:
+    if isinstance(page, Picture):
+        return page.pixels.shape[1], page.pixels.shape[0]
+    return page.size
 
 
 def _sizes(sides: list[tuple[int, int]]) -> str:
@@ -115,8 +137,11 @@ def _sizes(sides: list[tuple[int, int]]) -> str:
     return f"{sides[0][0]} x {sides[0][1]} pixels"
 
 
-def _stack(noisy: Image.Image, clean: Image.Image) -> np.ndarray:
+def _stack(noisy: Page, clean: Page) -> np.ndarray:
     """Returns uint8 ``[H, W, 2]``, or ``[H, W, 6]`` if one of the pictures is in colour."""
-    mode = "RGB" if "RGB" in (noisy.mode, clean.mode) else "L"
-    pixels = [np.atleast_3d(np.asarray(image.convert(mode))) for image in (noisy, clean)]
+    if isinstance(noisy, Picture) and isinstance(clean, Picture):
+        noisy, clean = scale_alike(noisy, clean)
+    images = [flatten(page) for page in (noisy, clean)]
+    mode = "RGB" if "RGB" in [image.mode for image in images] else "L"
+    pixels = [np.atleast_3d(np.asarray(image.convert(mode))) for image in images]
     return np.concatenate(pixels, axis=2)

@@ -11,8 +11,10 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from aedenoise.data.file_notes import Note, group
 from aedenoise.data.image_folder import FolderSource, cut_squares, reading_notes
-from aedenoise.data.images import Pages, UnreadableImageError, read_pages
+from aedenoise.data.images import UnreadableImageError
+from aedenoise.data.page_reading import Pages, read_pages
 from aedenoise.data.patches import Patches, PictureWriter
 from aedenoise.data.user_source import Arrays, printable
 from aedenoise.errors import DataError
@@ -57,6 +59,8 @@ class PatchSource(FolderSource):
         squares: list[np.ndarray] = []
         labels: list[int] = []
         unreadable: list[str] = []
+        reasons: list[str] = []
+        notes: list[tuple[str, Note]] = []
         small = 0
         hidden = not sys.stderr.isatty()
         self._forget_earlier()
@@ -67,10 +71,12 @@ class PatchSource(FolderSource):
             ):
                 try:
                     read = self._read_pages(name, of_test)
-                except UnreadableImageError:
+                except UnreadableImageError as error:
                     unreadable.append(printable(name))
+                    reasons.append(f"{printable(name)} {error}")
                     continue
                 unreadable += [f"{printable(name)} page {page}" for page in read.unreadable]
+                notes += [(printable(name), note) for note in read.notes]
                 for page in read.results:
                     small += not page or min(page[0].shape[:2]) < self.size
                     for pixels in page:
@@ -79,7 +85,9 @@ class PatchSource(FolderSource):
                             labels.append(label)
                         elif min(pixels.shape[:2]) >= self.size:
                             writer.add(pixels, label)
-        for line in reading_notes(unreadable, [], small, self.size):
+        for line in reading_notes(unreadable, reasons, [], small, self.size):
+            notify(line)
+        for line in group(notes, self.members * len(self.names)):
             notify(line)
         if not squares or not writer.pictures:
             raise DataError(

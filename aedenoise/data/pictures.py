@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -79,12 +79,7 @@ class PictureFile:
             if image.format != "TIFF":
                 raise
             return read_deep_page(self._tiff(), number, LARGEST_PICTURE)
-        check_pixels(*image.size, LARGEST_PICTURE)
-        if is_deep(image):
-            # Compressed in a way for which tifffile needs a library: 8 bits of it are read.
-            with suppress(Exception):
-                return read_deep_page(self._tiff(), number, LARGEST_PICTURE)
-        picture = _from_page(image)
+        picture = read_page(image, number, self._tiff, LARGEST_PICTURE)
         if not self.contents.animated:
             return picture
         # Frames of grey animations are in colour after the first, and all have 8 bits.
@@ -164,6 +159,26 @@ def find_pictures(place: Path) -> list[Path]:
     if not found:
         raise DataError(f"no image in {place} ({', '.join(SUFFIXES)})")
     return found
+
+
+def read_page(image: Image.Image, number: int, tiff: Callable[[], Any], most: int) -> Picture:
+    """Reads the page at which an opened image stands.
+
+    Args:
+      image: the image.
+      number: place of the page in the file, from 0.
+      tiff: function that opens the same file with tifffile; called only where Pillow reads less.
+      most: number of pixels above which the page is rejected.
+
+    Raises:
+      UnreadableImageError: if it is too large, or its values have no known range.
+    """
+    check_pixels(*image.size, most)
+    if is_deep(image):
+        # Compressed in a way for which tifffile needs a library: 8 bits of it are read.
+        with suppress(Exception):
+            return read_deep_page(tiff(), number, most)
+    return _from_page(image)
 
 
 def _from_page(image: Image.Image) -> Picture:

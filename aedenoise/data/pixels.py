@@ -136,6 +136,29 @@ def from_floats(values: np.ndarray, alpha: np.ndarray | None = None) -> Picture:
     return Picture(pixels, alpha, 16, (black, white), extent)
 
 
+def scale_alike(first: Picture, second: Picture) -> tuple[Picture, Picture]:
+    """Scales two pictures of one scene to a common range, unless their files have two scales.
+
+    Each alone has its range from its own values, of which noise changes the largest: 1,000 needs 10
+    bits and 1,100 needs 12. A file of another scale is known by a mean that is then further away.
+    """
+    if (first.floats is None) != (second.floats is None):
+        return first, second
+    ends = [each.floats or (0.0, 2.0**each.bits - 1.0) for each in (first, second)]
+    black, white = min(least for least, _ in ends), max(most for _, most in ends)
+    scaled = []
+    for picture, (least, most) in zip((first, second), ends, strict=True):
+        factor, offset = (most - least) / (white - black), (least - black) / (white - black)
+        scaled.append(picture.with_pixels(np.float32(factor) * picture.pixels + np.float32(offset)))
+    before, after = (
+        abs(float(one.pixels.mean()) - float(other.pixels.mean()))
+        for one, other in ((first, second), scaled)
+    )
+    # Floats that are each scaled from lowest to highest have nearly the same mean by that alone.
+    stretched = all(each.floats not in (None, (0.0, 1.0)) for each in (first, second))
+    return (scaled[0], scaled[1]) if stretched or after < before else (first, second)
+
+
 def grey_if_possible(picture: Picture) -> Picture:
     """Returns a picture whose channels are equal with one channel, and any other unchanged."""
     pixels = picture.pixels

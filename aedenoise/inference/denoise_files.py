@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from aedenoise.config.options import STREAM, DenoiseOptions
+from aedenoise.data.file_notes import Note, describe_file, group
 from aedenoise.data.foreign_files import ForeignImageError, describe_foreign
 from aedenoise.data.images import UnreadableImageError
 from aedenoise.data.picture_writing import (
@@ -40,7 +41,7 @@ from aedenoise.files import write_atomically, writing
 from aedenoise.inference.denoiser import Denoiser
 from aedenoise.inference.jobs import Job, describe_place, make_jobs
 from aedenoise.inference.network_choice import Network, PackedNetworks
-from aedenoise.inference.suitability import Note, choose_inversion, describe_file, group, judge
+from aedenoise.inference.suitability import choose_inversion, judge
 from aedenoise.inference.uncertainty_files import uncertainty_picture, write_uncertainty
 from aedenoise.reporting.console import bar, say, warn
 from aedenoise.runtime.streams import is_closed

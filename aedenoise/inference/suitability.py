@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
-
 import numpy as np
 
 from aedenoise.config import Experiment
-from aedenoise.data.pixels import Picture
+from aedenoise.data.file_notes import Note
 from aedenoise.inference.denoiser import Denoiser
 from aedenoise.inference.noise_estimation import measure_level
 
@@ -36,42 +33,11 @@ _THIN = 2.0
 _SAMPLED = 2**22
 
 
-class Note(NamedTuple):
-    """Line about a picture: predicates for one of them, and for several."""
-
-    one: str
-    many: str
-
-
 _INVERTED = "dark on light: inverted for denoising (--invert=no prevents this)"
 _GREYS = (
     "many greys, but the network was trained on light strokes on dark: the result may be poor "
     "(--network=photos is for photographs)"
 )
-
-
-def describe_file(picture: Picture) -> list[Note]:
-    """Returns notes on what the file holds besides the pixels that are denoised."""
-    notes = []
-    if picture.extent is not None:
-        least, most = picture.extent
-        rest = "0 is taken for black, 1 for white"
-        if picture.floats != (0.0, 1.0):
-            rest = "the lowest is taken for black, the highest for white"
-        notes.append(
-            Note(f"has floats from {least:.6g} to {most:.6g}: {rest}", f"have floats: {rest}")
-        )
-    if picture.guessed:
-        notes.append(
-            Note(
-                f"uses {picture.bits} of 16 bits: {2**picture.bits - 1:,} is taken for white",
-                "use fewer than 16 bits: the largest value of their depth is taken for white",
-            )
-        )
-    if picture.reduced:
-        rest = "16 bits per channel, of which 8 are kept (uncompressed TIFF keeps 16)"
-        notes.append(Note(f"has {rest}", f"have {rest}"))
-    return notes
 
 
 def choose_inversion(
@@ -197,21 +163,6 @@ def _unknown_noise(
             f"are hardly denoised: their noise{what} is {rest}",
         )
     ]
-
-
-def group(notes: Sequence[tuple[str, Note]], total: int) -> list[str]:
-    """Returns one line per kind of note, with the number of pictures and the name of the first."""
-    kinds: dict[str, list[tuple[str, Note]]] = {}
-    for name, note in notes:
-        kinds.setdefault(note.many, []).append((name, note))
-    lines = []
-    for many, those in kinds.items():
-        name, note = those[0]
-        if len(those) == 1:
-            lines.append(f"{name} {note.one}")
-        else:
-            lines.append(f"{len(those):,} of {total:,} images {many}; the first is {name}")
-    return lines
 
 
 def _trained_on_light_glyphs(experiment: Experiment) -> bool:

@@ -9,8 +9,8 @@ import pytest
 from conftest import ROOT
 from PIL import Image
 
-from aedenoise.config import Experiment, replace
-from aedenoise.config.recipes import GLYPHS, PHOTOGRAPHS, RECIPES, fill_in
+from aedenoise.config import Experiment, override, replace
+from aedenoise.config.recipes import GLYPHS, PAGES, PHOTOGRAPHS, RECIPES, fill_in, fill_in_pairs
 from aedenoise.data.contents import is_page, recognise
 
 
@@ -52,11 +52,24 @@ _WIDTHS = ("model.encoder_features", "model.decoder_features")
 
 @pytest.mark.parametrize("kind", RECIPES)
 def test_recipes_are_experiments_and_flags_come_first(kind: str) -> None:
-    replace(Experiment(), RECIPES[kind])
+    folder = {"data.dataset": "folder:mine"}
+    replace(Experiment(), {**folder, **RECIPES[kind]})
     assert fill_in(kind, {}) == RECIPES[kind]
     given = {"noise.level": 0.2, "model.network": "mlp", "epochs": 1}
     left = fill_in(kind, given)
     assert not {"epochs", "noise.level_max", "model.encoder_features"} & set(left)
     assert not set(_WIDTHS) & set(fill_in(kind, {"model.encoder_features": (4, 4)}))
     assert "data.turned" not in fill_in(kind, {"data.fit": "crop"})
-    replace(Experiment(), {**left, **given})
+    replace(Experiment(), {**folder, **left, **given})
+
+
+def test_pairs_bring_their_noise_and_are_cut_to_patches() -> None:
+    assert fill_in_pairs(GLYPHS, {}) == {}
+    for kind in (PAGES, PHOTOGRAPHS):
+        settings = fill_in_pairs(kind, {"epochs": 3})
+        assert settings["data.fit"] == "patches"
+        assert settings["optimizer.learning_rate"] == RECIPES[kind]["optimizer.learning_rate"]
+        assert "epochs" not in settings
+        assert not [path for path in settings if path.startswith("noise.")]
+        override(Experiment(), {"data.dataset": "pairs:noisy,clean", **settings})
+    assert fill_in_pairs(PHOTOGRAPHS, {})["data.turned"]

@@ -12,7 +12,8 @@ from PIL import Image
 from aedenoise.config import DataConfig
 from aedenoise.data.folder_layout import find_images, find_splits
 from aedenoise.data.image_folder import cut_squares
-from aedenoise.data.images import FORMATS, SUFFIXES, UnreadableImageError, read_pages
+from aedenoise.data.images import FORMATS, SUFFIXES, UnreadableImageError
+from aedenoise.data.page_reading import read_pages
 from aedenoise.data.reading import Dataset, load
 from aedenoise.errors import DataError
 

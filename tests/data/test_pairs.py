@@ -6,14 +6,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import Command
 from PIL import Image
+from skimage import data
 
 from aedenoise.config import DataConfig, Experiment, ModelConfig, NoiseConfig
+from aedenoise.config.data import pair_folders
+from aedenoise.config.options import RunOptions
 from aedenoise.config.overrides import override
 from aedenoise.data.patches import Patches
 from aedenoise.data.reading import Dataset, load
 from aedenoise.errors import DataError, UsageError
 from aedenoise.ops.images import pair
+from aedenoise.runs.train import train
+from aedenoise.training.workdir import Workdir
 
 SIZE = 16
 Folders = dict[str, Path]
@@ -85,7 +91,8 @@ def test_a_changed_noisy_picture_is_read_again(folders: Folders, tmp_path: Path)
 def test_pictures_without_a_partner_are_named(folders: Folders, tmp_path: Path) -> None:
     (folders["noisy"] / "train/a.tif").unlink()
     with pytest.raises(
-        DataError, match=r"1 picture of .*clean without a partner in .*noisy: train/a;"
+        DataError,
+        match=r"1 picture of .*clean without a partner in .*noisy: train/a; names must be equal",
     ):
         loaded(folders, tmp_path)
     (folders["clean"] / "train/a.png").rename(folders["noisy"] / "train/a.tif")
@@ -126,6 +133,7 @@ def test_folders_must_be_two(tmp_path: Path) -> None:
         ("scans", "two folders"),
         ("a,b,c", "two folders"),
         ("a,", "two folders"),
+        ("a, ", "two folders"),
         ("a,a", "one folder twice"),
     ):
         with pytest.raises(UsageError, match=fault):
@@ -134,9 +142,31 @@ def test_folders_must_be_two(tmp_path: Path) -> None:
         load(DataConfig(dataset=f"pairs:{tmp_path},{tmp_path / 'nowhere'}", fit="patches"))
 
 
+def test_blanks_around_the_folders_are_dropped(tmp_path: Path) -> None:
+    assert pair_folders(f" {tmp_path} , {tmp_path}/b ") == (tmp_path, tmp_path / "b")
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_one_pair_is_too_few(tmp_path: Path, suffix: str) -> None:
+    for name in ("noisy", "clean"):
+        write(tmp_path / "scans" / name / f"a.{suffix}", np.zeros((40, 40), np.uint8))
+    dataset = f"pairs:{tmp_path / 'scans/noisy'},{tmp_path / 'scans/clean'}"
+    with pytest.raises(DataError, match=r"holds one picture; pairs need two or more, .*: cut both"):
+        load(DataConfig(dataset=dataset, fit="patches"), str(tmp_path / "data"))
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("folders:tr/clean", "folder:"), ("pair:a,b", "pairs:"), ("Noisy:a", "noisy:")],
+)
+def test_a_misspelt_prefix_is_answered_with_the_nearest(name: str, meant: str) -> None:
+    with pytest.raises(UsageError, match=f"did you mean '{meant}'"):
+        DataConfig(dataset=name)
+
+
 def test_pairs_bring_their_settings_and_refuse_others(folders: Folders) -> None:
-    data = configured(folders).dataset
-    chosen, _ = override(Experiment(), {"data.dataset": data})
+    dataset = configured(folders).dataset
+    chosen, _ = override(Experiment(), {"data.dataset": dataset})
     assert chosen.data.fit == "patches"
     assert str(chosen.noise) == "noisy pictures"
     for given, fault in (
@@ -147,7 +177,7 @@ def test_pairs_bring_their_settings_and_refuse_others(folders: Folders) -> None:
         ({"model.network": "mlp", "greedy_epochs": 1}, "greedy_epochs"),
     ):
         with pytest.raises(UsageError, match=fault):
-            override(Experiment(), {"data.dataset": data, **given}, adapt=False)
+            override(Experiment(), {"data.dataset": dataset, **given}, adapt=False)
 
 
 def test_a_network_conditioned_on_a_level_has_none_in_pairs(folders: Folders) -> None:
@@ -157,3 +187,62 @@ def test_a_network_conditioned_on_a_level_has_none_in_pairs(folders: Folders) ->
             noise=NoiseConfig(kind="recorded", level=0.0, clip=False),
             model=ModelConfig(condition="noise_level"),
         )
+
+
+def photographs(folder: Path) -> str:
+    """Writes pairs of pieces of a photograph, and returns the dataset."""
+    clean = data.camera()[100:420, 100:420].astype(np.float64)
+    for number in range(4):
+        piece = clean[80 * number : 80 * number + 80]
+        noisy = np.clip(piece + np.random.default_rng(number).normal(0, 30, piece.shape), 0, 255)
+        write(folder / "clean" / f"{number}.png", piece.astype(np.uint8))
+        write(folder / "noisy" / f"{number}.png", noisy.astype(np.uint8))
+    return f"--dataset=pairs:{folder / 'noisy'},{folder / 'clean'}"
+
+
+SMALL = ("--image_size=32", "--encoder_features=4,4", "--decoder_features=4,4", "--nobaselines")
+
+
+@pytest.mark.end_to_end
+@pytest.mark.slow
+def test_pairs_of_photographs_get_their_recipe(command: Command, tmp_path: Path) -> None:
+    dataset, run = photographs(tmp_path), tmp_path / "run"
+    flags = (dataset, *SMALL, f"--workdir={run}")
+    done = command(*flags, "--epochs=2", "--batch_size=4")
+    assert done.returncode == 0, done.stderr
+    assert (
+        f"{tmp_path / 'clean'} holds photographs (4 of the 4 looked at): --fit=patches --turned"
+    ) in done.stdout
+    made = Workdir(run).read_experiment()
+    assert (made.data.turned, made.model.skip, made.loss) == (True, "concat", "charbonnier")
+    assert (made.data.image_size, made.epochs, made.batch_size) == (32, 2, 4)
+    assert str(made.noise) == "noisy pictures"
+    # The same command goes on, or has nothing to do.
+    done = command(*flags, "--epochs=2", "--batch_size=4")
+    assert done.returncode == 0, done.stderr
+    assert Workdir(run).read_experiment() == made
+
+
+@pytest.mark.end_to_end
+@pytest.mark.slow
+def test_a_run_begun_without_the_recipe_keeps_its_settings(
+    command: Command, data_dir: str, tmp_path: Path
+) -> None:
+    dataset, run = photographs(tmp_path), tmp_path / "run"
+    given = {
+        "data.dataset": dataset.partition("=")[2],
+        "data.image_size": 32,
+        "model.encoder_features": (4, 4),
+        "model.decoder_features": (4, 4),
+        "epochs": 1,
+    }
+    begun, _ = override(Experiment(), given)
+    train(begun, RunOptions(workdir=run, data_dir=data_dir, baselines=False))
+    done = command(dataset, *SMALL, "--epochs=1", f"--workdir={run}")
+    assert done.returncode == 0, done.stderr
+    assert "holds photographs" not in done.stdout
+    assert Workdir(run).read_experiment() == begun
+    done = command(dataset, *SMALL, "--epochs=1", f"--workdir={run}", "--overwrite")
+    assert done.returncode == 0, done.stderr
+    assert "holds photographs" in done.stdout
+    assert Workdir(run).read_experiment().model.skip == "concat"

@@ -164,24 +164,3 @@ def test_what_cannot_be_cut_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="turned is for folder:, noisy: and pairs:"):
         DataConfig(turned=True)
     assert DataConfig(dataset="folder:pictures", fit="crop", turned=True).turned
-
-
-@pytest.mark.parametrize("fit", ["resize", "crop", "patches"])
-def test_depth_and_floats_do_not_change_brightness(tmp_path: Path, fit: str) -> None:
-    """A TIFF of floats was black, and one of 12 of 16 bits sixteen times too dark."""
-    scales = {"8": (255, np.uint8), "floats": (1, np.float32), "16": (65_535, np.uint16)}
-    scales["12"] = (4095, np.uint16)
-    found = {}
-    for name, (white, kind) in scales.items():
-        for number in range(4):
-            path = tmp_path / name / ("train" if number else "test") / f"{number}.tif"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            values = picture(number, 32, 32) * (white / 255)
-            Image.fromarray((values if white == 1 else np.rint(values)).astype(kind)).save(path)
-        config = DataConfig(dataset=f"folder:{tmp_path / name}", fit=fit, image_size=16)
-        images = load(config, str(tmp_path / "data")).train.images
-        assert images.dtype == np.uint8
-        found[name] = np.asarray(images[np.arange(len(images))], np.int16)
-    for name in ("floats", "16", "12"):
-        assert found[name].shape == found["8"].shape
-        assert np.abs(found[name] - found["8"]).max() <= 1

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image, ImageCms, TiffImagePlugin
 
 from aedenoise.config.options import WRITTEN
-from aedenoise.data.images import UnreadableImageError, read_image
+from aedenoise.data.images import UnreadableImageError
+from aedenoise.data.page_reading import read_pages
 from aedenoise.data.picture_writing import encode_picture
 from aedenoise.data.pictures import LARGEST_PICTURE, read_picture
 
@@ -147,7 +148,8 @@ def test_damaged_exif_is_ignored(tmp_path: Path) -> None:
         np.round(read_picture(content).pixels[..., 0] * 255), np.asarray(image)
     )
     (tmp_path / "a.png").write_bytes(content)
-    np.testing.assert_array_equal(np.asarray(read_image(tmp_path / "a.png")), np.asarray(image))
+    (found,) = read_pages(tmp_path / "a.png", np.array).results
+    np.testing.assert_array_equal(found, np.asarray(image))
 
 
 def test_large_pictures_are_refused_by_their_size() -> None:

@@ -305,7 +305,7 @@ def test_the_mode_that_says_what_a_dataset_is(command: Command, tmp_path: Path) 
     pairs = f"pairs:{shutil.copytree(folder, tmp_path / 'noisy')},{folder}"
     done = command("--mode=data", f"--dataset={pairs}", f"--workdir={tmp_path}")
     assert done.returncode == 0, done.stderr
-    assert "photos holds photographs (4 of the 6 looked at): --turned=True" in done.stdout
+    assert "photos holds photographs (4 of the 6 looked at): --fit=patches" in done.stdout
     assert "--skip=concat" in done.stdout
     assert "--noise" not in done.stdout
     done = command("--mode=data", f"--dataset=folder:{tmp_path / 'none'}", cwd=tmp_path)

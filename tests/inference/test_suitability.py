@@ -14,12 +14,13 @@ from PIL import Image
 
 import aedenoise
 from aedenoise.config.options import DenoiseOptions
+from aedenoise.data.file_notes import Note, group
 from aedenoise.data.pictures import read_picture
 from aedenoise.errors import Stopped, StorageError, UsageError, report
 from aedenoise.inference.denoise_files import denoise_files
 from aedenoise.inference.denoiser import Denoiser
 from aedenoise.inference.noise_estimation import measure_level
-from aedenoise.inference.suitability import Note, _sampled, group
+from aedenoise.inference.suitability import _sampled
 
 SIDE = 160
 ROWS, COLUMNS = np.mgrid[:SIDE, :SIDE]
