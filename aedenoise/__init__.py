@@ -80,10 +80,10 @@ def load(
     if workdir is None:
         from aedenoise.inference.pretrained import load_pretrained
 
-        return load_pretrained(network or "letters")
+        return load_pretrained("letters" if network is None else network)
     from pathlib import Path
 
-    from aedenoise.config.options import PACKED
+    from aedenoise.config.denoise_options import PACKED
     from aedenoise.errors import UsageError
     from aedenoise.exports.sources import load_denoiser_from
     from aedenoise.training.components import Components

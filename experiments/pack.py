@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from aedenoise.config import NoiseConfig
-from aedenoise.config.options import PACKED, RunOptions
+from aedenoise.config.denoise_options import PACKED
+from aedenoise.config.options import RunOptions
 from aedenoise.files import write_json
 from aedenoise.inference.denoiser import Denoiser, load_denoiser
 from aedenoise.inference.pretrained import (

@@ -96,8 +96,9 @@ def _is_begun(given: dict[str, Any]) -> bool:
 
     # Flags that need the recipe, such as more clean epochs, are of no run without it.
     with suppress(CheckpointError, UsageError):
-        plain, _ = override(read_named(), given)
-        run = Workdir(workdir() or default_workdir(plain, read_named()))
+        named = read_named()
+        plain, _ = override(named, given)
+        run = Workdir(workdir() or default_workdir(plain, named))
         run.check(plain)
         return run.has_config()
     return False

@@ -12,13 +12,13 @@ from typing import Any
 from absl import flags
 
 from aedenoise.config import Experiment
+from aedenoise.config.denoise_options import DenoiseOptions
 from aedenoise.config.fields import DENSE, GAN, OptionField, option_fields
 from aedenoise.config.options import (
     DEVICES,
     INTERVALS,
     RECORDS,
     STORED,
-    DenoiseOptions,
     HostOptions,
     ProbeOptions,
     RunOptions,

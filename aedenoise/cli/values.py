@@ -11,9 +11,10 @@ from typing import Any
 from aedenoise.cli.experiments import parse_levels
 from aedenoise.cli.flags import FLAGS, spell
 from aedenoise.config import NoiseConfig, noise_from_text
+from aedenoise.config.denoise_options import WRITTEN, DenoiseOptions
 from aedenoise.config.fields import option_fields, shorten
 from aedenoise.config.folders import check_place
-from aedenoise.config.options import WRITTEN, DenoiseOptions, HostOptions, ProbeOptions, RunOptions
+from aedenoise.config.options import HostOptions, ProbeOptions, RunOptions
 from aedenoise.config.validation import local_path
 from aedenoise.errors import UsageError
 from aedenoise.exports.formats import find_format, is_file_of_network

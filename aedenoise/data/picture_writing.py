@@ -9,7 +9,7 @@ from typing import IO, Any
 import numpy as np
 from PIL import Image
 
-from aedenoise.config.options import WRITTEN
+from aedenoise.config.denoise_options import WRITTEN
 from aedenoise.data.picture_contents import Contents
 from aedenoise.data.pixels import Picture, opaque
 from aedenoise.data.tiff_writing import alpha_as, write_tiff

@@ -7,16 +7,15 @@ import itertools
 import os
 import signal
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from aedenoise.config.options import STREAM, DenoiseOptions
+from aedenoise.config.denoise_options import STREAM, DenoiseOptions
 from aedenoise.data.file_notes import Note, describe_file, group
 from aedenoise.data.foreign_files import ForeignImageError, describe_foreign
 from aedenoise.data.images import UnreadableImageError
@@ -42,55 +41,12 @@ from aedenoise.inference.denoiser import Denoiser
 from aedenoise.inference.jobs import Job, describe_place, make_jobs
 from aedenoise.inference.network_choice import Network, PackedNetworks
 from aedenoise.inference.suitability import choose_inversion, judge
+from aedenoise.inference.tally import Tally
 from aedenoise.inference.uncertainty_files import uncertainty_picture, write_uncertainty
 from aedenoise.reporting.console import bar, say, warn
 from aedenoise.runtime.streams import is_closed
 
 _GAP = 8
-
-
-@dataclass
-class Tally:
-    """Counts of pictures: pages count each, an animation counts as one.
-
-    Attributes:
-      files: number of files.
-      images: number of pictures in them.
-      kept: number of those kept as they are.
-      used: number of those denoised by each packed network.
-      notes: notes with the name of the picture.
-    """
-
-    files: int = 0
-    images: int = 0
-    kept: int = 0
-    used: Counter[str] = field(default_factory=Counter)
-    notes: list[tuple[str, Note]] = field(default_factory=list)
-
-    def add(self, choice: Choice, name: str, notes: list[Note]) -> None:
-        """Counts a picture."""
-        self.images += 1
-        self.kept += choice.keep
-        if choice.network.name and not choice.keep:
-            self.used[choice.network.name] += 1
-        self.notes += [(name, note) for note in notes]
-
-    def merge(self, other: Tally) -> None:
-        """Adds the counts of other files."""
-        self.files += other.files
-        self.images += other.images
-        self.kept += other.kept
-        self.used += other.used
-        self.notes += other.notes
-
-    def describe(self) -> str:
-        """Describes what was done to how many pictures."""
-        better = self.images - self.kept
-        made = f"{better:,} image{'s' * (better != 1)} denoised{_by(self.used)}"
-        made += f", {self.kept:,} kept" if self.kept else ""
-        if self.images == self.files:
-            return made
-        return f"{made}, from {self.files:,} file{'s' * (self.files != 1)}"
 
 
 def denoise_files(denoiser: Denoiser | PackedNetworks, options: DenoiseOptions) -> int:
@@ -170,13 +126,6 @@ def _takes_level(denoiser: Denoiser | PackedNetworks) -> bool:
     return denoiser.experiment.model.condition == "noise_level"
 
 
-def _by(used: Counter[str]) -> str:
-    """Names the packed networks that were used, with the numbers of pictures if several."""
-    if len(used) < 2:
-        return "".join(f" by the network for {name}" for name in used)
-    return " by the networks for " + ", ".join(f"{name} ({n:,})" for name, n in used.items())
-
-
 def _standard_input() -> bytes:
     # Python has no such stream where the process was started without one, as by ``<&-``.
     if sys.stdin is None:
@@ -215,7 +164,8 @@ def _denoise(
             found = [*result.notes, *_lost_bits(picture, suffix)]
             if choice is None:
                 paged = contents.count > 1 and not contents.animated
-                tally.add(result.choice, f"{job.name}{f' page {number}' * paged}", found)
+                name = f"{job.name}{f' page {number}' * paged}"
+                tally.add(name, found, result.choice.network.name, kept=result.choice.keep)
             # An animation would flicker if its frames were treated differently.
             choice = result.choice if contents.animated else None
             if number == 1 and options.before_after:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from aedenoise.config.options import STREAM, WRITTEN, DenoiseOptions
+from aedenoise.config.denoise_options import STREAM, WRITTEN, DenoiseOptions
 from aedenoise.data.foreign_files import is_foreign
 from aedenoise.data.pictures import find_pictures, find_suffix
 from aedenoise.errors import DataError, StorageError, UsageError

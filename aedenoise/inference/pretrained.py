@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from aedenoise.config import from_dict, to_dict
-from aedenoise.config.options import PACKED
+from aedenoise.config.denoise_options import PACKED
 from aedenoise.config.validation import check_known
 from aedenoise.errors import CheckpointError
 from aedenoise.files import write_atomically, write_json
@@ -29,7 +29,7 @@ def load_pretrained(name: str = LETTERS) -> Denoiser:
     """Loads a packed network; the command in its record trained it.
 
     Args:
-      name: one of ``config.options.PACKED``.
+      name: one of ``config.denoise_options.PACKED``.
 
     Raises:
       CheckpointError: if its files are missing or damaged.

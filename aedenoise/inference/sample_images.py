@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from aedenoise.config.options import WRITTEN
+from aedenoise.config.denoise_options import WRITTEN
 from aedenoise.data.picture_writing import check_fits, encode_picture
 from aedenoise.data.pixels import Picture
 from aedenoise.errors import StorageError

@@ -106,11 +106,7 @@ def describe_unfinished(folder: Workdir, step: int) -> str:
         return ""
     total = ""
     with suppress(OSError, ValueError, RecursionError, KeyError, TypeError, CheckpointError):
-        config = folder.read_config()
-        experiment = folder.read_experiment()
-        # A last partial batch is a step.
-        per_epoch = -(-int(config["dataset"]["train"]) // experiment.batch_size)
-        total = f" of {per_epoch * experiment.epochs:,}"
+        total = f" of {int(folder.read_config()['total_steps']):,}"
     return (
         f"the training of {folder.path} is unfinished, at step {step:,}{total}: the result may be "
         "poor; the command that began it goes on"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aedenoise.metrics.noise_level import NoiseLine, cut_patches
+from aedenoise.metrics.noise_level import NoiseLine, count_freedom, cut_patches
 
 SIDE = 4
 # One patch of so many in each direction is hidden at once, each patch in one of the patterns.
@@ -111,7 +111,7 @@ def _fit_line(uneven: np.ndarray, ratio: np.ndarray) -> _Line:
 
 def _regress(uneven: np.ndarray, ratio: np.ndarray) -> tuple[float, float, float]:
     """Returns the ratio where patches are flattest, the slope, and the error of the first."""
-    deviation = (2.0 / (SIDE * SIDE - 3)) ** 0.5
+    deviation = (2.0 / count_freedom(SIDE)) ** 0.5
     middle, spread = float(uneven.mean()), float(uneven.var())
     slope = float(np.mean((uneven - middle) * ratio)) / spread if spread > 0.0 else 0.0
     slope = max(slope, 0.0)

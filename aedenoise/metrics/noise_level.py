@@ -66,6 +66,11 @@ class NoiseLine:
     error: float = 0.0
 
 
+def count_freedom(side: int) -> int:
+    """Returns the degrees of freedom of a patch's variance about a plane, which takes three."""
+    return side * side - 3
+
+
 def cut_patches(images: Iterable[np.ndarray], side: int, *, clipped: bool = False) -> Patches:
     """Cuts images ``[H, W, C]`` of any sizes into patches of ``side`` x ``side``, by channel.
 
@@ -76,7 +81,7 @@ def cut_patches(images: Iterable[np.ndarray], side: int, *, clipped: bool = Fals
     mean, variance, ends = (
         np.concatenate([part[i] for part in parts]) if parts else np.zeros(0) for i in range(3)
     )
-    freedom = side * side - 3
+    freedom = count_freedom(side)
     if clipped:
         rows = ends < _MOST_CLIPPED
         mean, variance = mean[rows], variance[rows] / np.interp(ends[rows], *narrowing())
@@ -97,7 +102,7 @@ def _statistics(image: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray, n
     slopes = np.square(rest @ np.stack([down, across], axis=1)) / np.sum(np.square(down))
     squares = np.sum(np.square(rest), axis=1) - slopes.sum(axis=1)
     ends = np.mean((rows == 0.0) | (rows == 1.0), axis=1)
-    return mean, np.maximum(squares, 0.0) / (side * side - 3), ends
+    return mean, np.maximum(squares, 0.0) / count_freedom(side), ends
 
 
 def flat_variance(patches: Patches) -> tuple[float, int]:

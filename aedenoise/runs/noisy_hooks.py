@@ -74,8 +74,9 @@ class NoisyHooks(TrainingHooks):
         denoised, noisy = found["denoised"], found["noisy"]
         # A lower bound says nothing about which is better.
         if denoised["method"] == STEIN:
-            estimates = denoised["psnr_estimate"], noisy["psnr_estimate"]
-            advice = worse_than_input(*estimates, workload.total_steps)
+            advice = worse_than_input(
+                denoised["psnr_estimate"], noisy["psnr_estimate"], workload.total_steps
+            )
             if advice:
                 say(advice)
         if self.best["step"] != workload.total_steps:

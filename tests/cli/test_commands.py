@@ -15,8 +15,9 @@ from aedenoise.cli.dispatch import find
 from aedenoise.cli.flags import DEFINED, FLAGS, GROUPS
 from aedenoise.cli.help import command_help, overview
 from aedenoise.config import Experiment
+from aedenoise.config.denoise_options import DenoiseOptions
 from aedenoise.config.fields import option_fields
-from aedenoise.config.options import DenoiseOptions, HostOptions, ProbeOptions, RunOptions
+from aedenoise.config.options import HostOptions, ProbeOptions, RunOptions
 from aedenoise.config.study import Study
 
 WRONG_WORDS = [

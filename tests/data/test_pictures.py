@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, TiffImagePlugin
 
-from aedenoise.config.options import WRITTEN
+from aedenoise.config.denoise_options import WRITTEN
 from aedenoise.data.images import UnreadableImageError
 from aedenoise.data.page_reading import read_pages
 from aedenoise.data.picture_writing import encode_picture

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import aedenoise
-from aedenoise.config.options import DenoiseOptions, RunOptions
+from aedenoise.config.denoise_options import DenoiseOptions
+from aedenoise.config.options import RunOptions
 from aedenoise.errors import CheckpointError
 from aedenoise.inference.arrays import check_layout, scaled
 from aedenoise.inference.denoiser import Denoiser

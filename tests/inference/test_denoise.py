@@ -21,7 +21,7 @@ from PIL import Image
 
 import aedenoise
 from aedenoise.config import DECODERS, NETWORKS, Experiment, ModelConfig, replace
-from aedenoise.config.options import WRITTEN, DenoiseOptions
+from aedenoise.config.denoise_options import WRITTEN, DenoiseOptions
 from aedenoise.data.picture_writing import encode_picture, kept_bits
 from aedenoise.data.pictures import read_picture
 from aedenoise.data.pixels import Picture

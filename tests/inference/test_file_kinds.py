@@ -17,7 +17,7 @@ from conftest import ROOT, command_environment
 from PIL import Image
 
 import aedenoise
-from aedenoise.config.options import DenoiseOptions
+from aedenoise.config.denoise_options import DenoiseOptions
 from aedenoise.data.pictures import open_pictures, read_picture
 from aedenoise.errors import DataError
 from aedenoise.inference.denoise_files import denoise_files

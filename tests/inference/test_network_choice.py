@@ -12,7 +12,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 import aedenoise
-from aedenoise.config.options import PACKED, DenoiseOptions
+from aedenoise.config.denoise_options import PACKED, DenoiseOptions
 from aedenoise.data.builders import read_open_letters
 from aedenoise.errors import DataError, UsageError
 from aedenoise.inference.denoise_files import denoise_files

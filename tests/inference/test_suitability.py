@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import aedenoise
-from aedenoise.config.options import DenoiseOptions
+from aedenoise.config.denoise_options import DenoiseOptions
 from aedenoise.data.file_notes import Note, group
 from aedenoise.data.pictures import read_picture
 from aedenoise.errors import Stopped, StorageError, UsageError, report

@@ -11,7 +11,7 @@ from conftest import ROOT
 from PIL import Image
 
 import aedenoise
-from aedenoise.config.options import DenoiseOptions
+from aedenoise.config.denoise_options import DenoiseOptions
 from aedenoise.data.pictures import read_picture
 from aedenoise.errors import CheckpointError, StorageError, UsageError
 from aedenoise.inference.denoise_files import denoise_files
