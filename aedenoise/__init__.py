@@ -1,9 +1,10 @@
 """Upsample or transposed convolution? Convolutional denoising autoencoders in JAX and Flax.
 
-``train``, ``evaluate`` and ``calibrate`` carry out one run; ``load`` and ``load_generator`` turn a
-run into a function on images, and ``export`` into a file for other programs; ``diagnose`` looks
-for checkerboards in any model; ``aedenoise.config.Experiment`` describes a run. Importing the
-package imports nothing heavy: the functions import what they need when they are first used.
+``denoise`` denoises a picture with a network of the package. ``train``, ``evaluate`` and
+``calibrate`` carry out one run; ``load`` and ``load_generator`` turn a run into a function on
+images, and ``export`` into a file for other programs; ``diagnose`` looks for checkerboards in any
+model; ``aedenoise.config.Experiment`` describes a run. Importing the package imports nothing heavy:
+the functions import what they need when they are first used.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from aedenoise.config import Experiment
     from aedenoise.exports.api import export
     from aedenoise.exports.grids.api import diagnose
+    from aedenoise.inference.array_denoising import denoise
     from aedenoise.inference.denoiser import Denoiser
     from aedenoise.inference.generator import ImageMaker
     from aedenoise.runs.interface import TrainedRun, calibrate, evaluate, train
@@ -28,6 +30,7 @@ __all__ = [
     "Experiment",
     "TrainedRun",
     "calibrate",
+    "denoise",
     "diagnose",
     "evaluate",
     "export",
@@ -40,6 +43,7 @@ _LAZY = {
     "Experiment": "aedenoise.config",
     "TrainedRun": "aedenoise.runs.interface",
     "calibrate": "aedenoise.runs.interface",
+    "denoise": "aedenoise.inference.array_denoising",
     "diagnose": "aedenoise.exports.grids.api",
     "evaluate": "aedenoise.runs.interface",
     "export": "aedenoise.exports.api",

@@ -15,6 +15,7 @@ from aedenoise.errors import DataError, UsageError
 
 # Networks in the package, by what they are made for.
 PACKED = ("letters", "pages", "photos", "photos_colour")
+NETWORKS = ("auto", *PACKED)
 INVERSIONS = ("auto", "yes", "no")
 # Standard input or output.
 STREAM = "-"
@@ -64,9 +65,7 @@ class DenoiseOptions:
     )
     level: float | None = None
     invert: str = option("auto", "inversion of dark on light", choices=INVERSIONS)
-    network: str = option(
-        "auto", "packed network; auto looks at each picture", choices=("auto", *PACKED)
-    )
+    network: str = option("auto", "packed network; auto looks at each picture", choices=NETWORKS)
     before_after: bool = option(False, "pictures of both, side by side, as well")
     uncertainty: bool = option(False, "half-widths of 90 % intervals as well")
     keep_input: bool = option(True, "the input itself where the result would be worse")
@@ -80,7 +79,7 @@ class DenoiseOptions:
         object.__setattr__(self, "more", tuple(_expanded("source", each) for each in self.more))
         check_fields(self)
         check_known("invert", self.invert, INVERSIONS)
-        check_known("network", self.network, ("auto", *PACKED))
+        check_known("network", self.network, NETWORKS)
         if self.level is not None and not 0.0 <= self.level <= 2.0:
             raise UsageError(f"noise_level must be from 0 to 2, not {self.level:g}")
         if self.more:

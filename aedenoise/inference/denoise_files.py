@@ -39,9 +39,10 @@ from aedenoise.errors import (
 from aedenoise.files import write_atomically, writing
 from aedenoise.inference.denoiser import Denoiser
 from aedenoise.inference.jobs import Job, describe_place, make_jobs
-from aedenoise.inference.network_choice import Network, PackedNetworks
-from aedenoise.inference.suitability import choose_inversion, judge
+from aedenoise.inference.network_choice import PackedNetworks
+from aedenoise.inference.suitability import INVERTED
 from aedenoise.inference.tally import Tally
+from aedenoise.inference.treatment import Choice, treat
 from aedenoise.inference.uncertainty_files import uncertainty_picture, write_uncertainty
 from aedenoise.reporting.console import bar, say, warn
 from aedenoise.runtime.streams import is_closed
@@ -216,68 +217,39 @@ def _lost_bits(picture: Picture, suffix: str) -> Iterator[Note]:
         yield Note(f"has {rest}", f"have {rest}")
 
 
-class Choice(NamedTuple):
-    """Treatment of a picture: its network, whether it is inverted for that, and whether it is kept
-    instead of the result."""
-
-    network: Network
-    invert: bool
-    keep: bool
-
-
 class Result(NamedTuple):
     """Result of a picture: half-widths ``[H, W, C]`` if they are wanted and the network made it."""
 
     picture: Picture
     choice: Choice
     notes: list[Note]
-    half_width: np.ndarray | None = None
+    half_width: np.ndarray | None
 
 
 def _denoised(
     picture: Picture,
-    denoiser: Denoiser | PackedNetworks,
+    networks: Denoiser | PackedNetworks,
     options: DenoiseOptions,
-    choice: Choice | None,
+    earlier: Choice | None,
 ) -> Result:
-    """Denoises a picture, or keeps it where that is certainly better.
-
-    Args:
-      picture: the picture.
-      denoiser: the network, or the packed ones.
-      options: options of the command.
-      choice: that of an earlier frame, which holds for this one; no notes are returned then.
-    """
-    inside = np.clip(picture.pixels, 0.0, 1.0) if picture.extent else picture.pixels
-    network = choice.network if choice else _choose(denoiser, inside, options.network)
-    # Floats beyond the range are noise, which the training clips unless told not to.
-    pixels = inside if network.denoiser.experiment.noise.clip else picture.pixels
-    invert, found = (
-        choose_inversion(pixels, network.denoiser, options.invert)
-        if choice is None
-        else (choice.invert, [])
+    """Denoises a picture, or keeps it where that is certainly better; see ``treat``."""
+    done = treat(
+        picture.pixels,
+        networks,
+        network=options.network,
+        invert=options.invert,
+        keep_input=options.keep_input,
+        level=options.level,
+        uncertainty=options.uncertainty,
+        earlier=earlier,
     )
-    if choice is not None and choice.keep:
-        return Result(picture, choice, [])
-    seen = 1.0 - pixels if invert else pixels
-    clean = network.denoiser(seen[None], options.level)[0]
-    result = picture.with_pixels(1.0 - clean if invert else clean)
-    notes, keep = [], False
-    if choice is None:
-        keep, doubts = judge(seen, clean, network.denoiser, keep=options.keep_input)
-        notes = [*describe_file(picture), *([] if keep else found), *doubts]
-    if keep:
-        return Result(picture, Choice(network, invert, keep), notes)
-    half_width = None
-    if options.uncertainty:
-        half_width = network.denoiser.half_width(seen[None], clean[None])[0]
-    return Result(result, Choice(network, invert, keep), notes, half_width)
-
-
-def _choose(denoiser: Denoiser | PackedNetworks, pixels: np.ndarray, name: str) -> Network:
-    if isinstance(denoiser, Denoiser):
-        return Network(denoiser)
-    return denoiser.choose(pixels) if name == "auto" else denoiser.load(name)
+    choice = done.choice
+    notes: list[Note] = []
+    if earlier is None:
+        told = choice.invert and not choice.keep and options.invert == "auto"
+        notes = [*describe_file(picture), *([INVERTED] if told else []), *done.doubts]
+    result = picture if choice.keep else picture.with_pixels(done.pixels)
+    return Result(result, choice, notes, done.half_width)
 
 
 def _side_by_side(before: Picture, after: Picture) -> Picture:

@@ -33,27 +33,25 @@ _THIN = 2.0
 _SAMPLED = 2**22
 
 
-_INVERTED = "dark on light: inverted for denoising (--invert=no prevents this)"
+_LIGHT_ON_DARK = "dark on light: inverted for denoising (--invert=no prevents this)"
+INVERTED = Note(f"is {_LIGHT_ON_DARK}", f"are {_LIGHT_ON_DARK}")
 _GREYS = (
     "many greys, but the network was trained on light strokes on dark: the result may be poor "
     "(--network=photos is for photographs)"
 )
 
 
-def choose_inversion(
-    pixels: np.ndarray, denoiser: Denoiser, choice: str
-) -> tuple[bool, list[Note]]:
-    """Returns whether to invert a picture for the network, and the note on it."""
+def choose_inversion(pixels: np.ndarray, denoiser: Denoiser, choice: str) -> bool:
+    """Returns whether to invert a picture for the network: ``yes``, ``no``, or ``auto``: where it
+    is dark on light and the network was trained on light glyphs."""
     if choice != "auto":
-        return choice == "yes", []
+        return choice == "yes"
     dark_on_light = bool(np.median(_sampled(pixels)) > 0.5)
-    if not (_trained_on_light_glyphs(denoiser.experiment) and dark_on_light):
-        return False, []
-    return True, [Note(f"is {_INVERTED}", f"are {_INVERTED}")]
+    return _trained_on_light_glyphs(denoiser.experiment) and dark_on_light
 
 
 def judge(
-    seen: np.ndarray, clean: np.ndarray, denoiser: Denoiser, *, keep: bool
+    seen: np.ndarray, clean: np.ndarray, denoiser: Denoiser, *, keep: bool, suits: bool = False
 ) -> tuple[bool, list[Note]]:
     """Judges a result without knowing the clean picture.
 
@@ -62,6 +60,7 @@ def judge(
       clean: its result, of the same shape.
       denoiser: the network.
       keep: allows to reject the result.
+      suits: whether the network was chosen for what the picture shows.
 
     Returns:
       Whether the result is certainly worse than the picture, and at most one note: the first
@@ -90,7 +89,9 @@ def judge(
                 "(--nokeep_input denoises them)",
             )
         ]
-    return False, _doubts(seen, clean, denoiser, level, own)[:1]
+    greys = not suits and _trained_on_light_glyphs(denoiser.experiment) and _mostly_grey(seen)
+    notes = [Note(f"has {_GREYS}", f"have {_GREYS}")] if greys else []
+    return False, [*notes, *_doubts(seen, clean, denoiser, level, own)][:1]
 
 
 def _levels(
@@ -116,8 +117,6 @@ def _doubts(
     noise = experiment.noise
     least, most = noise.level, noise.level_max or noise.level
     notes = []
-    if glyphs and _mostly_grey(seen):
-        notes.append(Note(f"has {_GREYS}", f"have {_GREYS}"))
     if level is not None and not least / _FAR <= level <= most * _FAR:
         rest = f"but the network was trained on {noise}: the result may be poor"
         notes.append(Note(f"has noise of about {level:.2f}, {rest}", f"have other noise, {rest}"))
