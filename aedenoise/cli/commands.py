@@ -69,7 +69,7 @@ COMMANDS = (
         flags=(PICTURES, "workdir", *_RESTORED, "noise_level", "overwrite", STORED),
         needs={"input": "an image, several, or a folder of them"},
         meanings={
-            "workdir": "folder of the run, or a safetensors file (default: the packaged network)",
+            "workdir": "folder of the run, or a safetensors file (default: a packed network)",
             "noise_level": "level for a network with condition noise_level (default: estimated)",
             "overwrite": "replacement of files that exist",
         },
@@ -90,9 +90,10 @@ COMMANDS = (
         help="write a network to a file for other programs",
         run=run_commands.export_run,
         subject="workdir",
-        flags=(EXPORT, "workdir", "runs", *_RESTORED, "output", "overwrite"),
+        flags=(EXPORT, "workdir", "network", "runs", *_RESTORED, "output", "overwrite"),
         meanings={
-            "workdir": "folder of the run, or a safetensors file (default: the packaged network)",
+            "workdir": "folder of the run, or a safetensors file (default: a packed network)",
+            "network": "packed network to export; auto is letters",
             "runs": "folders of runs for one page of --format=html, as A,B",
             "output": "file to write (default: model.FORMAT, or denoise.html, in the workdir)",
             "overwrite": "replacement of a file that exists",

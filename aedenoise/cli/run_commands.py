@@ -173,6 +173,9 @@ def export_run(_: StopSignals) -> int:
     options, runs = values.export_options(folder), values.run_folders()
     if folder is None and checkpoint != "newest":
         raise UsageError("--checkpoint needs --workdir; the packaged network has only one")
+    packed = None if FLAGS.network == "auto" else FLAGS.network
+    if packed is not None and (folder is not None or runs):
+        raise UsageError("--network chooses a packed network; give it alone")
     if runs and (options.format != "html" or folder is not None):
         raise UsageError("--runs is for a page of several runs: --format=html, without --workdir")
     if folder is not None and not is_file_of_network(folder):
@@ -189,7 +192,8 @@ def export_run(_: StopSignals) -> int:
     if runs:
         say(str(export_page(runs, options)))
     else:
-        say(str(export_network(find_network(folder, checkpoint, checkpoint_dir=place), options)))
+        found = find_network(folder, checkpoint, checkpoint_dir=place, packed=packed)
+        say(str(export_network(found, options)))
     return 0
 
 

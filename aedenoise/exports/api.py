@@ -21,6 +21,7 @@ def export(
     checkpoint: str = "newest",
     checkpoint_dir: str | None = None,
     overwrite: bool = False,
+    network: str | None = None,
     model: nn.Module | None = None,
     decoder: nn.Module | None = None,
 ) -> Exported:
@@ -28,12 +29,14 @@ def export(
 
     Args:
       source: folder of a run, a safetensors file, or the result of ``load`` or ``load_generator``;
-        None: the network that comes with the package.
+        None: a network of the package.
       format: ``onnx``, ``stablehlo``, ``safetensors`` or ``html``, a page that denoises.
       path: file to write, with the format's suffix.
       checkpoint: of the run: ``newest``, ``best`` or a step.
       checkpoint_dir: folder of its checkpoints; None: the one that the workdir knows.
       overwrite: replaces an existing file.
+      network: name of the network of the package: ``letters`` (the default), ``pages``, ``photos``
+        or ``photos_colour``.
       model, decoder: the linen module of your own that the run was trained with.
 
     Returns:
@@ -43,8 +46,8 @@ def export(
       CheckpointError: if there is no run, or no readable checkpoint or file.
       ExportError: if the file's results differ from JAX's; nothing is written then.
       StorageError: if the file exists, or cannot be written.
-      UsageError: if an option is wrong, a package is missing, or the format does not fit the
-        network.
+      UsageError: if an option or a name is wrong, a package is missing, or the format does not fit
+        the network.
     """
     from aedenoise.config.validation import local_path
     from aedenoise.exports.options import ExportOptions
@@ -55,5 +58,5 @@ def export(
     from aedenoise.training.components import Components
 
     components = Components(model=model, decoder=decoder)
-    network = find_network(source, checkpoint, components, checkpoint_dir)
-    return export_network(network, options)
+    found = find_network(source, checkpoint, components, checkpoint_dir, network)
+    return export_network(found, options)

@@ -17,7 +17,7 @@ from aedenoise.exports.network import Network
 from aedenoise.exports.safetensors import read_network
 from aedenoise.inference.denoiser import Denoiser, load_denoiser
 from aedenoise.inference.generator import ImageMaker, load_generator
-from aedenoise.inference.pretrained import load_pretrained, pretrained_record
+from aedenoise.inference.pretrained import LETTERS, load_pretrained, pretrained_record
 from aedenoise.models import Autoencoder, ImageModel
 from aedenoise.training.components import NO_COMPONENTS, Components, describe_part
 from aedenoise.training.run_files import read_json, well_formed
@@ -33,21 +33,26 @@ def find_network(
     checkpoint: str = "newest",
     components: Components = NO_COMPONENTS,
     checkpoint_dir: str | None = None,
+    packed: str | None = None,
 ) -> Network:
     """Finds the network to export.
 
     Args:
-      source: folder of a run, or a safetensors file; None: the packed network; or a network.
+      source: folder of a run, or a safetensors file; None: a packed network; or a network.
       checkpoint: of the run: ``newest``, ``best`` or a step.
       components: user-defined model or decoder that the run was trained with.
       checkpoint_dir: folder of the run's checkpoints; None: the one that the workdir knows.
+      packed: name of the packed network; None: ``letters``.
 
     Raises:
       CheckpointError: if there is no run, no readable checkpoint, or no intact file.
-      UsageError: if a checkpoint of a file is asked for.
+      UsageError: if a checkpoint of a file is asked for, there is no such packed network, or one is
+        named although there is a source.
     """
     if source is None:
-        return _packed()
+        return _packed(packed or LETTERS)
+    if packed is not None:
+        raise UsageError(f"give a run or the packed network {packed}, not both")
     if isinstance(source, Denoiser | ImageMaker):
         return Network(source, describe(source, NO_LICENCE, {}), _shape(source), _parts(source))
     path = local_path("workdir", source)
@@ -93,13 +98,13 @@ def load_generator_from(
     return found
 
 
-def _packed() -> Network:
-    source, record = load_pretrained(), pretrained_record()
+def _packed(name: str) -> Network:
+    source, record = load_pretrained(name), pretrained_record(name)
+    # Scores without a level are of pairs, whose noise is their own.
     psnr = {
-        f"{score['dataset']}, {source.experiment.noise.kind} {score['noise_level']:g}": score[
-            "psnr"
-        ]
+        ", ".join([score["dataset"], f"gaussian {level:g}"][: 2 if level else 1]): score["psnr"]
         for score in record["scores"]
+        for level in [score["noise_level"]]
     }
     height, width, channels = record["dataset"]["image_shape"]
     facts = describe(source, PACKED_LICENCE, psnr)

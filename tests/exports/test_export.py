@@ -42,11 +42,12 @@ def test_every_network_is_exported(name: str, format: str, tmp_path: Path) -> No
     assert path.stat().st_size == written.size
 
 
-def test_one_onnx_file_takes_images_of_any_size(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", [None, "photos_colour"])
+def test_one_onnx_file_takes_images_of_any_size(name: str | None, tmp_path: Path) -> None:
     path = tmp_path / "packed.onnx"
-    aedenoise.export(None, "onnx", path)
-    denoise, run = aedenoise.load(), file.load(path.read_bytes())
-    for shape in ((1, 37, 53, 1), (8, 28, 28, 1)):
+    aedenoise.export(None, "onnx", path, network=name)
+    denoise, run = aedenoise.load(network=name), file.load(path.read_bytes())
+    for shape in ((1, 37, 53, denoise.channels), (8, 28, 28, denoise.channels)):
         noisy = np.random.default_rng(0).random(shape, np.float32)
         found = run(noisy)
         assert found.shape == shape
@@ -55,7 +56,7 @@ def test_one_onnx_file_takes_images_of_any_size(tmp_path: Path) -> None:
     onnx.checker.check_model(model, full_check=True)
     facts = {each.key: each.value for each in model.metadata_props}
     assert facts["licence"] == "Apache-2.0"
-    assert facts["noise"] == "gaussian"
+    assert facts["noise"] == denoise.experiment.noise.kind
     assert len(facts["parameters_sha256"]) == 64
     assert json.loads(facts["psnr_db"])
 
@@ -138,6 +139,10 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
         aedenoise.export(source, "onnx", path)
     with pytest.raises(UsageError, match="onnx"):
         aedenoise.export(source, "onxx", tmp_path / "model.onxx")
+    with pytest.raises(UsageError, match="not both"):
+        aedenoise.export(source, "html", tmp_path / "other.html", network="photos")
+    with pytest.raises(UsageError, match="did you mean 'photos'"):
+        aedenoise.export(None, "html", tmp_path / "other.html", network="photo")
     assert "html" in str(aedenoise.export(source, "html", path, overwrite=True))
     assert path.read_bytes().startswith(b"<!doctype html>")
 
