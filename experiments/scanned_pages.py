@@ -23,6 +23,7 @@ from PIL import Image
 from skimage.restoration import denoise_nl_means, denoise_tv_chambolle, estimate_sigma
 
 import aedenoise
+from aedenoise.errors import AedenoiseError
 from experiments import ocr
 from experiments.output import add_update_flag, results_folder, write_results
 from experiments.scans.fonts import find_families
@@ -41,7 +42,7 @@ def main() -> None:
     families = find_families(held_out=True)
     pairs = [make_test_pair(number, families) for number in range(TEST_PAGES)]
     clean, noisy = ([_float(getattr(p, kind)) for p in pairs] for kind in ("clean", "noisy"))
-    network = aedenoise.load(given.workdir, network="pages")
+    network = aedenoise.load(given.workdir, network=None if given.workdir else "pages")
     restored = {
         "input": noisy,
         "pages": [np.asarray(network(page[None, ..., None])[0, ..., 0]) for page in noisy],
@@ -127,4 +128,7 @@ def _reading(clean: Pages, restored: dict[str, Pages], texts: list[str]) -> list
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except AedenoiseError as error:
+        raise SystemExit(f"scanned_pages: {error}") from None
