@@ -53,7 +53,7 @@ def main() -> None:
     ]
     for name, pictures in (("grey", dict(grey_pictures())), ("colour", dict(coloured_pictures()))):
         packed = "photos" if name == "grey" else "photos_colour"
-        network = aedenoise.load(arguments.workdir, network=packed)
+        network = aedenoise.load(arguments.workdir, network=None if arguments.workdir else packed)
         lines += ["", f"## {name.capitalize()}", "", *_table(pictures, network)]
         print("\n".join(lines[-len(pictures) * len(LEVELS) - 8 :]), flush=True)
     write_results(folder, {"pictures.md": ("\n".join(lines) + "\n").encode()})
