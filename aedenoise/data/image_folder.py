@@ -11,21 +11,18 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from aedenoise.data.file_notes import Note, group
 from aedenoise.data.folder_layout import find_images, find_splits
 from aedenoise.data.images import (
-    ANIMATED,
     MAX_PIXELS,
     PAGED_SUFFIXES,
     SUFFIXES,
     UnreadableImageError,
 )
 from aedenoise.data.page_reading import read_pages
+from aedenoise.data.reading_report import ReadingReport
 from aedenoise.data.splits import TEST_SHARE, is_test
 from aedenoise.data.user_source import FORMAT, UserSource, fingerprint_files, printable
 from aedenoise.errors import DataError
-
-_SHOWN = 3
 
 
 class FolderSource(UserSource):
@@ -85,25 +82,19 @@ class FolderSource(UserSource):
             notify(line)
         squares: list[np.ndarray] = []
         files: list[int] = []  # the file of each square
-        unreadable: list[str] = []
-        reasons: list[str] = []
-        notes: list[tuple[str, Note]] = []
-        animations: list[str] = []
-        small = pages = nbytes = 0
+        report = ReadingReport()
+        pages = nbytes = 0
         cut = partial(cut_squares, size=self.size, fit=self._fit)
         hidden = not sys.stderr.isatty()
         for i, name in enumerate(tqdm(self.names, unit="image", disable=hidden, leave=False)):
             try:
                 read = read_pages(self.place / name, cut)
             except UnreadableImageError as error:
-                unreadable.append(printable(name))
-                reasons.append(f"{printable(name)} {error}")
+                report.add_failure(name, error)
                 continue
-            unreadable += [f"{printable(name)} page {page}" for page in read.unreadable]
-            notes += [(printable(name), note) for note in read.notes]
-            animations += [printable(name)] if read.format in ANIMATED and read.pages > 1 else []
+            report.add(name, read)
             pages += len(read.results)
-            small += sum(not each for each in read.results)
+            report.small += sum(not each for each in read.results)
             own = [square for each in read.results for square in each]
             squares += own
             files += [i] * len(own)
@@ -113,11 +104,9 @@ class FolderSource(UserSource):
                     f"{self.place} has more squares than --memory_budget="
                     f"{self._budget // 2**20} MB holds; raise it or use fewer images"
                 )
-        for line in reading_notes(unreadable, reasons, animations, small, self.size):
+        for line in report.lines(self.size, len(self.names)):
             notify(line)
-        for line in group(notes, len(self.names)):
-            notify(line)
-        if pages > len(self.names) - len(unreadable):
+        if pages > len(self.names) - len(report.unreadable):
             notify(f"every page is an image: {pages:,} in {len(self.names):,} files")
         if not squares:
             raise DataError(
@@ -131,7 +120,7 @@ class FolderSource(UserSource):
             (_stacked(squares, np.flatnonzero(rows), channels), labels[rows])
             for rows in (~test, test)
         ]
-        self._facts.update({"files": len(self.names), "unreadable": unreadable})
+        self._facts.update({"files": len(self.names), "unreadable": report.unreadable})
         self._keep(splits[0], splits[1], str(self.place))
 
     def _test_rows(self, files: list[int]) -> np.ndarray:
@@ -185,21 +174,3 @@ def _resized(image: Image.Image, size: int) -> Image.Image:
 
 def _cut(image: Image.Image, left: int, top: int, size: int) -> Image.Image:
     return image.crop((left, top, left + size, top + size))
-
-
-def reading_notes(
-    unreadable: list[str], reasons: list[str], animations: list[str], small: int, size: int
-) -> list[str]:
-    lines = []
-    if unreadable:
-        lines.append(f"skipped {len(unreadable):,} unreadable images: {_some(unreadable)}")
-        lines += reasons[:_SHOWN]
-    if animations:
-        lines.append(f"took the first frame of {len(animations):,} animations: {_some(animations)}")
-    if small:
-        lines.append(f"skipped {small:,} images with a side below {size} pixels")
-    return lines
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")

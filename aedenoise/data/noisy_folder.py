@@ -13,6 +13,7 @@ from aedenoise.data.folder_layout import find_images, find_splits
 from aedenoise.data.images import UnreadableImageError
 from aedenoise.data.pictures import open_pictures
 from aedenoise.data.pixels import Picture
+from aedenoise.data.reading_report import counted
 from aedenoise.data.splits import TEST_SHARE, is_test
 from aedenoise.data.user_source import FORMAT, UserSource, fingerprint_files, printable
 from aedenoise.errors import DataError
@@ -74,8 +75,8 @@ class NoisyFolderSource(UserSource):
         channels = max(kinds, key=lambda each: (len(kinds[each].squares), each))
         for other in set(kinds) - {channels}:
             notify(
-                f"skipped {kinds[other].pictures:,} pictures in {_WORDS[other]}: most are in "
-                f"{_WORDS[channels]}; train on each kind by itself"
+                f"skipped {counted(kinds[other].pictures, 'picture')} in {_WORDS[other]}: most are "
+                f"in {_WORDS[channels]}; train on each kind by itself"
             )
         chosen = kinds[channels]
         images = np.stack(chosen.squares)

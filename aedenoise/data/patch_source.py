@@ -11,12 +11,12 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from aedenoise.data.file_notes import Note, group
-from aedenoise.data.image_folder import FolderSource, cut_squares, reading_notes
+from aedenoise.data.image_folder import FolderSource, cut_squares
 from aedenoise.data.images import UnreadableImageError
 from aedenoise.data.page_reading import Pages, read_pages
 from aedenoise.data.patches import Patches, PictureWriter
-from aedenoise.data.user_source import Arrays, printable
+from aedenoise.data.reading_report import ReadingReport
+from aedenoise.data.user_source import Arrays
 from aedenoise.errors import DataError
 
 # More than any budget: training pictures stay on disk.
@@ -58,10 +58,7 @@ class PatchSource(FolderSource):
             notify(line)
         squares: list[np.ndarray] = []
         labels: list[int] = []
-        unreadable: list[str] = []
-        reasons: list[str] = []
-        notes: list[tuple[str, Note]] = []
-        small = 0
+        report = ReadingReport()
         hidden = not sys.stderr.isatty()
         self._forget_earlier()
         with PictureWriter.write(self.folder) as writer:
@@ -72,29 +69,25 @@ class PatchSource(FolderSource):
                 try:
                     read = self._read_pages(name, of_test)
                 except UnreadableImageError as error:
-                    unreadable.append(printable(name))
-                    reasons.append(f"{printable(name)} {error}")
+                    report.add_failure(name, error)
                     continue
-                unreadable += [f"{printable(name)} page {page}" for page in read.unreadable]
-                notes += [(printable(name), note) for note in read.notes]
+                report.add(name, read)
                 for page in read.results:
-                    small += not page or min(page[0].shape[:2]) < self.size
+                    report.small += not page or min(page[0].shape[:2]) < self.size
                     for pixels in page:
                         if of_test:
                             squares.append(pixels)
                             labels.append(label)
                         elif min(pixels.shape[:2]) >= self.size:
                             writer.add(pixels, label)
-        for line in reading_notes(unreadable, reasons, [], small, self.size):
-            notify(line)
-        for line in group(notes, self.members * len(self.names)):
+        for line in report.lines(self.size, self.members * len(self.names)):
             notify(line)
         if not squares or not writer.pictures:
             raise DataError(
                 f"{self.place} has {len(writer.pictures)} training pictures and {len(squares)} "
                 f"test images with --image_size={self.size}; at least one of each is needed"
             )
-        self._facts.update({"files": len(self.names), "unreadable": unreadable})
+        self._facts.update({"files": len(self.names), "unreadable": report.unreadable})
         self._test = self._in_channels(squares), np.array(labels, np.int64)
 
     def _read_pages(self, name: str, of_test: bool) -> Pages[list[np.ndarray]]:

@@ -89,8 +89,8 @@ def test_a_line_says_how_a_range_was_chosen(tmp_path: Path) -> None:
         "white; the first is test/2.tif",
         "train/counts.tif has floats from -50 to 900: the lowest is taken for black, the highest "
         "for white",
-        "skipped 1 unreadable images: train/nothing.tif",
-        "train/nothing.tif has pixels that are not finite numbers of 32 bits",
+        "skipped 1 unreadable image: train/nothing.tif has pixels that are not finite numbers of "
+        "32 bits",
     ):
         assert line in lines
 

@@ -190,7 +190,7 @@ def test_of_an_animation_the_first_frame_is_taken_and_it_is_said(tmp_path: Path)
     first.save(folder / "moving.gif", save_all=True, append_images=others)
     lines: list[str] = []
     assert total(read(folder, lines)) == 3
-    assert "took the first frame of 1 animations: moving.gif" in lines
+    assert "took the first frame of 1 animation: moving.gif" in lines
 
 
 def test_other_names_and_other_bytes_of_files(tmp_path: Path) -> None:

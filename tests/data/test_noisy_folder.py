@@ -80,7 +80,7 @@ def test_what_cannot_be_used_is_named_line_by_line(tmp_path: Path) -> None:
         "skipped broken.png: is no image of a known format",
         "skipped flat.png: has one colour",
         "skipped small.png: 40 x 10 pixels are too few",
-        "skipped 1 pictures in colour: most are in grey; train on each kind by itself",
+        "skipped 1 picture in colour: most are in grey; train on each kind by itself",
     ):
         assert said in lines
 

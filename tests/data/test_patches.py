@@ -59,7 +59,7 @@ def test_an_epoch_has_as_many_patches_as_the_pictures_have_squares(tmp_path: Pat
     assert dataset.train.images.shape == (2 * 2 + 5, SIZE, SIZE, 3)
     assert dataset.test.images.shape == (4, SIZE, SIZE, 3)
     assert len(dataset.train.labels) == 9
-    assert any("skipped 1 images with a side below 16 pixels" in line for line in lines)
+    assert any("skipped 1 image with a side below 16 pixels" in line for line in lines)
 
 
 def test_as_an_array_they_are_the_squares_of_crop(
