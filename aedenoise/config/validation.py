@@ -16,7 +16,7 @@ _URL = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 def check_known(what: str, value: str, known: tuple[str, ...]) -> None:
     """Raises ``UsageError`` with the nearest known name if ``value`` is none of them."""
     if value not in known:
-        raise UsageError(f"unknown {what} {value!r}; {nearest(value, known)}")
+        raise UsageError(f"unknown {what} {value!r}; {nearest(str(value), known)}")
 
 
 def check_positive(**values: int) -> None:

@@ -10,9 +10,13 @@ import numpy as np
 
 from aedenoise.config.denoise_options import INVERSIONS, NETWORKS
 from aedenoise.config.validation import check_known
-from aedenoise.inference.arrays import check_layout, scaled
+from aedenoise.inference.arrays import as_array, scaled
 from aedenoise.inference.network_choice import PackedNetworks
 from aedenoise.inference.treatment import treat
+
+# Distance from the middle of the range, and the share of pixels that noise does not put there:
+# noise of level 0.6 puts one in twenty there.
+_FAR, _FAR_SHARE = 1.5, 0.1
 
 
 def denoise(
@@ -31,7 +35,7 @@ def denoise(
         would certainly be worse; with a warning.
 
     Returns:
-      Denoised picture float32 in [0, 1], with the shape of ``picture``.
+      Denoised picture float32 in [0, 1], with the shape of ``picture``; or the picture as float32.
 
     Raises:
       UsageError: if there is no such network or way to invert.
@@ -39,19 +43,24 @@ def denoise(
     """
     check_known("network", network, NETWORKS)
     check_known("invert", invert, INVERSIONS)
-    images = np.asarray(picture)
+    images = as_array(picture)
     if images.ndim not in (2, 3) or (images.ndim == 3 and images.shape[-1] not in (1, 3)):
+        first = images.ndim == 3 and images.shape[0] in (1, 3)
         raise ValueError(
-            f"picture must have shape [H, W], [H, W, 1] or [H, W, 3], not {images.shape}; load() "
-            "returns a function on several images"
+            f"picture must have shape [H, W], [H, W, 1] or [H, W, 3], not {images.shape}; "
+            + ("pass np.moveaxis(picture, 0, -1)" if first else "pass one picture, without alpha")
         )
-    check_layout(images[None])
-    pixels = np.atleast_3d(scaled(images))
+    pixels = np.atleast_3d(scaled(images, stacklevel=3))
+    far = np.mean(np.abs(pixels - 0.5) > _FAR)
+    if far > _FAR_SHARE:
+        raise ValueError(
+            f"{far:.0%} of the pixels are far outside the [0, 1] range; divide by the brightness "
+            f"of white (got {images.min():.3g} to {images.max():.3g})"
+        )
     result = treat(pixels, _networks(), network=network, invert=invert, keep_input=keep_input)
     for doubt in result.doubts:
         warnings.warn(f"the picture {_as_python(doubt.one)}", stacklevel=2)
-    inside: np.ndarray = np.clip(result.pixels, 0.0, 1.0)
-    return inside.reshape(images.shape)
+    return result.pixels.reshape(images.shape)
 
 
 @cache

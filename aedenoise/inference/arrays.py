@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 
@@ -14,13 +15,42 @@ _AT_FLOOR, _FLOOR_PIXELS, _DEEP, _BELOW = 0.005, 8, -0.5, 0.1
 _CHANNELS = 4
 # Depth of cameras, below which a 16-bit array is nearly black.
 _CAMERA = 2**14
+# Pillow's modes whose pixels are brightnesses of 8 or 16 bits, or floats.
+_MODES = ("L", "RGB", "F", "I;16", "I;16L", "I;16B")
 
 
-def scaled(images: np.ndarray) -> np.ndarray:
+def as_array(images: Any) -> np.ndarray:
+    """Returns what a user passed as an array.
+
+    Raises:
+      ValueError: if it is no array of numbers, has masked pixels, is a Pillow image whose pixels
+        are not brightnesses, or is empty.
+    """
+    mode = getattr(images, "mode", None)
+    if isinstance(mode, str) and hasattr(images, "convert") and mode not in _MODES:
+        raise ValueError(f'images of Pillow\'s mode {mode} must be converted: .convert("RGB")')
+    if np.ma.is_masked(images):
+        raise ValueError("images have masked pixels; fill them first, with .filled()")
+    try:
+        array = np.asarray(images)
+    except ValueError as error:
+        raise ValueError("images differ in shape; pass them one by one") from error
+    if array.ndim == 0 or array.dtype == object:
+        raise ValueError(
+            f"images must be an array of pixels, not {type(images).__name__}; read a file with "
+            "Pillow or imageio, or use the command denoise"
+        )
+    if not array.size:
+        raise ValueError(f"images of shape {array.shape} are empty")
+    return array
+
+
+def scaled(images: np.ndarray, stacklevel: int = 4) -> np.ndarray:
     """Converts images to float32 in units of the [0, 1] range.
 
     Args:
       images: float in that range, uint8 or uint16, of any shape and byte order.
+      stacklevel: frames from here to the user's call, for warnings.
 
     Raises:
       ValueError: if the dtype is another, or the values are certainly not in that range.
@@ -31,15 +61,18 @@ def scaled(images: np.ndarray) -> np.ndarray:
             warnings.warn(
                 f"uint16 images up to {images.max():,} are nearly black, as white is 65,535: "
                 "divide by the largest possible value and pass floats",
-                stacklevel=4,
+                stacklevel=stacklevel,
             )
         return images.astype(np.float32) / np.float32(np.iinfo(dtype).max)
     if not np.issubdtype(dtype, np.floating):
-        raise ValueError(f"images must be float, uint8 or uint16, not {dtype} {images.shape}")
-    # Written so that NaN fails too: every comparison with NaN is false.
+        whole = np.issubdtype(dtype, np.integer)
+        remedy = ".astype(np.uint8), if white is 255" if whole else ".astype(np.float32)"
+        raise ValueError(f"images must be float, uint8 or uint16, not {dtype}: {remedy}")
+    if not np.all(np.isfinite(images)):
+        raise ValueError("images have NaN or infinite pixels; replace them first")
     if not np.all(np.abs(images) <= _FARTHEST):
         raise ValueError(
-            "float images must be finite, in units of the [0, 1] range: divide by 255 or pass "
+            "float images must be in units of the [0, 1] range: divide by 255 or pass "
             f"uint8{_extent(images)}"
         )
     values = images.astype(np.float32, copy=False)

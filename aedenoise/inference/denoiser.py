@@ -12,7 +12,7 @@ import numpy as np
 
 from aedenoise.config import Experiment
 from aedenoise.errors import CheckpointError
-from aedenoise.inference.arrays import check_layout, scaled
+from aedenoise.inference.arrays import as_array, check_layout, scaled
 from aedenoise.inference.intervals import Calibration, Interval, estimate_levels
 from aedenoise.inference.noise_estimation import estimate_level
 from aedenoise.inference.saved_run import read_calibration, read_run
@@ -97,7 +97,7 @@ class Denoiser:
           RuntimeError: in a fork of the process that loaded the network.
         """
         check_not_forked()
-        noisy = np.asarray(noisy)
+        noisy = as_array(noisy)
         batch, channels = self._prepared(noisy)
         if level is None and self._conditioned:
             denoised, _ = self._guessed(batch)
@@ -166,11 +166,18 @@ class Denoiser:
     def _conditioned(self) -> bool:
         return self.experiment.model.condition == "noise_level"
 
+    def __repr__(self) -> str:
+        experiment = self.experiment
+        kind = "colour" if self.channels == 3 else "grey"
+        return (
+            f"<Denoiser {experiment.name or experiment.model.decoder}: {kind}, trained on "
+            f"{experiment.data.dataset} with {experiment.noise} for {self.step:,} steps>"
+        )
+
     def _prepared(self, noisy: np.ndarray) -> tuple[np.ndarray, int]:
         """Converts images to the network's channels; also returns their own number of channels."""
-        images = np.asarray(noisy)
-        check_layout(images)
-        batch = scaled(images if images.ndim == 4 else images[..., None])
+        check_layout(noisy)
+        batch = scaled(noisy if noisy.ndim == 4 else noisy[..., None])
         channels = batch.shape[-1]
         if channels == self.channels:
             return batch, channels
@@ -179,7 +186,7 @@ class Denoiser:
         if channels == 1:
             return np.repeat(batch, self.channels, axis=-1), channels
         raise ValueError(
-            f"images of shape {images.shape} have {channels} channels; this network needs "
+            f"images of shape {noisy.shape} have {channels} channels; this network needs "
             f"{self.channels}, or grey images"
         )
 

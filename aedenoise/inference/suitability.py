@@ -27,6 +27,8 @@ _ADDED = ("gaussian", "poisson_gaussian")
 _CLEAR_AT_HALF = 0.05
 # Level of noise, two grey levels of 8 bits, below which nothing is removed.
 _SILENT = 0.008
+# Share of equal neighbours in a small picture above which it has none.
+_EQUAL = 0.5
 # Width in pixels of strokes: nine in ten training glyphs have 2 or more, type of 24 pixels 1.8.
 _THIN = 2.0
 # Pixels of a picture above which every few rows stand for all, for memory.
@@ -67,7 +69,7 @@ def judge(
       reason for doubt explains the others.
     """
     level, own = _levels(seen, clean, denoiser)
-    if keep and own is not None and own < _SILENT:
+    if keep and _has_no_noise(seen, denoiser, own):
         rest = "no noise to speak of (--nokeep_input denoises it)"
         return True, [
             Note(
@@ -92,6 +94,18 @@ def judge(
     greys = not suits and _trained_on_light_glyphs(denoiser.experiment) and _mostly_grey(seen)
     notes = [Note(f"has {_GREYS}", f"have {_GREYS}")] if greys else []
     return False, [*notes, *_doubts(seen, clean, denoiser, level, own)][:1]
+
+
+def _has_no_noise(seen: np.ndarray, denoiser: Denoiser, own: float | None) -> bool:
+    if own is not None:
+        return own < _SILENT
+    # A small picture is drawn without noise if most neighbours are equal. Gaussian noise leaves at
+    # most a quarter so, of those that are clipped.
+    if denoiser.experiment.noise.kind not in _ADDED:
+        return False
+    equal = [np.diff(seen, axis=axis) == 0.0 for axis in (0, 1)]
+    pairs = sum(each.size for each in equal)
+    return bool(pairs) and sum(map(np.count_nonzero, equal)) > _EQUAL * pairs
 
 
 def _levels(

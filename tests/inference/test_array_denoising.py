@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -86,14 +87,20 @@ def test_a_network_can_be_named() -> None:
     [
         (np.zeros((2, 32, 32, 1)), r"\[H, W, 3\], not \(2, 32, 32, 1\)"),
         (np.zeros((32, 32, 4)), r"not \(32, 32, 4\)"),
-        (np.zeros((0, 32)), "must have shape"),
-        (np.zeros((3, 32, 32)), r"not \(3, 32, 32\)"),
-        (np.full((32, 32), np.nan), "finite"),
+        (np.zeros((0, 32)), r"\(0, 32\) are empty"),
+        (np.zeros((3, 32, 32)), r"pass np\.moveaxis\(picture, 0, -1\)"),
+        (np.full((32, 32), np.nan), "NaN or infinite"),
         (np.full((32, 32), 200.0), "divide by 255"),
-        (np.zeros((32, 32), np.int64), "uint8 or uint16"),
+        (np.full((32, 32), 3.0), "divide by the brightness of white"),
+        (np.zeros((32, 32), np.int64), r"\.astype\(np\.uint8\)"),
+        (np.zeros((32, 32), bool), r"\.astype\(np\.float32\)"),
+        (np.ma.masked_less(np.eye(32), 0.5), "masked pixels"),
+        (Image.new("P", (32, 32)), r'mode P must be converted: \.convert\("RGB"\)'),
+        ("page.png", "not str; read a file"),
+        ([np.zeros((3, 4)), np.zeros((4, 4))], "differ in shape"),
     ],
 )
-def test_unsupported_arrays_are_refused(picture: np.ndarray, said: str) -> None:
+def test_unsupported_pictures_are_refused(picture: Any, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         aedenoise.denoise(picture)
 
@@ -103,3 +110,27 @@ def test_unknown_names_are_refused_with_the_nearest() -> None:
         aedenoise.denoise(np.zeros((32, 32)), "photo")
     with pytest.raises(UsageError, match="auto"):
         aedenoise.denoise(np.zeros((32, 32)), invert="automatic")
+    with pytest.raises(UsageError, match="unknown invert True"):
+        aedenoise.denoise(np.zeros((32, 32)), invert=True)  # type: ignore[arg-type]
+
+
+def test_a_small_picture_without_noise_is_returned() -> None:
+    drawn = np.zeros((5, 7))
+    drawn[1:4, 3] = 1.0
+    with pytest.warns(UserWarning, match="no noise"):
+        np.testing.assert_array_equal(aedenoise.denoise(drawn), drawn)
+
+
+@pytest.mark.parametrize("level", [0.05, 0.2, 0.6])
+def test_noise_on_a_small_picture_is_seen(level: float) -> None:
+    drawn = np.zeros((28, 28))
+    drawn[4:24, 12:16] = 1.0
+    noisy = np.clip(drawn + level * RNG.standard_normal(drawn.shape), 0.0, 1.0)
+    denoised = aedenoise.denoise(noisy)
+    assert np.abs(denoised - drawn).mean() < 0.5 * np.abs(noisy - drawn).mean()
+
+
+def test_pillow_images_are_arrays() -> None:
+    noisy = add_noise(skimage.data.astronaut()[:96, 100:196], 0.1)
+    wanted = aedenoise.denoise(noisy)
+    np.testing.assert_array_equal(aedenoise.denoise(Image.fromarray(noisy)), wanted)

@@ -569,7 +569,7 @@ def test_levels_are_guessed_for_each_image_by_itself() -> None:
     ("images", "words"),
     [
         (np.full((1, 8, 8), 128.0), "divide by 255"),
-        (np.full((1, 8, 8), np.nan), "must be finite"),
+        (np.full((1, 8, 8), np.nan), "NaN or infinite"),
         (np.full((1, 8, 8), 128), "float, uint8 or uint16"),
         ([[1.0, 2.0]], "must have shape"),
     ],
