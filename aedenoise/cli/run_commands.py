@@ -145,8 +145,9 @@ def _calibrate(denoiser: Denoiser, folder: Path) -> None:
     if is_file_of_network(folder):
         raise UsageError(f"{folder} has no calibration; --uncertainty needs the folder of its run")
     from aedenoise.reporting.console import warn
-    from aedenoise.runs.calibrate import calibrate_run
+    from aedenoise.runs.calibrate import calibrate_run, check_has_clean
 
+    check_has_clean(denoiser.experiment)
     warn(f"{folder} has no calibration of this checkpoint: calibrating on half of its test images")
     denoiser.calibration = calibrate_run(values.run_options(folder), denoiser=denoiser, notify=warn)
 

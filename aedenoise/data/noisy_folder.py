@@ -134,7 +134,7 @@ class NoisyFolderSource(UserSource):
 
     def _why_nothing(self, skipped: list[str]) -> str:
         small = sum("too few" in line for line in skipped)
-        remedy = "; give a smaller --image_size, a multiple of 4" if small else ""
+        remedy = "; give a smaller --image_size, such as 32" if small else ""
         return (
             f"none of the {len(self._names):,} files in {self._place} can be used with "
             f"--image_size={self._size}{remedy}"

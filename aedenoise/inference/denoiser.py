@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from aedenoise.config import Experiment
+from aedenoise.config.noise import RECORDED
 from aedenoise.errors import CheckpointError
 from aedenoise.inference.arrays import as_array, check_layout, scaled
 from aedenoise.inference.intervals import Calibration, Interval, estimate_levels
@@ -158,7 +159,9 @@ class Denoiser:
           Standard deviation, or None if the network was trained on other noise.
         """
         noise = self.experiment.noise
-        if noise.kind != "gaussian" or noise.mean:
+        # Noise that was found in pictures has a level without a gain if it is Gaussian.
+        found = noise.kind == RECORDED and noise.level > 0.0 and not noise.gain
+        if (noise.kind != "gaussian" and not found) or noise.mean:
             return None
         return estimate_level(scaled(np.asarray(noisy)), denoised)
 

@@ -85,8 +85,9 @@ def worse_than_input(denoised: float, noisy: float, steps: int) -> str:
     if denoised >= noisy:
         return ""
     return (
-        f"the network makes pictures WORSE, from {noisy:.2f} to {denoised:.2f} dB; train "
-        f"longer (--epochs; it had {steps:,} steps)"
+        f"the network makes pictures WORSE, from {noisy:.2f} to {denoised:.2f} dB; train longer "
+        f"(it had {steps:,} step{'s' * (steps != 1)}): more --epochs, in a new --workdir or with "
+        "--overwrite"
     )
 
 

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from aedenoise.config import Experiment
 from aedenoise.config.options import RunOptions
 from aedenoise.data.batch import evenly_spaced
 from aedenoise.data.batches import batch_of_rows
@@ -33,6 +34,15 @@ from aedenoise.training.workdir import Workdir
 
 # Values of the images of each part, for memory and time: 5,350 images of 28 x 28.
 _VALUES = 2**22
+
+
+def check_has_clean(experiment: Experiment) -> None:
+    """Raises UsageError if an experiment has no clean images, on which intervals are calibrated."""
+    if experiment.data.noisy:
+        raise UsageError(
+            "intervals are calibrated on clean images, which noisy:DIR has not; leave out "
+            "--uncertainty, or train with pairs:NOISY,CLEAN or folder:DIR"
+        )
 
 
 def calibrate_run(
@@ -60,8 +70,7 @@ def calibrate_run(
       UsageError: if the run was trained on noisy pictures only.
     """
     workdir = Workdir(options.workdir)
-    if workdir.read_experiment().data.noisy:
-        raise UsageError("intervals are calibrated on clean images, which noisy:DIR has not")
+    check_has_clean(workdir.read_experiment())
     corruption = workdir.read_parts().get("corruption")
     if corruption and components.corruption is None:
         raise CheckpointError(

@@ -96,6 +96,7 @@ def load_task(
         # A custom model replaces the encoder whose strides the check is about.
         any_size=components.model is not None,
     )
+    components.try_out(context.image_shape)
     height, width, channels = context.image_shape
     # A network from Python has shapes of its own; other modes take smaller batches than training.
     if training and components.network is None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -53,6 +54,10 @@ class Components:
                 raise UsageError(
                     f"{name} must be an instance of flax.linen.Module, not {describe_part(part)}"
                 )
+        if not isinstance(self.metrics, Mapping):
+            raise UsageError(
+                f"metrics must be a dict of functions by name, not {describe_part(self.metrics)}"
+            )
         taken = {metric.name for metric in METRICS} & set(self.metrics)
         if taken:
             raise UsageError(f"metric {min(taken)!r} is built in; choose another name")
@@ -82,6 +87,26 @@ class Components:
         ):
             if given is not None and present:
                 raise UsageError(f"a custom {part} contradicts {setting}; leave one out")
+
+    def try_out(self, image_shape: tuple[int, int, int]) -> None:
+        """Traces the functions on images of a shape, without computing them.
+
+        Raises:
+          UsageError: if the loss or a metric returns no value per image, or the corruption no
+            image of the same shape.
+        """
+        batch = jax.ShapeDtypeStruct((2, *image_shape), jnp.float32)
+        for function in (self.make_loss(), *(each.per_image for each in self.all_metrics[_OWN:])):
+            if function is not None:
+                jax.eval_shape(function, batch, batch)
+        if self.corruption is not None:
+            image = jax.ShapeDtypeStruct(image_shape, jnp.float32)
+            found = jax.eval_shape(self.corruption, jax.random.key(0), image)
+            if jnp.shape(found) != image_shape:
+                raise UsageError(
+                    f"the corruption returns shape {jnp.shape(found)} of an image of shape "
+                    f"{image_shape}; it must keep the shape"
+                )
 
     @property
     def names(self) -> dict[str, str]:
@@ -159,6 +184,8 @@ class Components:
 
 
 NO_COMPONENTS = Components()
+# Own metrics stand behind the built-in ones.
+_OWN = len(METRICS)
 # Metrics are left out: they can change between sessions without changing the parameters.
 _RECORDED = ("model", "decoder", "loss", "corruption")
 

@@ -27,7 +27,7 @@ def photographs(folder: Path, count: int = 12) -> Path:
     """Writes crops of real photographs, of mixed sizes and formats, grey and colour."""
     sources = [data.astronaut(), data.camera(), data.coffee(), data.chelsea()]
     # Of its own, so that the crops do not depend on the tests before.
-    sizes = np.random.default_rng(count)
+    sizes = np.random.default_rng(count + 5)
     for i in range(count):
         image = sources[i % len(sources)]
         height, width = (int(n) for n in sizes.integers(70, 200, 2))

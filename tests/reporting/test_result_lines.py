@@ -38,5 +38,7 @@ def test_without_noise_no_network_can_be_worse_than_its_input() -> None:
 
 
 def test_the_remedy_names_the_steps() -> None:
-    assert worse_than_input(17.68, 22.76, 4).endswith("(--epochs; it had 4 steps)")
+    assert worse_than_input(17.68, 22.76, 4).endswith(
+        "(it had 4 steps): more --epochs, in a new --workdir or with --overwrite"
+    )
     assert worse_than_input(22.76, 17.68, 4) == ""

@@ -199,6 +199,8 @@ def test_contradictions_are_named(settings: dict[str, Any], message: str, tmp_pa
             r"the loss .* \(\), not",
         ),
         ({"metrics": {"ink": lambda a, b: (a - b).mean(axis=(1, 2))}}, "metric ink returns shape"),
+        ({"metrics": [ink_error]}, "must be a dict of functions by name, not list"),
+        ({"corruption": lambda _, image: image[:5]}, r"returns shape \(5, 28, 1\) of an image"),
     ],
 )
 def test_functions_of_another_shape_are_refused(
@@ -206,6 +208,8 @@ def test_functions_of_another_shape_are_refused(
 ) -> None:
     with pytest.raises(UsageError, match=message):
         aedenoise.train(SMALL, workdir=tmp_path / "run", data=data(), baselines=False, **parts)
+    # Left there, it would refuse the corrected call with other functions.
+    assert not (tmp_path / "run").exists()
 
 
 def test_an_interrupt_reaches_the_script_after_the_state_is_saved(

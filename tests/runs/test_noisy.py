@@ -79,7 +79,11 @@ def test_the_estimate_is_the_psnr_that_it_cannot_see(
     assert found["noise_level"] == pytest.approx(LEVEL, rel=0.01)
     clean = np.load(folder.parent / "clean.npy")
     noisy = np.stack([tifffile.imread(path) for path in sorted(folder.glob("*.tif"))])
-    psnr = -10.0 * np.log10(np.mean(np.square(trained.denoise(noisy) - clean)))
+    denoised = trained.denoise(noisy)
+    psnr = -10.0 * np.log10(np.mean(np.square(denoised - clean)))
+    # The level that the network removed, by which harm to a picture is found.
+    removed = aedenoise.load(trained.workdir).estimate(noisy, denoised)
+    assert removed == pytest.approx(np.sqrt(np.mean(np.square(noisy - denoised))), 0.01)
     assert psnr > 14.5
     assert found["psnr_estimate"] == pytest.approx(psnr, abs=0.7)
     assert found["psnr_low"] <= found["psnr_estimate"] <= found["psnr_high"]
@@ -116,6 +120,18 @@ def test_noisy_squares_of_photographs_are_turned(tmp_path: Path, data_dir: str) 
     )
     assert run.experiment.data.turned
     assert run.results is not None
+
+
+def test_intervals_need_clean_pictures(
+    trained: aedenoise.TrainedRun, folder: Path, tmp_path: Path, command: Command
+) -> None:
+    done = command(
+        *("denoise", f"--input={folder}", f"--output={tmp_path}", "--uncertainty"),
+        f"--workdir={trained.workdir}",
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("aedenoise: intervals are calibrated on clean images")
+    assert "leave out --uncertainty" in done.stderr
 
 
 def test_the_same_pictures_are_denoised_by_the_command(
