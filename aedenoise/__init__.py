@@ -59,7 +59,7 @@ def __getattr__(name: str) -> Any:
 
 def load(
     workdir: str | PathLike[str] | None = None,
-    checkpoint: str = "newest",
+    checkpoint: str | int = "newest",
     *,
     checkpoint_dir: str | None = None,
     model: nn.Module | None = None,
@@ -99,12 +99,12 @@ def load(
             f"{workdir} is a network of the package: write load(network={str(workdir)!r})"
         )
     components = Components(model=model, decoder=decoder)
-    return load_denoiser_from(workdir, checkpoint, components, checkpoint_dir)
+    return load_denoiser_from(workdir, str(checkpoint), components, checkpoint_dir)
 
 
 def load_generator(
     workdir: str | PathLike[str],
-    checkpoint: str = "newest",
+    checkpoint: str | int = "newest",
     *,
     checkpoint_dir: str | None = None,
 ) -> ImageMaker:
@@ -121,4 +121,4 @@ def load_generator(
     """
     from aedenoise.exports.sources import load_generator_from
 
-    return load_generator_from(workdir, checkpoint, checkpoint_dir)
+    return load_generator_from(workdir, str(checkpoint), checkpoint_dir)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from absl import flags as absl_flags
 
@@ -71,6 +72,10 @@ def _take(command: Command, word: str) -> None:
 def find(name: str, what: str = "command") -> Command:
     """Returns the command of a name; a misspelt one is answered with the nearest."""
     if name not in NAMES:
+        if Path(name).exists():
+            raise UsageError(
+                f"{name} is a file or folder; which command? To denoise: denoise {name}"
+            )
         # Without aliases, which the help does not list.
         known = [command.name for command in COMMANDS]
         raise UsageError(f"unknown {what} {name!r}; {nearest(name, known)}")
@@ -91,7 +96,10 @@ def check_flags(command: Command) -> None:
     for name, value in command.needs.items():
         given = FLAGS[name].value
         if not (all(given) if isinstance(given, list) else given):
-            raise UsageError(f"{mode} needs --{name}, {value}")
+            # A command takes its subject as a word, too.
+            spelt = name == command.subject and mode == command.name
+            word = f" {name.upper()} or" if spelt else ""
+            raise UsageError(f"{mode} needs{word} --{name}, {value}")
     for flag in DEFINED:
         if flag.given and flag.name in command.instead:
             raise UsageError(

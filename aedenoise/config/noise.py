@@ -132,7 +132,10 @@ class NoiseConfig:
 
     def _check_recorded(self) -> None:
         if self.mean or self.level_max is not None:
-            raise UsageError("noise that is in the pictures has neither a mean nor a range")
+            raise UsageError(
+                "noise that is in the pictures has neither a mean nor a range; give one number as "
+                "--noise_level"
+            )
         if self.clip:
             raise UsageError("noise that is in the pictures is not clipped; use --nonoise_clip")
         for name, value in (("noise_level", self.level), ("noise_gain", self.gain)):

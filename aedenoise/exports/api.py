@@ -18,7 +18,7 @@ def export(
     format: str,
     path: str | PathLike[str],
     *,
-    checkpoint: str = "newest",
+    checkpoint: str | int = "newest",
     checkpoint_dir: str | None = None,
     overwrite: bool = False,
     network: str | None = None,
@@ -58,5 +58,5 @@ def export(
     from aedenoise.training.components import Components
 
     components = Components(model=model, decoder=decoder)
-    found = find_network(source, checkpoint, components, checkpoint_dir, network)
+    found = find_network(source, str(checkpoint), components, checkpoint_dir, network)
     return export_network(found, options)

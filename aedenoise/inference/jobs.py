@@ -128,6 +128,8 @@ def _jobs_of_files(options: DenoiseOptions) -> list[Job]:
     for file, stem in _names(files, [folder or file.parent for file in files]):
         result = (folder or file.parent) / f"{stem}{_DENOISED}{find_suffix(file)}"
         place = result.resolve()
+        if place in jobs and jobs[place].source == file:
+            raise UsageError(f"{file} is named twice; name it once")
         if place in jobs:
             raise UsageError(
                 f"{jobs[place].name} and {file} would both become {result}; rename one of them, or "

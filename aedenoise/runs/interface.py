@@ -154,7 +154,7 @@ def train(
 
 def evaluate(
     workdir: Folder,
-    checkpoint: str = "newest",
+    checkpoint: str | int = "newest",
     *,
     data: Data | None = None,
     model: nn.Module | None = None,
@@ -194,7 +194,7 @@ def evaluate(
     return evaluation.evaluate_run(
         experiment,
         RunOptions(workdir=folder, **options),
-        checkpoint,
+        str(checkpoint),
         components=Components(
             model=model, decoder=decoder, corruption=corruption, metrics=metrics or {}
         ),
@@ -204,7 +204,7 @@ def evaluate(
 
 def calibrate(
     workdir: Folder,
-    checkpoint: str = "newest",
+    checkpoint: str | int = "newest",
     *,
     data: Data | None = None,
     model: nn.Module | None = None,
@@ -234,7 +234,7 @@ def calibrate(
             raise UsageError(f"unknown setting {name!r}; {nearest(name, _OPTIONS)}")
     made = calibration.calibrate_run(
         RunOptions(workdir=local_path("workdir", workdir), **options),
-        checkpoint,
+        str(checkpoint),
         components=Components(model=model, decoder=decoder, corruption=corruption),
         dataset=None if data is None else make_dataset(data),
     )

@@ -129,7 +129,9 @@ def record_config(
 def check_data(config: Mapping[str, Any], dataset: Dataset) -> None:
     recorded = config["dataset"]["digest"]
     if recorded != dataset.digest:
+        arrays = dataset.name.startswith("arrays")
+        remedy = "pass the same arrays, or another workdir" if arrays else "check --data_dir"
         raise DataError(
             f"{dataset.name} has changed since the run began: digest {dataset.digest[:12]}, "
-            f"recorded {recorded[:12]}; check --data_dir"
+            f"recorded {recorded[:12]}; {remedy}"
         )

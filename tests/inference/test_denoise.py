@@ -502,9 +502,9 @@ def test_several_files_of_one_name(denoiser: Denoiser, tmp_path: Path) -> None:
         for name in ("x/a.png", "y/a.png", "x/a.jpg")
     )
     out = str(tmp_path / "out")
-    for more in ((second,), (first,)):
-        with pytest.raises(UsageError, match=r"a\.png and .*a\.png would both become"):
-            denoise_files(denoiser, DenoiseOptions(source=first, more=more, target=out))
+    for more, said in ((second, r"a\.png and .*a\.png would both become"), (first, "named twice")):
+        with pytest.raises(UsageError, match=said):
+            denoise_files(denoiser, DenoiseOptions(source=first, more=(more,), target=out))
     assert not (tmp_path / "out").exists()
     # Next to their sources there is room for both, and endings tell others apart.
     assert denoise_files(denoiser, DenoiseOptions(source=first, more=(second, third))) == 3

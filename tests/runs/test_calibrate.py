@@ -143,7 +143,7 @@ def test_the_command_calibrates_where_denoise_finds_nothing(
 @pytest.mark.parametrize(
     ("flags", "code", "words"),
     [
-        ((), 2, "calibrate needs --workdir"),
+        ((), 2, "calibrate needs WORKDIR or --workdir"),
         (("--workdir=none",), 3, "train there first"),
         (("--workdir=none", "--epochs=2"), 2, "takes a trained network"),
     ],
