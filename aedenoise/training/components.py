@@ -92,16 +92,17 @@ class Components:
         """Traces the functions on images of a shape, without computing them.
 
         Raises:
-          UsageError: if the loss or a metric returns no value per image, or the corruption no
-            image of the same shape.
+          UsageError: if the loss or a metric returns no value per image, the corruption no image
+            of the same shape, or one of them cannot be traced.
         """
         batch = jax.ShapeDtypeStruct((2, *image_shape), jnp.float32)
-        for function in (self.make_loss(), *(each.per_image for each in self.all_metrics[_OWN:])):
+        own = {f"metric {each.name}": each.per_image for each in self.all_metrics[_OWN:]}
+        for name, function in {"the loss": self.make_loss(), **own}.items():
             if function is not None:
-                jax.eval_shape(function, batch, batch)
+                _trace(name, function, batch, batch)
         if self.corruption is not None:
             image = jax.ShapeDtypeStruct(image_shape, jnp.float32)
-            found = jax.eval_shape(self.corruption, jax.random.key(0), image)
+            found = _trace("the corruption", self.corruption, jax.random.key(0), image)
             if jnp.shape(found) != image_shape:
                 raise UsageError(
                     f"the corruption returns shape {jnp.shape(found)} of an image of shape "
@@ -207,6 +208,17 @@ def _per_image(what: str, function: PerImage) -> PerImage:
         return found
 
     return checked
+
+
+def _trace(what: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Returns the shape and dtype of a function's result."""
+    try:
+        return jax.eval_shape(function, *arguments)
+    except (jax.errors.TracerArrayConversionError, jax.errors.ConcretizationTypeError) as error:
+        raise UsageError(
+            f"{what} cannot be traced by JAX: compute with jax.numpy, without if, float() or NumPy "
+            "on values of the arrays"
+        ) from error
 
 
 def describe_part(part: Any) -> str:

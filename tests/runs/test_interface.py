@@ -199,6 +199,8 @@ def test_contradictions_are_named(settings: dict[str, Any], message: str, tmp_pa
             r"the loss .* \(\), not",
         ),
         ({"metrics": {"ink": lambda a, b: (a - b).mean(axis=(1, 2))}}, "metric ink returns shape"),
+        ({"loss": lambda a, b: np.square(np.asarray(a) - b).mean()}, "compute with jax.numpy"),
+        ({"metrics": {"ink": lambda a, b: a if a.sum() > 0 else b}}, "metric ink cannot be traced"),
         ({"metrics": [ink_error]}, "must be a dict of functions by name, not list"),
         ({"corruption": lambda _, image: image[:5]}, r"returns shape \(5, 28, 1\) of an image"),
     ],
