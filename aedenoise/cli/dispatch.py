@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from absl import flags as absl_flags
@@ -72,7 +73,7 @@ def _take(command: Command, word: str) -> None:
 def find(name: str, what: str = "command") -> Command:
     """Returns the command of a name; a misspelt one is answered with the nearest."""
     if name not in NAMES:
-        if Path(name).exists():
+        if _is_there(name):
             raise UsageError(
                 f"{name} is a file or folder; which command? To denoise: denoise {name}"
             )
@@ -80,6 +81,13 @@ def find(name: str, what: str = "command") -> Command:
         known = [command.name for command in COMMANDS]
         raise UsageError(f"unknown {what} {name!r}; {nearest(name, known)}")
     return NAMES[name]
+
+
+def _is_there(name: str) -> bool:
+    """Returns True for the name of a file or folder."""
+    with suppress(OSError):  # too long for a name
+        return Path(name).exists()
+    return False
 
 
 def check_flags(command: Command) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from os import PathLike
 from typing import Any
 
@@ -100,15 +101,18 @@ def load_generator_from(
 
 def _packed(name: str) -> Network:
     source, record = load_pretrained(name), pretrained_record(name)
-    # Scores without a level are of pairs, whose noise is their own.
-    psnr = {
-        ", ".join([score["dataset"], f"gaussian {level:g}"][: 2 if level else 1]): score["psnr"]
-        for score in record["scores"]
-        for level in [score["noise_level"]]
-    }
+    psnr = {_condition(score): score["psnr"] for score in record["scores"]}
     height, width, channels = record["dataset"]["image_shape"]
     facts = describe(source, PACKED_LICENCE, psnr)
     return Network(source, facts, (height, width, channels))
+
+
+def _condition(score: Mapping[str, Any]) -> str:
+    """Returns the condition of a packed network's score."""
+    # Pairs have no level: their noise is their own.
+    level = score["noise_level"]
+    dataset = str(score["dataset"])
+    return f"{dataset}, gaussian {level:g}" if level else dataset
 
 
 def _from_run(

@@ -91,12 +91,11 @@ def judge(
                 "(--nokeep_input denoises them)",
             )
         ]
-    greys = not suits and _trained_on_light_glyphs(denoiser.experiment) and _mostly_grey(seen)
-    notes = [Note(f"has {_GREYS}", f"have {_GREYS}")] if greys else []
-    return False, [*notes, *_doubts(seen, clean, denoiser, level, own)][:1]
+    return False, _doubts(seen, clean, denoiser, level, own, suits)[:1]
 
 
 def _has_no_noise(seen: np.ndarray, denoiser: Denoiser, own: float | None) -> bool:
+    """Returns True for a picture ``[H, W, C]`` without noise; ``own`` is its level, if known."""
     if own is not None:
         return own < _SILENT
     # A small picture is drawn without noise if most neighbours are equal. Gaussian noise leaves at
@@ -125,12 +124,15 @@ def _doubts(
     denoiser: Denoiser,
     level: float | None,
     own: float | None,
+    suits: bool,
 ) -> list[Note]:
     experiment = denoiser.experiment
     glyphs = _trained_on_light_glyphs(experiment)
     noise = experiment.noise
     least, most = noise.level, noise.level_max or noise.level
     notes = []
+    if glyphs and not suits and _mostly_grey(seen):
+        notes.append(Note(f"has {_GREYS}", f"have {_GREYS}"))
     if level is not None and not least / _FAR <= level <= most * _FAR:
         rest = f"but the network was trained on {noise}: the result may be poor"
         notes.append(Note(f"has noise of about {level:.2f}, {rest}", f"have other noise, {rest}"))

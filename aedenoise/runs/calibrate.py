@@ -40,8 +40,8 @@ def check_has_clean(experiment: Experiment) -> None:
     """Raises UsageError if an experiment has no clean images, on which intervals are calibrated."""
     if experiment.data.noisy:
         raise UsageError(
-            "intervals are calibrated on clean images, which noisy:DIR has not; leave out "
-            "--uncertainty, or train with pairs:NOISY,CLEAN or folder:DIR"
+            "intervals are calibrated on clean images, which noisy:DIR has not; denoise "
+            "without --uncertainty, or train with pairs:NOISY,CLEAN or folder:DIR"
         )
 
 

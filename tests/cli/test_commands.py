@@ -23,6 +23,7 @@ from aedenoise.config.study import Study
 WRONG_WORDS = [
     (["trian"], "unknown command 'trian'; did you mean 'train'?"),
     (["trian", "--help"], "did you mean 'train'"),
+    (["x" * 5000], "unknown command"),
     (["docs"], "docs is a file or folder; which command? To denoise: denoise docs"),
     (["denoise", "README.md", "README.md"], "README.md is named twice; name it once"),
     (["denoise"], "denoise needs INPUT or --input"),

@@ -131,7 +131,7 @@ def test_intervals_need_clean_pictures(
     )
     assert done.returncode == 2
     assert done.stderr.startswith("aedenoise: intervals are calibrated on clean images")
-    assert "leave out --uncertainty" in done.stderr
+    assert "denoise without --uncertainty" in done.stderr
 
 
 def test_the_same_pictures_are_denoised_by_the_command(
