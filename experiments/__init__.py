@@ -8,6 +8,7 @@ NAMES = (
     "rates",
     "rates_mnist",
     "rates_noise",
+    "rates_long",
     "own_rates",
     "own_rates_mnist",
     "own_rates_noise",

@@ -3,7 +3,7 @@
 python -m experiments.choose_rates runs/compare-rates
 python -m experiments.choose_rates runs/compare-rates --update    # experiments/results/rates.md
 
-The sweeps are the comparisons rates, rates_mnist and rates_noise.
+The sweeps are the comparisons rates, rates_mnist, rates_noise and rates_long.
 """
 
 from __future__ import annotations

@@ -55,8 +55,9 @@ class ModelConfig:
       network: ``conv``; ``plain`` (without pooling and decoder stages), ``mlp`` and ``gan`` (see
         the modules of ``models``); or a published one of ``NETWORKS`` (see ``models.published``),
         for which only ``precision`` can be chosen.
-      initializer: kernel initialiser: ``he`` (normal, He et al. 2015) or ``glorot`` (uniform,
-        Glorot and Bengio 2010, as Keras and TensorFlow do).
+      initializer: kernel initialiser: ``he`` (normal, He et al. 2015), ``glorot`` (uniform, Glorot
+        and Bengio 2010, as Keras and TensorFlow do) or ``torch`` (uniform, PyTorch's default;
+        biases too, in convolutions and ``mlp``). Biases are 0 otherwise.
       hidden: widths of the layers before the code, in the encoder of ``mlp`` (the decoder has the
         same in reverse) or in the generator of ``gan``.
       code_size: size of the code of ``mlp``.

@@ -18,7 +18,7 @@ CONDITIONS = ("none", "noise_level")
 # published.
 NETWORKS = ("conv", "plain", "mlp", "gan", *PUBLISHED_SPECS)
 SKIPS = ("none", "add", "concat")
-INITIALIZERS = ("he", "glorot")
+INITIALIZERS = ("he", "glorot", "torch")
 ACTIVATIONS = ("relu", "sigmoid")
 
 PRECISIONS = ("float32", "tf32", "bfloat16")

@@ -26,7 +26,7 @@ class StagedDecoder(nn.Module):
       kernel_size: side of the kernels, in pixels; the tail's is always 3.
       stride: factor of each upsampling.
       lowering, precision: see ``ops.convolutions`` and ``Convolution``.
-      initializer: ``he`` or ``glorot``, see ``ModelConfig``.
+      initializer: see ``ModelConfig``.
       skip: ``none``, ``add`` or ``concat``, see ``ModelConfig``. The code is then an ``Encoding``.
       convs: convolutions of a stage, see ``ModelConfig``.
     """

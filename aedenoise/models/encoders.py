@@ -72,7 +72,7 @@ class Encoder(nn.Module):
         the strides.
       keep_skips: return an ``Encoding`` with the maps before pooling.
       convs: convolutions of a stage.
-      initializer: ``he`` or ``glorot``, see ``ModelConfig``.
+      initializer: see ``ModelConfig``.
     """
 
     features: Sequence[int] = (32, 32)

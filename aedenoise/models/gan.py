@@ -30,7 +30,7 @@ class Generator(nn.Module):
       decoder: module from a code to logits.
       code_shape: height, width and channels of the code.
       hidden: widths of the layers before the code.
-      initializer: ``he`` or ``glorot``, see ``ModelConfig``.
+      initializer: see ``ModelConfig``.
     """
 
     decoder: nn.Module

@@ -1,7 +1,10 @@
-"""Kernel initialisers."""
+"""Initialisers of kernels and biases."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -26,25 +29,56 @@ def glorot() -> initializers.Initializer:
     return initializers.glorot_uniform()
 
 
-def torch_kernel(fan: int) -> initializers.Initializer:
-    """Returns the initialiser uniform in ``±1 / sqrt(fan)``, PyTorch's default for kernels and
-    biases; ``fan`` is the fan-in as PyTorch counts it."""
-    limit = fan**-0.5
+@dataclass(frozen=True)
+class TorchUniform:
+    """The initialiser uniform in ``±1 / sqrt(fan_in)``, PyTorch's default for a kernel and its
+    bias.
 
-    def init(key: Array, shape: Any, dtype: Any = jnp.float32, out_sharding: Any = None) -> Array:
+    Attributes:
+      transposed: whether the kernel is that of a transposed convolution, whose fan-in PyTorch
+        computes over the output channels.
+    """
+
+    transposed: bool = False
+
+    def __call__(
+        self, key: Array, shape: Any, dtype: Any = jnp.float32, out_sharding: Any = None
+    ) -> Array:
+        limit = self._limit(shape)
         return jax.random.uniform(key, shape, dtype, -limit, limit)
 
-    return init
+    def bias(self, kernel_shape: Sequence[int]) -> initializers.Initializer:
+        """Returns the initialiser of the bias that belongs to a kernel ``[..., C, F]``."""
+        limit = self._limit(kernel_shape)
 
+        def init(
+            key: Array, shape: Any, dtype: Any = jnp.float32, out_sharding: Any = None
+        ) -> Array:
+            return jax.random.uniform(key, shape, dtype, -limit, limit)
 
-# PyTorch draws the biases of a layer from the same range as its kernel.
-torch_bias = torch_kernel
+        return init
+
+    def _limit(self, kernel_shape: Sequence[int]) -> float:
+        *sides, inputs, outputs = kernel_shape
+        return float(math.prod((*sides, outputs if self.transposed else inputs)) ** -0.5)
 
 
 def kernel_initializer(name: str, stride: int = 1) -> initializers.Initializer:
     """Returns the initialiser of that name in ``ModelConfig.initializer``; ``stride`` is that of
     a transposed convolution."""
+    if name == "torch":
+        return TorchUniform(transposed=stride > 1)
     return glorot() if name == "glorot" else he_normal(stride)
+
+
+def bias_initializer(
+    kernel_init: initializers.Initializer, kernel_shape: Sequence[int]
+) -> initializers.Initializer:
+    """Returns the initialiser of the bias that belongs to a kernel: PyTorch's for its kernels,
+    zeros for all others."""
+    if isinstance(kernel_init, TorchUniform):
+        return kernel_init.bias(kernel_shape)
+    return initializers.zeros_init()
 
 
 def shared(one: initializers.Initializer, terms: int) -> initializers.Initializer:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from flax.linen import initializers
 from jax import Array
 
-from aedenoise.models.initializers import he_normal
+from aedenoise.models.initializers import bias_initializer, he_normal
 from aedenoise.ops.kernel_sums import sum_kernels
 
 PRODUCTS = {"float32": "float32", "tf32": "tensorfloat32", "bfloat16": "bfloat16"}
@@ -25,10 +25,9 @@ class Convolution(nn.Module):
       kernel_size: side of the kernel, in pixels.
       operation: ``(x, kernel, bias) -> y`` on arrays; with skip connections that it joins itself,
         ``(x, kernel, bias, skip=skip) -> y``.
-      kernel_init: initialiser of the kernel.
+      kernel_init: initialiser of the kernel; that of the bias follows from it.
       precision: ``float32``, ``tf32`` or ``bfloat16``; see ``ModelConfig``. Parameters are
         always float32.
-      bias_init: initialiser of the bias.
     """
 
     features: int
@@ -36,7 +35,6 @@ class Convolution(nn.Module):
     operation: Callable[..., Array]
     kernel_init: initializers.Initializer = he_normal()
     precision: str = "float32"
-    bias_init: initializers.Initializer = initializers.zeros_init()
 
     @nn.compact
     def __call__(self, x: Array, skip: Array | None = None) -> Array:
@@ -57,7 +55,6 @@ class Parameters(nn.Module):
     features: int
     kernel_size: int
     kernel_init: initializers.Initializer = he_normal()
-    bias_init: initializers.Initializer = initializers.zeros_init()
 
     @nn.compact
     def __call__(self, channels: int) -> tuple[Array, Array]:
@@ -97,4 +94,6 @@ def apply(operation: Callable[..., Array], precision: str, *arrays: Array) -> Ar
 def _parameters(layer: Convolution | Parameters, channels: int) -> tuple[Array, Array]:
     shape = (layer.kernel_size, layer.kernel_size, channels, layer.features)
     kernel = layer.param("kernel", layer.kernel_init, shape)
-    return kernel, layer.param("bias", layer.bias_init, (layer.features,))
+    return kernel, layer.param(
+        "bias", bias_initializer(layer.kernel_init, shape), (layer.features,)
+    )

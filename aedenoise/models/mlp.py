@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from aedenoise.models.initializers import kernel_initializer
+from aedenoise.models.initializers import bias_initializer, kernel_initializer
 from aedenoise.models.layers import PRODUCTS
 
 _ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
@@ -37,8 +37,9 @@ class Affine(nn.Module):
 
     def setup(self) -> None:
         init = kernel_initializer(self.initializer)
-        self.kernel = self.param("kernel", init, (self.inputs, self.features))
-        self.bias = self.param("bias", nn.initializers.zeros_init(), (self.features,))
+        shape = (self.inputs, self.features)
+        self.kernel = self.param("kernel", init, shape)
+        self.bias = self.param("bias", bias_initializer(init, shape), (self.features,))
 
     def __call__(self, x: Array) -> Array:
         return affine(x, self.kernel, self.bias, self.precision)

@@ -16,7 +16,7 @@ from flax.linen import initializers
 from jax import Array
 
 from aedenoise import ops
-from aedenoise.models.initializers import glorot, torch_bias, torch_kernel
+from aedenoise.models.initializers import TorchUniform, glorot
 from aedenoise.models.layers import Convolution
 
 _Operation = Callable[[Array, Array, Array], Array]
@@ -37,7 +37,6 @@ class _Layers(nn.Module):
         *,
         side: int = 3,
         kernel_init: initializers.Initializer | None = None,
-        bias_init: initializers.Initializer | None = None,
     ) -> Convolution:
         return Convolution(
             features,
@@ -45,7 +44,6 @@ class _Layers(nn.Module):
             operation,
             kernel_init or glorot(),
             self.precision,
-            bias_init or initializers.zeros_init(),
             name=name,
         )
 
@@ -113,13 +111,8 @@ class UdacityEncoder(_Layers):
     def __call__(self, image: Array) -> Array:
         x = image
         for stage, features in enumerate((32, 16, 8)):
-            fan = 9 * x.shape[-1]
             layer = self._layer(
-                features,
-                self._conv(relu=True),
-                f"conv{stage}",
-                kernel_init=torch_kernel(fan),
-                bias_init=torch_bias(fan),
+                features, self._conv(relu=True), f"conv{stage}", kernel_init=TorchUniform()
             )
             x = layer(x)
             # ``MaxPool2d`` floors the output size.
@@ -135,25 +128,15 @@ class UdacityDecoder(_Layers):
     def __call__(self, code: Array) -> Array:
         x = code
         for stage, (features, side) in enumerate(((8, 3), (16, 2), (32, 2))):
-            # PyTorch computes the fan-in of a transposed kernel over its output channels.
-            fan = side * side * features
             layer = self._layer(
                 features,
                 self._conv_transpose(relu=True, padding="VALID"),
                 f"conv_transpose{stage}",
                 side=side,
-                kernel_init=torch_kernel(fan),
-                bias_init=torch_bias(fan),
+                kernel_init=TorchUniform(transposed=True),
             )
             x = layer(x)
-        fan = 9 * x.shape[-1]
-        output = self._layer(
-            self.channels,
-            self._conv(),
-            "output",
-            kernel_init=torch_kernel(fan),
-            bias_init=torch_bias(fan),
-        )
+        output = self._layer(self.channels, self._conv(), "output", kernel_init=TorchUniform())
         logits: Array = output(x)
         return logits
 

@@ -31,7 +31,7 @@ def pictures(tmp_path: Path) -> Path:
             path = tmp_path / folder / f"{number}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(shown).save(path)
-    for name in ("rates", "rates_noise"):
+    for name in ("rates", "rates_noise", "rates_long"):
         write_validation("notmnist/open", tmp_path / name / "validation")
     write_validation("mnist", tmp_path / "rates_mnist" / "validation")
     return tmp_path

@@ -103,6 +103,7 @@ COMPARISONS = {
     "own_rates_mnist",
     "own_rates_noise",
     "rates",
+    "rates_long",
     "rates_mnist",
     "rates_noise",
     "skips",
