@@ -172,3 +172,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.6)
     offer = f"did you mean {close[0]!r}? " if close else ""
     return f"{offer}known: {', '.join(known)}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Returns ``1 image``, ``2 images``."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"

@@ -13,10 +13,9 @@ from aedenoise.data.folder_layout import find_images, find_splits
 from aedenoise.data.images import UnreadableImageError
 from aedenoise.data.pictures import open_pictures
 from aedenoise.data.pixels import Picture
-from aedenoise.data.reading_report import counted
 from aedenoise.data.splits import TEST_SHARE, is_test
 from aedenoise.data.user_source import FORMAT, UserSource, fingerprint_files, printable
-from aedenoise.errors import DataError
+from aedenoise.errors import DataError, counted
 
 # Lines about single files; more are counted.
 _LINES = 10

@@ -9,6 +9,7 @@ from aedenoise.data.file_notes import Note, group
 from aedenoise.data.images import ANIMATED, UnreadableImageError
 from aedenoise.data.page_reading import Pages
 from aedenoise.data.user_source import printable
+from aedenoise.errors import counted
 
 # Files that are named in a line; more are counted.
 _SHOWN = 3
@@ -61,11 +62,6 @@ class ReadingReport:
             count = counted(self.small, "image")
             lines.append(f"skipped {count} with a side below {size} pixels")
         return lines + group(self._notes, files)
-
-
-def counted(number: int, noun: str) -> str:
-    """Returns ``1 image``, ``2 images``."""
-    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def _some(names: list[str]) -> str:

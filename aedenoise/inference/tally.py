@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from aedenoise.data.file_notes import Note
+from aedenoise.errors import counted
 
 
 @dataclass
@@ -52,11 +53,11 @@ class Tally:
     def describe(self) -> str:
         """Describes what was done to how many pictures."""
         better = self.images - self.kept
-        made = f"{better:,} image{'s' * (better != 1)} denoised{_by(self.used)}"
+        made = f"{counted(better, 'image')} denoised{_by(self.used)}"
         made += f", {self.kept:,} kept" if self.kept else ""
         if self.images == self.files:
             return made
-        return f"{made}, from {self.files:,} file{'s' * (self.files != 1)}"
+        return f"{made}, from {counted(self.files, 'file')}"
 
 
 def _by(used: Counter[str]) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from aedenoise.errors import counted
+
 _ROWS = (
     ("denoised", "denoised"),
     ("noisy", "noisy input"),
@@ -86,7 +88,7 @@ def worse_than_input(denoised: float, noisy: float, steps: int) -> str:
         return ""
     return (
         f"the network makes pictures WORSE, from {noisy:.2f} to {denoised:.2f} dB; train longer "
-        f"(it had {steps:,} step{'s' * (steps != 1)}): more --epochs, in a new --workdir or with "
+        f"(it had {counted(steps, 'step')}): more --epochs, in a new --workdir or with "
         "--overwrite"
     )
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from aedenoise.config import Experiment
 from aedenoise.config.options import RunOptions
+from aedenoise.errors import counted
 from aedenoise.evaluation.evaluate import Results
 from aedenoise.reporting.figures import (
     artifacts_figure,
@@ -32,7 +33,7 @@ _TESTED = ("bce", "mse")
 def start_line(workload: Workload, options: RunOptions) -> str:
     """Describes experiment, devices, data, noise and parameter count in one line."""
     data, noise = workload.dataset, workload.noise_label
-    count, kind = jax.device_count(), jax.devices()[0].device_kind
+    kind = jax.devices()[0].device_kind
     hosts = f" of {jax.process_count()} processes" if jax.process_count() > 1 else ""
     own = workload.lowering == "auto" and jax.default_backend() == "cpu"
     convolutions = ", own kernels" if own else ", XLA's convolutions"
@@ -41,8 +42,8 @@ def start_line(workload: Workload, options: RunOptions) -> str:
     weight = workload.experiment.adversary.weight
     opponent = f" | adversarial weight {weight:g}" if weight else ""
     return (
-        f"{workload.experiment.label}: {options.parallel} on {count} {kind} "
-        f"device{'s' if count > 1 else ''}{hosts}{convolutions} | "
+        f"{workload.experiment.label}: {options.parallel} on "
+        f"{counted(jax.device_count(), f'{kind} device')}{hosts}{convolutions} | "
         f"{data.name} {data.digest[:12]}, "
         f"{len(data.train.images):,} + {len(data.test.images):,} images "
         f"{' x '.join(map(str, workload.image_shape))} | "

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from aedenoise.config.study import ALL, Condition, display_name
+from aedenoise.errors import counted
 from aedenoise.studies.comparison.formatting import difference_text, interval_texts, mean_text
 from aedenoise.studies.comparison.output_table import output_tables
 from aedenoise.studies.comparison.pairing import (
@@ -36,7 +37,7 @@ def sentence(comparison: Comparison) -> str:
     if mean < 0.0:
         better, worse, mean = worse, better, -mean
         low, high = (None, None) if low is None or high is None else (-high, -low)
-    where = f"{d.seeds} seed{'s' * (d.seeds != 1)}, {c}"
+    where = f"{counted(d.seeds, 'seed')}, {c}"
     names = (display_name(better), display_name(worse))
     if low is None or high is None:
         return f"{names[0]} is ahead of {names[1]} by {mean:.2f} dB in one seed; {where}"
