@@ -168,7 +168,8 @@ def _unknown_noise(
         return []
     rest = "unlike that of the training (--dataset=pairs:NOISY,CLEAN learns such noise)"
     if not blurred and denoiser.channels > 1:
-        rest = "unlike that of the training (--network=photos takes each channel by itself)"
+        same = "the same in all colours, " if np.all(some == some[..., :1]) else ""
+        rest = f"{same}unlike that of the training (--network=photos takes each channel by itself)"
     # The measure is too low for noise that neighbours share.
     size = "" if blurred else f" of about {own:.2f}"
     what = ", shared by neighbouring pixels," if blurred else ""

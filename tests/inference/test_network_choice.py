@@ -140,6 +140,7 @@ def test_noise_that_the_channels_share_is_removed(networks: PackedNetworks, stor
     _, (note,) = judge(image, coloured(image[None])[0], coloured, keep=True)
     assert "is hardly denoised" in note.one
     assert "--network=photos takes each channel by itself" in note.one
+    assert ("the same in all colours" in note.one) == (stored == "grey in RGB")
 
 
 @pytest.mark.parametrize("name", ["camera", "coins", "astronaut"])
