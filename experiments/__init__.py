@@ -12,6 +12,7 @@ NAMES = (
     "own_rates",
     "own_rates_mnist",
     "own_rates_noise",
+    "own_rates_long",
     "mnist_quality",
     "blind",
     "does_it_invent",

@@ -100,6 +100,7 @@ def test_a_foreign_config_is_refused(values: Any) -> None:
 COMPARISONS = {
     "decoder_budget",
     "own_rates",
+    "own_rates_long",
     "own_rates_mnist",
     "own_rates_noise",
     "rates",
