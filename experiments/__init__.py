@@ -13,6 +13,7 @@ NAMES = (
     "own_rates_mnist",
     "own_rates_noise",
     "own_rates_long",
+    "own_rates_long_noise",
     "mnist_quality",
     "blind",
     "does_it_invent",

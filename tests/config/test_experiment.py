@@ -101,6 +101,7 @@ COMPARISONS = {
     "decoder_budget",
     "own_rates",
     "own_rates_long",
+    "own_rates_long_noise",
     "own_rates_mnist",
     "own_rates_noise",
     "rates",
