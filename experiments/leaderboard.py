@@ -32,8 +32,11 @@ from aedenoise.studies.comparison.matching import check_importable
 from aedenoise.studies.comparison.report import budgets
 from aedenoise.studies.comparison.rows import Row
 
-# Every decoder at its own learning rate, on letters and on digits. The first is the default grid.
-GRIDS = tuple(Path(__file__).parent / "results" / name for name in ("own_rates", "own_rates_mnist"))
+# Every decoder at its own learning rate. The first is the default grid.
+GRIDS = tuple(
+    Path(__file__).parent / "results" / name
+    for name in ("own_rates", "own_rates_mnist", "own_rates_long")
+)
 PAGE = Path(__file__).parent.parent / "docs" / "leaderboard.md"
 
 
