@@ -47,6 +47,7 @@ TITLES = {
     "experiments/results/invent/notmnist-maps": "Maps of other letters",
     "experiments/results/own_rates/tables": "Each decoder at its own learning rate",
     "experiments/results/own_rates_long/tables": "Own learning rates after 4,000 steps",
+    "experiments/results/own_rates_long_noise/tables": "The same at less noise",
     "experiments/results/own_rates_mnist/tables": "Own learning rates on digits",
     "experiments/results/own_rates_noise/tables": "Own learning rates at other noise levels",
     "experiments/results/skips/tables": "Skip connections on photographs",

@@ -21,10 +21,11 @@ OWN_RATES = (
     "own_rates_noise",
     "own_rates",
     "own_rates_mnist",
+    "own_rates_long_noise",
     "own_rates_long",
 )
-# That of the longest training, and the noise level of most studies.
-LONG = "own_rates_long"
+# Those of the longest training; the first has the noise level of most studies.
+LONG = ("own_rates_long", "own_rates_long_noise")
 LEVEL = 0.4
 
 
@@ -47,19 +48,33 @@ def brief_block() -> str:
     found = _comparisons()
     head, rule, *body = _table(found, [c for c in _conditions(found) if c.noise_level == LEVEL])
     lines = [f"{head} grid before training | after |", f"{rule} --- | --- |"]
-    rows, reference = read_study(LONG)
-    table = report.grids(rows, reference, report.budgets(rows)[0])
-    for line in table.splitlines()[2:]:
-        decoder, untrained, trained, _ = (cell.strip() for cell in line.split("|")[1:-1])
-        own = next(row for row in body if row.startswith(f"| {_plain(decoder)} |"))
+    for decoder, (untrained, trained, _) in _grids(LONG[0]).items():
+        own = next(row for row in body if row.startswith(f"| {decoder} |"))
         lines.append(f"{own} {untrained} | {trained} |")
     return "\n".join(lines) + "\n"
 
 
 def grids_block() -> str:
-    """Returns the grids of the decoders that were trained longest."""
-    rows, reference = read_study(LONG)
-    return report.grids(rows, reference, report.budgets(rows)[0]) + "\n"
+    """Returns the grids of the decoders that were trained longest, at each noise level."""
+    titles = ["response to a constant code, untrained"]
+    found: dict[str, list[str]] = {}
+    for name in LONG:
+        level = read_study(name)[0][0]["noise_level"]
+        titles += [f"{title}, noise {level:g}" for title in ("trained", "excess of the residual")]
+        for decoder, (untrained, *cells) in _grids(name).items():
+            found.setdefault(decoder, [untrained]).extend(cells)
+    lines = [f"| grid | {' | '.join(titles)} |", "| --- |" + " --- |" * len(titles)]
+    lines += [f"| {decoder} | {' | '.join(cells)} |" for decoder, cells in found.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _grids(name: str) -> dict[str, list[str]]:
+    """Returns the cells of a study's table of grids by decoder: the response to a constant code,
+    untrained and trained, and the excess of the residual."""
+    rows, reference = read_study(name)
+    lines = report.grids(rows, reference, report.budgets(rows)[0]).splitlines()[2:]
+    table = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
+    return {_plain(decoder): cells for decoder, *cells in table}
 
 
 def draw(path: Path) -> None:
